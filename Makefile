@@ -1,0 +1,42 @@
+# make run    the environment, then the whole pipeline on the embedded sample
+# make test   the environment, then the tests
+PYTHON ?= python3
+VENV ?= .venv
+CONFIG ?= pipeline_config.json
+BIN := $(VENV)/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: run test lint format schema clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/installed
+	$(BIN)/python -m pipeline.run --config $(CONFIG)
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(VENV)/installed
+	$(BIN)/python -m pipeline.config --schema docs/pipeline_config.schema.json
+
+clean:
+	rm -rf $(VENV) runs serving_model build *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25,<27"
+
+$(VENV)/installed: setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-test: setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $(VENV)/installed $@

@@ -1,0 +1,1 @@
+"""FaceExampleGen: decode videos, find and follow the main face, align it, write TFRecords."""

@@ -1,0 +1,82 @@
+"""FaceExampleGen: the spec and its executor."""
+
+import glob
+import json
+import os
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from components.base import Component, Context, InputError, Parameters
+from components.video_example_gen.manifest import SPLITS, read_manifest
+
+
+class FaceExampleGenParameters(Parameters):
+    """Parameters of FaceExampleGen."""
+
+    frames: PositiveInt = Field(32, description="Frames per video, evenly spaced over the whole of it.")
+    shards: PositiveInt = Field(
+        16, description="TFRecord files per split; also the most workers that can share a split."
+    )
+    min_face_size: Literal[20, 28, 40, 56, 79] = Field(
+        40, description="Smallest face, pixels; a video without any is tried again at 20."
+    )
+
+
+def execute(context: Context):
+    """Extract every video of the manifests.
+
+    Writes `Split-*/faces-*.tfrecord` and `manifest.json` into `examples`, and JSON lines into `rejects`.
+
+    Raises:
+        InputError: a manifest that cannot be read, no video at all, or an output that cannot be written.
+    """
+    from components.beam import beam, pipeline_options  # this and what follows takes seconds to import
+    from components.face_example_gen.shards import ExtractFaces
+
+    parameters, examples_dir = context.parameters, context.outputs["examples"]
+    rejects_dir = context.outputs["rejects"]
+    videos = [video for split in SPLITS for video in read_manifest(context.inputs["videos"], split)]
+    if not videos:
+        raise InputError(f"{context.inputs['videos']}: the manifests name no video")
+    manifest_path = os.path.join(examples_dir, "manifest.json")
+    arguments = (examples_dir, rejects_dir, parameters.shards, parameters.frames, parameters.min_face_size)
+    print(f"FaceExampleGen: {len(videos)} videos, {parameters.frames} frames each", flush=True)
+    try:
+        with beam.Pipeline(options=pipeline_options(context.beam_args)) as pipeline:
+            _ = pipeline | "Videos" >> beam.Create(videos) | "ExtractFaces" >> ExtractFaces(*arguments)
+        shards = _merge_summaries(examples_dir)
+        with open(manifest_path, "w") as stream:
+            json.dump({"schema": 1, "files": shards}, stream, indent=1)
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or examples_dir}: cannot be written ({error.strerror}). Make room or give another "
+            "pipeline_root; the finished shards are kept and a re-run continues"
+        ) from error
+    for path in glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "shard-*.json")):
+        os.remove(path)
+    figures = {key: sum(shard[key] for shard in shards) for key in ("videos", "examples", "rejects")}
+    return {"videos": figures["videos"], "faces": figures["examples"], "rejects": figures["rejects"]}
+
+
+def _merge_summaries(examples_dir):
+    paths = sorted(glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "shard-*.json")))
+    summaries = []
+    for path in paths:
+        with open(path) as stream:
+            summaries.append(json.load(stream))
+    return summaries
+
+
+COMPONENT = Component(
+    name="FaceExampleGen",
+    module="components.face_example_gen.component",
+    summary="Decode videos, find and follow the main face, align it and write TFRecords of 256x256 crops.",
+    inputs={"videos": "Videos"},
+    outputs={"examples": "Examples", "rejects": "Rejects"},
+    parameters=FaceExampleGenParameters,
+    execute=execute,
+    libraries=("mtcnn", "av", "opencv-python-headless", "scikit-image", "tensorflow-cpu", "tensorflow", "numpy"),
+    resumable=True,
+    uses_beam=True,
+)

@@ -1,0 +1,157 @@
+"""Frames evenly spaced over a whole video, by timestamp, one at a time in memory."""
+
+import os
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+
+
+class DecodeError(Exception):
+    """A file gives no frame. `reason` is a short key for statistics, the message says more."""
+
+    def __init__(self, reason, message):
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame.
+
+    Attributes:
+        index: its number in the order of presentation, from 0.
+        timestamp: seconds after the first frame.
+        image: RGB uint8 [height, width, 3], rotated as a player shows it.
+    """
+
+    index: int
+    timestamp: float
+    image: np.ndarray
+
+
+def evenly_spaced(timestamps, count):
+    """Choose `count` of the sorted timestamps, the ones nearest to the middles of `count` equal parts of the whole.
+
+    Args:
+        timestamps: numbers [n], sorted, without repetition.
+        count: how many; all are chosen where there are no more.
+
+    Returns:
+        Indices, sorted; fewer than `count` where several middles fall on one frame (a variable frame rate with gaps).
+    """
+    times = np.asarray(timestamps, np.float64)
+    if len(times) <= count:
+        return np.arange(len(times))
+    length = times[-1] - times[0] + np.median(np.diff(times))  # the last frame is shown for a while, too
+    middles = times[0] + (np.arange(count) + 0.5) * length / count
+    after = np.clip(np.searchsorted(times, middles), 1, len(times) - 1)
+    nearest = np.where(middles - times[after - 1] < times[after] - middles, after - 1, after)
+    return np.unique(nearest)
+
+
+class VideoFrames:
+    """Iterate over evenly spaced frames of a video.
+
+    Args:
+        path: a file that FFmpeg reads.
+        count: how many frames.
+
+    Attributes:
+        wanted: indices of the chosen frames.
+        damage: None, or a sentence on what of the file could not be read; complete after the iteration.
+
+    Raises:
+        DecodeError: on construction, where the file has no readable video.
+    """
+
+    def __init__(self, path, count):
+        self.path = path
+        self.damage = None
+        if os.path.getsize(path) == 0:
+            raise DecodeError("empty_file", "the file is empty")
+        self._pts, named = self._scan()
+        if not len(self._pts):
+            raise DecodeError("no_frames", "the video holds no frame that can be read")
+        if named > len(self._pts) + 1:
+            self.damage = f"cut: its header names {named} frames, {len(self._pts)} are there"
+        self.wanted = evenly_spaced(self._pts, count)
+
+    def _open(self):
+        try:
+            container = av.open(self.path)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise DecodeError("not_a_video", f"cannot be opened as a video ({_words(error)})") from error
+        if not container.streams.video:
+            container.close()
+            raise DecodeError("no_video_stream", "holds no video stream")
+        stream = container.streams.video[0]
+        stream.thread_count = 1  # processes share the work, not threads
+        return container, stream
+
+    def _scan(self):
+        """Read the timestamps without decoding; return them sorted, and the header's number of frames."""
+        container, stream = self._open()
+        pts = []
+        with container:
+            try:
+                for packet in container.demux(stream):
+                    if packet.pts is not None and packet.size and not packet.is_discard:
+                        pts.append(packet.pts)
+            except av.error.FFmpegError as error:
+                self.damage = f"damaged after {len(pts)} frames ({_words(error)})"
+            return np.unique(np.array(pts, np.int64)), stream.frames
+
+    def __iter__(self):
+        container, stream = self._open()
+        order = {self._pts[index]: int(index) for index in self.wanted}
+        last, lost = self._pts[self.wanted[-1]], 0
+        with container:
+            packets = container.demux(stream)
+            while True:
+                try:
+                    packet = next(packets)
+                except (StopIteration, av.error.FFmpegError):
+                    break
+                try:
+                    frames = packet.decode()
+                except av.error.FFmpegError:
+                    lost += 1
+                    continue
+                for frame in frames:
+                    if frame.pts in order:
+                        yield self._frame(order.pop(frame.pts), frame)
+                if not order or (packet.dts is not None and packet.dts > last + _reorder_window(stream)):
+                    break
+        if lost and self.damage is None:
+            self.damage = f"{lost} packets do not decode"
+
+    def _frame(self, index, frame):
+        seconds = float((frame.pts - int(self._pts[0])) * frame.time_base)
+        image = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
+        return Frame(index, seconds, np.ascontiguousarray(image))
+
+
+def _reorder_window(stream):
+    """Ticks after which no earlier frame can still come: five seconds, far more than any codec reorders."""
+    return int(5 / stream.time_base)
+
+
+def _words(error):
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+def read_image(path):
+    """Read a picture as RGB uint8 [height, width, 3].
+
+    Raises:
+        DecodeError: empty, or not a picture.
+    """
+    encoded = np.fromfile(path, np.uint8)
+    if not len(encoded):
+        raise DecodeError("empty_file", "the file is empty")
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise DecodeError("not_an_image", "cannot be read as a picture")
+    return image

@@ -1,0 +1,100 @@
+"""Pusher: hand a blessed model to the folder that a model server watches."""
+
+import json
+import os
+import shutil
+import sys
+import time
+
+from pydantic import Field
+
+from components.base import Component, Context, InputError, Parameters, main
+
+
+class PusherParameters(Parameters):
+    """Parameters of Pusher."""
+
+    serving_dir: str = Field(
+        description="Folder that the model server watches; the model goes to <serving_dir>/<version>/."
+    )
+
+
+def execute(context: Context):
+    """Copy `Format-Serving/` to the next version, `saved_model.pb` last, since servers take that file as "ready".
+
+    A model without both blessings is not pushed; `pushed.json` then says why.
+    """
+    refused = [
+        f"{key.replace('_', ' ')}: {_reason(context.inputs[key], verdict)}"
+        for key, verdict in (("blessing", "BLESSED"), ("infra_blessing", "INFRA_BLESSED"))
+        if not os.path.exists(os.path.join(context.inputs[key], verdict))
+    ]
+    outcome = {"pushed": not refused, "reasons": refused}
+    if refused:
+        print(f"not pushed: {'; '.join(refused)}")
+    else:
+        outcome["path"] = push(os.path.join(context.inputs["model"], "Format-Serving"), context.parameters.serving_dir)
+        print(f"pushed to {outcome['path']}")
+    with open(os.path.join(context.outputs["pushed_model"], "pushed.json"), "w") as stream:
+        json.dump(outcome, stream, indent=1)
+    return {"pushed": outcome.get("path", "no")}
+
+
+def _reason(folder, verdict):
+    try:
+        with open(os.path.join(folder, verdict.replace("BLESSED", "NOT_BLESSED"))) as stream:
+            return " ".join(stream.read().split())
+    except OSError:
+        return f"{folder} holds no {verdict}"
+
+
+def push(saved_model, serving_dir):
+    """Copy a SavedModel to `<serving_dir>/<version>/`; return that path.
+
+    The version is the time in seconds, or one more than the newest that is there.
+
+    Raises:
+        InputError: the folder cannot be written; names it.
+    """
+    try:
+        os.makedirs(serving_dir, exist_ok=True)
+        there = [int(name) for name in os.listdir(serving_dir) if name.isdigit()]
+        version = max([int(time.time()), *(number + 1 for number in there)])
+        target = os.path.join(serving_dir, str(version))
+        hidden = os.path.join(serving_dir, f".{version}.partial")
+        shutil.rmtree(hidden, ignore_errors=True)
+        shutil.copytree(saved_model, hidden, ignore=shutil.ignore_patterns("saved_model.pb"))
+        os.rename(hidden, target)
+        ready = os.path.join(target, "saved_model.pb")
+        shutil.copyfile(os.path.join(saved_model, "saved_model.pb"), ready + ".partial")
+        os.rename(ready + ".partial", ready)
+    except OSError as error:
+        raise InputError(
+            f"serving_dir: {error.filename or serving_dir}: cannot be written ({error.strerror}). Set "
+            "components.Pusher.serving_dir to a folder that can"
+        ) from error
+    return target
+
+
+def _still_holds(outputs):
+    """A cached push counts as long as the pushed model lies there."""
+    with open(os.path.join(outputs["pushed_model"], "pushed.json")) as stream:
+        outcome = json.load(stream)
+    if outcome["pushed"] and not os.path.exists(os.path.join(outcome["path"], "saved_model.pb")):
+        return f"{outcome['path']} is gone"
+    return None
+
+
+COMPONENT = Component(
+    name="Pusher",
+    module="components.pusher",
+    summary="Copy a model with both blessings to <serving_dir>/<version>/, where a model server finds it.",
+    inputs={"model": "Model", "blessing": "Blessing", "infra_blessing": "InfraBlessing"},
+    outputs={"pushed_model": "PushedModel"},
+    parameters=PusherParameters,
+    execute=execute,
+    still_holds=_still_holds,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(COMPONENT))

@@ -1,0 +1,1 @@
+"""StatisticsGen: what is in the face examples, in figures."""

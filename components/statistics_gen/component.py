@@ -1,0 +1,52 @@
+"""StatisticsGen: the spec and its executor."""
+
+import json
+import os
+
+from components.base import Component, Context, Parameters
+from components.video_example_gen.manifest import LABELS
+
+
+class StatisticsGenParameters(Parameters):
+    """StatisticsGen has no parameters."""
+
+
+def execute(context: Context):
+    """Write `statistics.json` and print it as a table."""
+    from components.statistics_gen.compute import compute  # imports TensorFlow and Beam
+
+    folders = (context.inputs[key] for key in ("videos", "examples", "rejects"))
+    statistics = compute(*folders, context.beam_args)
+    with open(os.path.join(context.outputs["statistics"], "statistics.json"), "w") as stream:
+        json.dump(statistics, stream, indent=1)
+    print_table(statistics)
+    return {"faces": sum(group["faces"] for group in statistics["groups"])}
+
+
+def print_table(statistics):
+    """Print the groups, and how many named videos are missing, for a person."""
+    print(
+        f"{'split':6} {'data set':14} {'method':8} {'label':5} {'videos':>7} {'with face':>9} {'faces':>8} {'frames found':>12}"
+    )
+    for group in statistics["groups"]:
+        rate = group["frame_detection_rate"]
+        print(f"{group['split']:6} {group['dataset']:14} {group['method']:8} {LABELS[group['label']]:5} {group['videos']:>7} "
+              f"{group['videos_with_face']:>9} {group['faces']:>8} {'none' if rate is None else f'{rate:.1%}':>12}")  # fmt: skip
+    for name, source in statistics["sources"].items():
+        if source.get("missing"):
+            print(
+                f"{name}: {len(source['missing'])} videos are named by its lists and missing, e.g. {source['missing'][0]}"
+            )
+
+
+COMPONENT = Component(
+    name="StatisticsGen",
+    module="components.statistics_gen.component",
+    summary="Count videos, faces, rejects and pixels per split, data set, method and label.",
+    inputs={"videos": "Videos", "examples": "Examples", "rejects": "Rejects"},
+    outputs={"statistics": "Statistics"},
+    parameters=StatisticsGenParameters,
+    execute=execute,
+    libraries=("tensorflow-cpu", "tensorflow"),
+    uses_beam=True,
+)

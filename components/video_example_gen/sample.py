@@ -1,0 +1,341 @@
+"""The embedded sample: a small data set in FaceForensics++'s layout, made of two photographs that come with libraries.
+
+It lets every stage run on a fresh machine without a download. All its clips show the same two people, and its fakes are
+drawn by the few lines below: figures measured on it say nothing about real fakes.
+
+A real clip looks at its photograph through a moving camera. A fake looks through its target's camera at a *field*,
+which tells for every pixel of the target's photograph where to take its colour from: at the same place of the other
+face, or displaced by an expression in its own.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+import av
+import cv2
+import matplotlib
+import numpy as np
+import skimage
+from skimage.transform import ThinPlateSplineTransform
+from tqdm import tqdm
+
+from components.base import InputError
+
+VERSION = 1  # goes up whenever the same clips and seed give other videos
+FRAMES, RATE, SIZE = 24, 25, 256
+STAMP = "sample.json"
+REMARK = "It is made from two photographs; figures measured on it say nothing about real fakes."
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """A photograph and the landmarks measured on it, in its pixels; left and right as one sees them."""
+
+    photo: np.ndarray  # [height, width, 3], BGR
+    inner: np.ndarray  # [7, 2]: eyes (left, right), nose tip, mouth (left, right, upper lip, lower lip)
+    outline: np.ndarray  # [14, 2]: the face's edge, clockwise from the left temple
+
+    @property
+    def width(self):
+        return np.ptp(self.outline[:, 0])
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A real clip and how it was filmed."""
+
+    person: Person
+    cameras: np.ndarray  # [frames, 2, 3], affine, from the photograph's pixels to the frame's
+    lights: np.ndarray  # [frames, 256, 1, 3], uint8, tables from the photograph's levels to the frame's
+    frames: np.ndarray  # [frames, height, width, 3], uint8, BGR
+
+
+@dataclass(frozen=True)
+class Manipulation:
+    """How a kind of fake differs from the others."""
+
+    swap: bool  # shows the source's face; else the target's own with another expression
+    region: str  # "face" or "mouth", what is replaced
+    feather: float  # width of the mask's soft edge, as a part of the face's width
+    coarse: float  # how many pixels become one in the resynthesis
+    match: float  # how much of the colour difference to the target is removed, 0 to 1
+    shake: float  # how inexactly the face is placed in each frame [pixels]
+
+
+MANIPULATIONS = {
+    "Deepfakes": Manipulation(swap=True, region="face", feather=0.05, coarse=2.5, match=1.0, shake=0.3),
+    "Face2Face": Manipulation(swap=False, region="face", feather=0.04, coarse=1.7, match=0.8, shake=0.3),
+    "FaceSwap": Manipulation(swap=True, region="face", feather=0.008, coarse=1.0, match=0.5, shake=0.8),
+    "NeuralTextures": Manipulation(swap=False, region="mouth", feather=0.04, coarse=3.5, match=0.8, shake=0.3),
+}
+
+
+@cache
+def people():
+    """Return the two `Person`s: even clips show the first, odd ones the second.
+
+    Raises:
+        InputError: a photograph is not where its library installs it.
+    """
+    # Measured by eye on the enlarged photographs; eyes, nose and mouth agree with MTCNN's within five pixels.
+    astronaut = _person(
+        Path(skimage.__file__).parent / "data" / "astronaut.png",
+        "203,101 246,103 224,127 203,140 246,140 224,140 223,153",
+        "186,84 203,80 224,83 248,88 264,94 267,118 265,140 256,158 243,171 224,177 205,172 192,160 184,145 182,120",
+    )
+    hopper = _person(
+        Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg",
+        "221,190 306,189 267,242 231,278 308,276 269,273 269,295",
+        "181,160 206,143 266,136 330,143 355,160 353,222 341,269 "
+        "333,296 313,321 270,332 222,321 202,296 192,269 180,222",
+    )
+    return astronaut, hopper
+
+
+def _person(path, inner, outline):
+    photo = cv2.imread(str(path))
+    if photo is None:
+        raise InputError(f"{path}: this photograph cannot be read; reinstall the package that it comes with")
+    return Person(photo, *(np.array([xy.split(",") for xy in text.split()], float) for text in (inner, outline)))
+
+
+def film(person, rng):
+    """Film a photograph: a `Clip` with its own camera path, light, sharpness and noise.
+
+    Args:
+        person: a `Person`.
+        rng: a numpy `Generator`; it alone decides what the clip looks like.
+    """
+
+    def wave(amplitude):
+        return amplitude * np.sin(2 * np.pi * (rng.uniform(0.4, 1) * np.arange(FRAMES) / FRAMES + rng.uniform()))
+
+    zoom = rng.uniform(96, 124) / person.width * (1 + wave(0.04))
+    angle = np.radians(rng.uniform(-6, 6) + wave(3))
+    mirror = rng.choice((-1, 1))
+    centre = SIZE / 2 + rng.uniform(-16, 16, size=2) + np.stack([wave(6), wave(6)], axis=1)
+    turn = np.array([[mirror * np.cos(angle), -np.sin(angle)], [mirror * np.sin(angle), np.cos(angle)]])
+    linear = zoom[:, None, None] * turn.transpose(2, 0, 1)
+    cameras = np.concatenate([linear, (centre - linear @ person.outline.mean(axis=0))[..., None]], axis=2)
+    warmth = rng.uniform(-0.12, 0.12)
+    gain = rng.uniform(0.7, 1.1) * (1 + wave(0.05))[:, None, None] * np.array([1 - warmth, 1, 1 + warmth])
+    levels = (np.arange(256) / 255) ** rng.uniform(0.75, 1.3)
+    lights = (255 * gain * levels[:, None]).clip(0, 255).astype(np.uint8)[:, :, None]
+    blur, grain = rng.uniform(0.3, 0.8), rng.uniform(2, 5)
+    views = [cv2.LUT(_through(camera, person.photo), light) for camera, light in zip(cameras, lights, strict=True)]
+    sharp = np.stack([cv2.GaussianBlur(view, (0, 0), blur) for view in views])
+    noisy = sharp + grain * rng.standard_normal(sharp.shape, dtype=np.float32)
+    return Clip(person, cameras, lights, noisy.clip(0, 255).astype(np.uint8))
+
+
+def forge(manipulation, target, source, rng):
+    """Put a manipulated face into a clip; return frames like the target's.
+
+    Args:
+        manipulation: a `Manipulation`.
+        target: the `Clip` to change.
+        source: the `Clip` of the other person; gives the face and its light where the manipulation swaps.
+        rng: a numpy `Generator`.
+    """
+    person, shown, scale = target.person, source if manipulation.swap else target, 1 / manipulation.coarse
+    mask = _mask(person, manipulation.region, manipulation.feather)
+    pushes = 0.7 + 0.3 * np.sin(2 * np.pi * (rng.uniform(0.6, 1.2) * np.arange(FRAMES) / FRAMES + rng.uniform()))
+    shakes = rng.normal(0, manipulation.shake, size=(FRAMES, 2, 1)) * [0, 0, 1]
+    forged = []
+    for frame, camera, light, push in zip(target.frames, target.cameras + shakes, shown.lights, pushes, strict=True):
+        if manipulation.swap:
+            field = _correspondence(person, source.person)
+        else:
+            field = _grid(person) - np.float32(push) * _expression(person, manipulation.region)
+        face = cv2.remap(shown.person.photo, _through(camera, field), None, cv2.INTER_LINEAR)
+        face = cv2.resize(cv2.LUT(face, light), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        face = cv2.resize(face, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+        alpha = _through(camera, mask)[..., None]
+        face = _recolour(face, frame, alpha, manipulation.match)
+        forged.append((frame + alpha * (face - frame)).clip(0, 255).astype(np.uint8))
+    return np.stack(forged)
+
+
+def _through(camera, image):
+    return cv2.warpAffine(image, camera, (SIZE, SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+@cache
+def _grid(person):
+    """Every pixel's own place, [height, width, 2] as (x, y): the field that changes nothing."""
+    height, width = person.photo.shape[:2]
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
+
+
+@cache
+def _correspondence(target, source):
+    """The field from the target's photograph to the same places of the source's face."""
+    places = (np.concatenate([person.inner, person.outline]) for person in (target, source))
+    spline = ThinPlateSplineTransform.from_estimate(*places)
+    return spline(_grid(target).reshape(-1, 2)).reshape(_grid(target).shape).astype(np.float32)
+
+
+@cache
+def _expression(person, region):
+    """Displacements [height, width, 2]: a surprised face, or for the mouth alone a narrow one that opens."""
+    *eyes, _, left, right, upper, lower = person.inner
+    pushes = [(upper, (0, -0.05)), (lower, (0, 0.09)), (left, (0.06, 0)), (right, (-0.06, 0))]
+    if region == "face":
+        pushes += [(eye - [0, 0.16 * person.width], (0, -0.07)) for eye in eyes]
+    field = np.zeros_like(_grid(person))
+    for place, push in pushes:
+        near = np.exp(-0.5 * ((_grid(person) - place) ** 2).sum(axis=-1, keepdims=True) / (0.11 * person.width) ** 2)
+        field += near * np.array(push) * person.width
+    return field
+
+
+@cache
+def _mask(person, region, feather):
+    """How much of each pixel of the photograph is replaced, [height, width], 0 to 1."""
+    mask = np.zeros(person.photo.shape[:2], np.float32)
+    if region == "face":
+        cv2.fillPoly(mask, [person.outline.round().astype(np.int32)], 1)
+    else:
+        away = (_grid(person) - person.inner[3:].mean(axis=0)) / (person.width * np.array([0.34, 0.2]))
+        mask[(away**2).sum(axis=-1) < 1] = 1
+    return cv2.GaussianBlur(mask, (0, 0), feather * person.width)
+
+
+def _recolour(face, frame, alpha, match):
+    """Move the face's mean colour and its contrast towards the frame's, both under the mask; float32."""
+    inside = (alpha > 0.5).astype(np.uint8)
+    (mean, spread), (goal, goal_spread) = (cv2.meanStdDev(image, mask=inside) for image in (face, frame))
+    contrast = goal_spread.mean() / max(spread.mean(), 1)
+    offset = match * (goal - contrast * mean)
+    return face * np.float32(1 + match * (contrast - 1)) + offset.astype(np.float32).T
+
+
+def splits(clips, seed):
+    """Pair every even clip with an odd one and share the pairs out: {"train": [["004", "011"], ...], "val": ...}.
+
+    Args:
+        clips: how many real clips there are; three fifths go to training.
+        seed: decides who meets whom.
+    """
+    rng = np.random.default_rng(seed)
+    even, odd = rng.permutation(np.arange(0, clips, 2)), rng.permutation(np.arange(1, clips, 2))
+    pairs = [[f"{a:03}", f"{b:03}"] for a, b in zip(even, odd, strict=True)]
+    held = max(1, round(len(pairs) / 5))
+    return {"train": pairs[2 * held :], "val": pairs[:held], "test": pairs[held : 2 * held]}
+
+
+def make_sample(root, clips=30, seed=0):
+    """Make the sample, unless it is already there; `root` appears only when it is whole.
+
+    Args:
+        root: the folder to make.
+        clips: how many real clips, an even number from 6 to 1000; four times as many fakes come with them.
+        seed: a number from 0; the same seed gives the same bytes on the same machine.
+
+    Raises:
+        InputError: `clips` or `seed` is out of range, or `root` holds something else or cannot be made.
+    """
+    if clips % 2 or not 6 <= clips <= 1000:
+        raise InputError(f"clips is {clips}; it must be an even number from 6 to 1000")
+    if seed < 0:
+        raise InputError(f"seed is {seed}; it must be 0 or more")
+    root = Path(root).absolute()
+    stamp = {"clips": clips, "seed": seed, "version": VERSION}
+    if _holds(root, stamp):
+        return
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-")
+    except OSError as error:
+        raise InputError(f"{root}: cannot be made ({error.strerror}); choose a folder that can be written") from error
+    with temporary as folder:
+        made = Path(folder) / root.name
+        _write(made, clips, seed)
+        (made / STAMP).write_text(json.dumps({**stamp, "remark": REMARK}, indent=2) + "\n")
+        try:
+            os.rename(made, root)
+        except OSError:
+            # Another process may have made the same sample meanwhile.
+            if not _holds(root, stamp):
+                raise
+
+
+def _holds(root, stamp):
+    """Whether the sample is there; False where nothing is."""
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    try:
+        found = json.loads((root / STAMP).read_text())
+        same = stamp.items() <= found.items()
+    except (OSError, ValueError, AttributeError):
+        raise InputError(f"{root}: is there and is no embedded sample; choose another folder or remove it") from None
+    if not same:
+        other = ", ".join(f"{key} {found.get(key)}, not {stamp[key]}" for key in stamp if found.get(key) != stamp[key])
+        raise InputError(f"{root}: holds another embedded sample ({other}); choose another folder or remove it")
+    return True
+
+
+def _write(root, clips, seed):
+    shares = splits(clips, seed)
+    (root / "splits").mkdir(parents=True)
+    for split, pairs in shares.items():
+        (root / "splits" / f"{split}.json").write_text(json.dumps(pairs, indent=2) + "\n")
+    videos, total = _videos(chain(*shares.values()), seed), clips * (1 + len(MANIPULATIONS))
+    for path, frames in tqdm(videos, desc="embedded sample", total=total, unit="video"):
+        _encode(root / path, frames)
+
+
+def _videos(pairs, seed):
+    """Yield path and frames of each clip of each pair, and of its fakes."""
+    for pair in pairs:
+        first, second = (film(people()[int(name) % 2], np.random.default_rng([seed, int(name)])) for name in pair)
+        for name, other, target, source in ((*pair, first, second), (*pair[::-1], second, first)):
+            yield f"original_sequences/youtube/c23/videos/{name}.mp4", target.frames
+            for number, (method, manipulation) in enumerate(MANIPULATIONS.items()):
+                rng = np.random.default_rng([seed, int(name), int(other), number])
+                path = f"manipulated_sequences/{method}/c23/videos/{name}_{other}.mp4"
+                yield path, forge(manipulation, target, source, rng)
+
+
+def _encode(path, frames):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE, options={"crf": "20", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = SIZE, SIZE, "yuv420p"
+        # With several threads x264's bytes depend on how many there are.
+        stream.codec_context.thread_count = 1
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
+        container.mux(stream.encode())
+
+
+def main(arguments=None):
+    """Run from the command line; return 0, or 2 for what the user can mend."""
+    parser = argparse.ArgumentParser(
+        prog="python -m components.video_example_gen.sample",
+        description="Make the embedded sample: a small data set in FaceForensics++'s layout, with real clips, four "
+        "kinds of fakes and split files. Nothing is downloaded. " + REMARK,
+        epilog="example: python -m components.video_example_gen.sample --out data/sample    (30 real clips, 120 fakes)",
+    )
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="made unless it already holds this sample")
+    parser.add_argument("--clips", type=int, default=30, help="real clips, an even number from 6 (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other clips (default %(default)s)")
+    given = parser.parse_args(arguments)
+    try:
+        make_sample(given.out, given.clips, given.seed)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"the embedded sample lies in {given.out}. {REMARK}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""The detector: a `keras.Model` whose `train_step` is section 3 of the paper."""
+
+import keras
+import tensorflow as tf
+from keras import layers, ops
+
+from model import expander, losses
+from model.backbones import create_backbone
+from model.recipes import CROP_SIZE, Recipe
+
+# Mean and deviation of ImageNet's pixels, which its published backbone weights expect.
+PIXEL_MEAN = (123.675, 116.28, 103.53)
+PIXEL_STD = (58.395, 57.12, 57.375)
+
+
+@keras.saving.register_keras_serializable(package="multi_metric")
+class DeepfakeDetector(keras.Model):
+    """Maps face crops to an embedding and to a real and a fake logit, and learns by the Multi-metric Loss.
+
+    Args:
+        recipe: a `Recipe`, or its fields as a dict (as `get_config` returns them).
+
+    Call it with crops [n, 256, 256, 3], RGB, 0-255, any number type; the result is a dict of `embedding`
+    [n, embedding_size], `logits` [n, 2] (real, fake), `logit` [n] (fake minus real), `fake_probability` [n] and
+    `center_similarity` [n] (to the centre of the real training samples).
+
+    Example:
+        detector = DeepfakeDetector(get_recipe("sample"))
+        verdict = detector(crops)["fake_probability"]
+    """
+
+    def __init__(self, recipe, **kwargs):
+        super().__init__(**kwargs)
+        self.recipe = recipe if isinstance(recipe, Recipe) else Recipe.model_validate(recipe)
+        self.backbone = create_backbone(self.recipe.backbone, self.recipe.image_size, synchronized=_replicas() > 1)
+        self.embedding = layers.Dense(self.recipe.embedding_size, dtype=keras.config.floatx(), name="embedding")
+        self.classifier = layers.Dense(2, dtype=keras.config.floatx(), name="classifier")
+        features = self.backbone.output_shape[-1]
+        self.embedding.build((None, features))
+        width = features if self.recipe.classifier_input == "feature" else self.recipe.embedding_size
+        self.classifier.build((None, width))
+        self.center = self.add_weight(
+            name="real_center",
+            shape=(self.recipe.embedding_size,),
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+            aggregation="mean",
+        )
+        self.trackers = {name: keras.metrics.Mean(name) for name in TRACKED}
+        self.built = True
+
+    # --- the network ------------------------------------------------------------------------------------------------
+    def call(self, crops, training=False):
+        """Return the outputs named in the class's docstring."""
+        feature = self.backbone(self.preprocess(crops), training=training)
+        raw = self.embedding(feature)
+        embedding = _unit(raw) if self.recipe.normalize_embeddings else raw
+        logits = self.classifier(
+            {"embedding": raw, "unit_embedding": embedding, "feature": feature}[self.recipe.classifier_input]
+        )
+        logit = logits[:, 1] - logits[:, 0]
+        return {
+            "embedding": embedding,
+            "logits": logits,
+            "logit": logit,
+            "fake_probability": ops.sigmoid(logit),
+            "center_similarity": self.center_similarity(embedding),
+        }
+
+    def preprocess(self, crops):
+        """Shrink and normalise crops [n, 256, 256, 3], 0-255; part of the model, so that training equals serving."""
+        size = self.recipe.image_size
+        crops = ops.cast(crops, keras.config.floatx())
+        if size != CROP_SIZE:
+            crops = ops.image.resize(crops, (size, size), interpolation="bilinear", antialias=True)
+        dtype = crops.dtype
+        return (crops - ops.cast(PIXEL_MEAN, dtype)) / ops.cast(PIXEL_STD, dtype)
+
+    def center_similarity(self, embedding):
+        """S_kc, [n]: the dot product with the unit vector of the centre; 0 while there is no centre yet."""
+        return ops.sum(embedding * _unit(ops.convert_to_tensor(self.center)[None, :]), axis=-1)
+
+    # --- section 3 --------------------------------------------------------------------------------------------------
+    def train_step(self, data):
+        """One step on this replica's share of a global batch of crops and labels."""
+        crops, labels = data
+        with tf.GradientTape() as tape:
+            outputs = self(crops, training=True)
+            embedding, logits, labels = _gather(outputs["embedding"], outputs["logits"], labels)
+            terms = self.multi_metric_loss(embedding, logits, labels)
+            # Every replica holds the loss of the whole batch and Keras sums their gradients, hence the division.
+            loss = (terms["loss"] + self.weight_penalty()) / _replicas()
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        terms["center_shift"] = self.move_center(embedding, labels)
+        return self.track(terms)
+
+    def multi_metric_loss(self, embedding, logits, labels):
+        """Eq. 1 on the global batch, with the stages of section 4.3: Weight-Center later, the expander at the end.
+
+        Args:
+            embedding: float [n, d].
+            logits: float [n, 2].
+            labels: integer [n].
+
+        Returns:
+            A dict of scalars: `loss`, its terms, and what tells how training goes (see `TRACKED`).
+        """
+        recipe, is_real = self.recipe, ops.equal(labels, losses.REAL)
+        gram = ops.matmul(embedding, ops.transpose(embedding))
+        cross_entropy = losses.cross_entropy_loss(logits, labels)
+        eta = expander.balance_factor(cross_entropy, recipe.pulling_factor)
+        triplet, active = losses.triplet_loss(
+            gram,
+            labels,
+            recipe.triplet_margin,
+            recipe.triplet_mining,
+            recipe.triplet_reduction,
+            negative_similarity=self._negatives(gram, eta),
+        )
+        similarity = self.center_similarity(embedding)
+        weight_center = losses.weight_center_loss(
+            similarity, is_real, recipe.weight_center_scale, recipe.weight_center_margin
+        )
+        weight_center = weight_center * self._from_step(recipe.weight_center_step, weight_center.dtype)
+        total = (
+            recipe.weight_center_weight * weight_center
+            + recipe.triplet_weight * triplet
+            + recipe.cross_entropy_weight * cross_entropy
+        )
+        guess = ops.cast(ops.argmax(logits, axis=-1), labels.dtype)
+        return {
+            "loss": total,
+            "triplet": triplet,
+            "cross_entropy": cross_entropy,
+            "weight_center": weight_center,
+            "eta": eta,
+            "active_triplets": active,
+            "real_similarity": _mean_where(similarity, is_real),
+            "fake_similarity": _mean_where(similarity, ops.logical_not(is_real)),
+            "accuracy": ops.mean(ops.cast(ops.equal(guess, labels), total.dtype)),
+        }
+
+    def _negatives(self, gram, eta):
+        """The expander's similarities [n, n, n] in the end stage, those of the batch before; None if it is off."""
+        if not self.recipe.expander:
+            return None
+        # η = 1 is Eq. 6's limit z̃ = z⁻, so that one graph serves both stages.
+        ended = self._from_step(self.recipe.expander_step, gram.dtype)
+        return expander.expanded_negative_similarity(gram, ended * eta + (1 - ended))
+
+    def _from_step(self, step, dtype):
+        return ops.cast(self.optimizer.iterations >= step, dtype)
+
+    def weight_penalty(self):
+        """The classic L2 form of weight decay, as a term of the loss; 0 for the decoupled form."""
+        if self.recipe.weight_decay_form != "l2" or not self.recipe.weight_decay:
+            return 0.0
+        kernels = [v for v in self.trainable_variables if v.path.endswith("kernel")]
+        return 0.5 * self.recipe.weight_decay * sum(ops.sum(ops.square(kernel)) for kernel in kernels)
+
+    def move_center(self, embedding, labels):
+        """Move the centre towards the mean real embedding of the global batch; without a real one it stays.
+
+        An exponential moving average without gradient, from the first step on, started at the first mean. It follows the
+        loss, which is taken against the old centre. Returns how far it went, a float scalar.
+        """
+        is_real = ops.cast(ops.equal(labels, losses.REAL), embedding.dtype)[:, None]
+        count = ops.sum(is_real)
+        mean = ops.sum(ops.stop_gradient(embedding) * is_real, axis=0) / ops.maximum(count, 1)
+        old = ops.convert_to_tensor(self.center)
+        keep = ops.where(ops.any(old != 0), ops.cast(self.recipe.center_momentum, old.dtype), ops.zeros((), old.dtype))
+        new = ops.where(count > 0, keep * old + (1 - keep) * mean, old)
+        self.center.assign(new)  # never inside a conditional: a mirrored variable cannot be assigned there
+        return ops.norm(new - old)
+
+    def track(self, terms):
+        """Add the terms of this step to the running means; return these under the metrics' own names."""
+        for name, value in terms.items():
+            self.trackers[name].update_state(value)
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+    @property
+    def metrics(self):
+        """The running means of `TRACKED`."""
+        return list(self.trackers.values())
+
+    def get_config(self):
+        """Return what rebuilds the model: the recipe's fields."""
+        return {**super().get_config(), "recipe": self.recipe.model_dump()}
+
+
+TRACKED = (
+    "loss",
+    "triplet",
+    "cross_entropy",
+    "weight_center",
+    "eta",
+    "active_triplets",
+    "real_similarity",
+    "fake_similarity",
+    "accuracy",
+    "center_shift",
+)
+
+
+def create_optimizer(recipe):
+    """SGD with the recipe's schedule (section 4.1). Unbuilt; a `keras.optimizers.SGD`."""
+    schedules = keras.optimizers.schedules
+    rate = {
+        "step": lambda: schedules.ExponentialDecay(
+            recipe.learning_rate, recipe.decay_every, recipe.decay_rate, staircase=True
+        ),
+        "cosine": lambda: schedules.CosineDecay(recipe.learning_rate, recipe.steps),
+        "constant": lambda: recipe.learning_rate,
+    }[recipe.schedule]()
+    decay = recipe.weight_decay if recipe.weight_decay_form == "decoupled" else None
+    optimizer = keras.optimizers.SGD(rate, momentum=recipe.momentum, weight_decay=decay)
+    if decay:
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
+def _unit(x):
+    """Scale the last axis to unit length; a zero vector stays zero, with a finite gradient."""
+    return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), 1e-12))
+
+
+def _mean_where(values, mask):
+    mask = ops.cast(mask, values.dtype)
+    return ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1)
+
+
+def _replicas():
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _gather(*tensors):
+    """Concatenate each tensor over all replicas along the batch; gradients flow back to each replica's own rows."""
+    if _replicas() == 1:
+        return tensors
+    context = tf.distribute.get_replica_context()
+    return tuple(context.all_gather(tensor, axis=0) for tensor in tensors)

@@ -1,0 +1,58 @@
+"""Write a trained detector as a SavedModel with preprocessing inside the graph."""
+
+import keras
+import tensorflow as tf
+
+from model.input_pipeline import load_crop
+from model.recipes import CROP_SIZE
+
+SERVED = ("fake_probability", "logit", "center_similarity", "embedding")
+
+
+def export_saved_model(detector, folder):
+    """Write `detector` to `folder` as a SavedModel.
+
+    Signatures, both returning the float32 outputs `SERVED` for n faces:
+        serving_default: `image_bytes`, string [n]: JPEG, PNG, BMP or GIF bytes of face crops of any size.
+        crops: `crops`, uint8 [n, 256, 256, 3].
+    """
+
+    def serve_crops(crops):
+        outputs = detector(crops, training=False)
+        return {name: tf.cast(outputs[name], tf.float32) for name in SERVED}
+
+    def serve_bytes(image_bytes):
+        crops = tf.map_fn(
+            load_crop, image_bytes, fn_output_signature=tf.TensorSpec([CROP_SIZE, CROP_SIZE, 3], tf.uint8)
+        )
+        return serve_crops(crops)
+
+    archive = keras.export.ExportArchive()
+    archive.track(detector)
+    archive.add_endpoint("serving_default", serve_bytes, [tf.TensorSpec([None], tf.string, name="image_bytes")])
+    archive.add_endpoint("crops", serve_crops, [tf.TensorSpec([None, CROP_SIZE, CROP_SIZE, 3], tf.uint8, name="crops")])
+    archive.write_out(str(folder), verbose=False)
+
+
+def load_signature(folder, name="crops"):
+    """Load one signature of a SavedModel of ours as a function of a tensor that returns a dict.
+
+    Raises:
+        ValueError: the folder holds no SavedModel, or one without that signature.
+    """
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except OSError as error:
+        raise ValueError(
+            f"{folder}: holds no SavedModel (no saved_model.pb). Name a model's Format-Serving folder"
+        ) from error
+    if name not in loaded.signatures:
+        raise ValueError(f"{folder}: its SavedModel has no signature {name!r}, only {sorted(loaded.signatures)}")
+    signature = loaded.signatures[name]
+    argument = next(iter(signature.structured_input_signature[1]))
+
+    def predict(tensor):
+        return signature(**{argument: tensor})
+
+    predict.loaded = loaded  # a signature holds its model weakly only
+    return predict

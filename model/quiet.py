@@ -1,0 +1,29 @@
+"""Import TensorFlow without the lines that its libraries write to standard error before any log level applies."""
+
+import logging
+import os
+import sys
+import tempfile
+
+
+def import_tensorflow():
+    """Import TensorFlow and return it; if the import fails, what it wrote is shown."""
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
+        try:
+            import tensorflow
+        except BaseException:
+            hidden.seek(0)
+            os.write(stderr, hidden.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+    logging.getLogger("absl").setLevel(logging.WARNING)  # MirroredStrategy's list of devices: the trainer says it
+    logging.getLogger("tensorflow").setLevel(logging.WARNING)
+    return tensorflow

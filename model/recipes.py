@@ -1,0 +1,110 @@
+"""Recipes: a recipe is a flat, named set of choices for one training; any field can be overridden by a flag.
+
+Defaults are the paper's (section 4.1) where it states a value, and the documented choice where it does not.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+CROP_SIZE = 256  # side of a stored face crop in pixels (paper, section 4.1)
+
+
+class Recipe(BaseModel):
+    """Everything that decides what a training computes. Two runs of equal recipes on equal data do the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field("paper", description="The recipe's name.")
+    backbone: Literal["resnet34", "resnet18", "resnet10"] = Field(
+        "resnet34", description="Network below the embedding."
+    )
+    image_size: int = Field(
+        CROP_SIZE, ge=32, le=CROP_SIZE, description="Side that the 256x256 crops are shrunk to, pixels."
+    )
+    embedding_size: PositiveInt = Field(128, description="Dimensions of the embedding.")
+    normalize_embeddings: bool = Field(True, description="Scale embeddings to unit length before the metric losses.")
+    classifier_input: Literal["embedding", "unit_embedding", "feature"] = Field(
+        "embedding",
+        description="What the linear classifier sees: the embedding before it is scaled, after, or the feature.",
+    )
+
+    triplet_weight: float = Field(2.0, ge=0, description="β of Eq. 1.")
+    triplet_margin: PositiveFloat = Field(1.0, description="κ of Eq. 2.")
+    triplet_mining: Literal["all", "hard", "semi_hard"] = Field("all", description="Which triplets of a batch count.")
+    triplet_reduction: Literal["active", "all"] = Field(
+        "active", description="Mean over non-zero triplets, or over all."
+    )
+    cross_entropy_weight: float = Field(1.0, ge=0, description="χ of Eq. 1.")
+    weight_center_weight: float = Field(1.0, ge=0, description="Weight of the Weight-Center term in Eq. 1.")
+    weight_center_scale: PositiveFloat = Field(2.0, description="α of Eq. 3.")
+    weight_center_margin: float = Field(0.5, description="λ of Eq. 3.")
+    weight_center_start: int | None = Field(
+        None, ge=0, description="Step from which Weight-Center acts; default steps/3."
+    )
+    center_momentum: float = Field(0.9, ge=0, lt=1, description="Share of the old centre that one update keeps.")
+    expander: bool = Field(True, description="Replace negatives by the hardness-aware expander's, in the end stage.")
+    expander_start: int | None = Field(
+        None, ge=0, description="Step from which the expander acts; default 2/3 of steps."
+    )
+    pulling_factor: PositiveFloat = Field(1.0, description="γ of η = exp(-γ / L_CE).")
+
+    steps: PositiveInt = Field(10_000, description="Training steps.")
+    batch_size: int = Field(16, ge=4, description="Global batch, half real and half fake.")
+    learning_rate: PositiveFloat = Field(0.01, description="Initial learning rate of SGD.")
+    schedule: Literal["step", "cosine", "constant"] = Field(
+        "step", description="step: x decay_rate every decay_every steps."
+    )
+    decay_every: PositiveInt = Field(3000, description="Steps between two falls of the step schedule.")
+    decay_rate: PositiveFloat = Field(0.1, description="Factor of each fall of the step schedule.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="SGD momentum.")
+    weight_decay: float = Field(5e-4, ge=0, description="Weight decay of kernels; norms and biases are left out.")
+    weight_decay_form: Literal["l2", "decoupled"] = Field(
+        "l2", description="l2: part of the gradient; decoupled: Keras's."
+    )
+    augmentation: Literal["off", "flip"] = Field("flip", description="off, or a random mirror image.")
+    seed: int = Field(0, ge=0, description="Seed of weights, batches and augmentation.")
+
+    @model_validator(mode="after")
+    def _check(self):
+        if self.batch_size % 2:
+            raise ValueError(
+                f"batch_size must be even, half real and half fake. Received: batch_size={self.batch_size}"
+            )
+        if self.triplet_weight == 0 and self.cross_entropy_weight == 0:
+            raise ValueError("triplet_weight and cross_entropy_weight are both 0: nothing would tell real from fake")
+        return self
+
+    @property
+    def weight_center_step(self):
+        """First step with the Weight-Center term."""
+        return self.steps // 3 if self.weight_center_start is None else self.weight_center_start
+
+    @property
+    def expander_step(self):
+        """First step with the expander's negatives."""
+        return 2 * self.steps // 3 if self.expander_start is None else self.expander_start
+
+
+RECIPES = {
+    "paper": (Recipe(), "Multi-metric Loss with the Adaptive Hardness-aware Expander, as published"),
+    "cross_entropy": (
+        Recipe(name="cross_entropy", triplet_weight=0, weight_center_weight=0, expander=False),
+        "a plain classifier: the same network and input, cross-entropy alone",
+    ),
+    "sample": (
+        Recipe(name="sample", image_size=96, steps=400, learning_rate=0.02, schedule="cosine", seed=1),
+        "the paper's method, small and short: for the embedded sample on two CPU cores",
+    ),
+}
+
+
+def get_recipe(name, **overrides):
+    """Return the recipe of that name with some fields replaced.
+
+    Raises:
+        ValueError: unknown name, unknown field or a value out of range (pydantic's message names the field).
+    """
+    if name not in RECIPES:
+        raise ValueError(f"unknown recipe {name!r}; there are: {', '.join(RECIPES)}")
+    return Recipe.model_validate({**RECIPES[name][0].model_dump(), **overrides})

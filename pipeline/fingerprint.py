@@ -1,0 +1,111 @@
+"""What of an execution decides its result: parameters, input contents, code and libraries. Never the engine."""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+
+OURS = ("components", "model", "pipeline")
+
+
+@functools.cache
+def code_of(module):
+    """Digest of every file of this project that a module imports, directly or not.
+
+    Returns:
+        {module name: digest of its source}, the module itself and the data files of its package included.
+    """
+    found, todo = {}, [module]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        path = _source(name)
+        if path is None:
+            continue
+        with open(path, "rb") as stream:
+            source = stream.read()
+        found[name] = hashlib.sha256(source).hexdigest()
+        todo += _imports(source, name)
+        if name.count(".") > 1:
+            found |= _data_files(name, os.path.dirname(path))
+    return found
+
+
+def _source(name):
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:
+        return None
+    return spec.origin if spec and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _imports(source, name):
+    """Names of this project's modules that a source imports, wherever in the file."""
+    for node in ast.walk(ast.parse(source, name)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (n for n in names if n.split(".")[0] in OURS)
+
+
+def _data_files(name, folder):
+    """Templates and schemas that lie beside a component's modules."""
+    files = {}
+    for entry in sorted(os.listdir(folder)):
+        if entry.endswith((".json", ".j2")):
+            with open(os.path.join(folder, entry), "rb") as stream:
+                files[f"{name.rsplit('.', 1)[0]}/{entry}"] = hashlib.sha256(stream.read()).hexdigest()
+    return files
+
+
+def library_versions(names):
+    """{distribution: version} of those that are installed."""
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def key_parts(component, parameters, input_digests):
+    """Everything that the result depends on, as a JSON-able dict; a difference in it explains a cache miss."""
+    return {
+        "parameters": parameters.model_dump(mode="json"),
+        "inputs": input_digests,
+        "code": code_of(component.module),
+        "libraries": library_versions(component.libraries),
+        "sources": component.sources(parameters) if component.sources else "",
+    }
+
+
+def cache_key(component, parts):
+    """Digest of a component's `key_parts`."""
+    text = json.dumps([component.name, parts], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def difference(before, now):
+    """Say in words what of two `key_parts` differs."""
+    changes = []
+    for part, label in (
+        ("parameters", "parameter"),
+        ("inputs", "input"),
+        ("code", "code of"),
+        ("libraries", "version of"),
+    ):
+        names = sorted(n for n in before[part].keys() | now[part].keys() if before[part].get(n) != now[part].get(n))
+        if names:
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            changes.append(f"{label} {shown} changed")
+    if before["sources"] != now["sources"]:
+        changes.append("files of the data sets changed")
+    return "; ".join(changes) or "nothing changed"

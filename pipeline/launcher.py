@@ -1,0 +1,143 @@
+"""Resolve a component's inputs, look in the cache, execute, publish."""
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+
+from components.base import Context
+from model.quiet import import_tensorflow
+from pipeline import fingerprint
+from pipeline.artifacts import artifact_dir, content_digest, outline, staging_dir
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether an execution is reused.
+
+    Attributes:
+        cached: the earlier `Execution`, or None for a miss.
+        reason: in words.
+        key, parts: the cache key and what it is made of.
+    """
+
+    cached: object | None
+    reason: str
+    key: str
+    parts: dict
+
+
+class Launcher:
+    """Runs nodes one by one and remembers their outputs.
+
+    Args:
+        store: a `MetadataStore`.
+        root: the pipeline root.
+        run: the run's id in the store.
+        beam_args: of the engine.
+        no_cache: execute even where an execution could be reused.
+    """
+
+    def __init__(self, store, root, run, beam_args, no_cache=False):
+        self.store, self.root, self.run = store, root, run
+        self.beam_args, self.no_cache = beam_args, no_cache
+        self.outputs = {}  # (component, key) -> Artifact
+
+    def decide(self, node):
+        """Look whether the node's work was done before; nothing is changed."""
+        component = node.component
+        inputs = {key: self.outputs[source].digest for key, source in node.inputs.items()}
+        parts = fingerprint.key_parts(component, node.parameters, inputs)
+        key = fingerprint.cache_key(component, parts)
+        if self.no_cache:
+            return Decision(None, "the cache is off (--no_cache)", key, parts)
+        same = self.store.last_complete(component.name, key)
+        if same is None:
+            last = self.store.last_complete(component.name)
+            reason = f"{fingerprint.difference(last.key_parts, parts)}" if last else "never run before"
+            return Decision(None, reason, key, parts)
+        gone = self._no_longer_holds(component, same)
+        if gone:
+            return Decision(None, f"execution {same.id} did the same, but {gone}", key, parts)
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(same.finished))
+        return Decision(same, f"same inputs, parameters and code as execution {same.id} of {when}", key, parts)
+
+    def _no_longer_holds(self, component, execution):
+        artifacts = self.store.artifacts(execution.id, "OUTPUT")
+        for key, artifact in artifacts.items():
+            if not os.path.isdir(artifact.uri):
+                return f"its output {key} is gone"
+            if outline(artifact.uri) != (artifact.files, artifact.bytes):
+                return f"files of its output {key} were changed since"
+        return component.still_holds and component.still_holds({key: a.uri for key, a in artifacts.items()})
+
+    def launch(self, node, decision):
+        """Reuse or execute; afterwards the node's outputs are there for the next ones. Returns the `Execution`."""
+        component = node.component
+        if decision.cached:
+            self.reuse(component, decision.cached)
+            return decision.cached
+        inputs = {key: self.outputs[source] for key, source in node.inputs.items()}
+        execution = self.store.start_execution(component.name, decision.key, decision.parts, inputs)
+        try:
+            if any(name.startswith("tensorflow") for name in component.libraries):
+                import_tensorflow()
+            staged = self._stage(component, decision.key)
+            context = Context({key: a.uri for key, a in inputs.items()}, staged, node.parameters, self.beam_args)
+            properties = component.execute(context) or {}
+            self._publish(component, execution, staged, properties)
+        except BaseException as error:
+            self.store.fail(execution, f"{type(error).__name__}: {error}")
+            raise
+        self.store.associate(self.run, execution, cached=False)
+        self._remember(component, execution)
+        return self.store.execution(execution)
+
+    def reuse(self, component, execution):
+        """Take an earlier execution's outputs as this run's."""
+        self.store.associate(self.run, execution.id, cached=True)
+        self._remember(component, execution.id)
+
+    def _remember(self, component, execution):
+        for key, artifact in self.store.artifacts(execution, "OUTPUT").items():
+            self.outputs[component.name, key] = artifact
+
+    def _stage(self, component, key):
+        """Folders to work in; those of an interrupted attempt at the same work where the component can go on with it."""
+        folder = staging_dir(self.root, component.name, key)
+        if os.path.isdir(folder) and component.resumable and not self.no_cache:
+            print(f"{component.name}: goes on with what an interrupted run left", flush=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        staged = {name: os.path.join(folder, name) for name in component.outputs}
+        for path in staged.values():
+            os.makedirs(path, exist_ok=True)
+        return staged
+
+    def _publish(self, component, execution, staged, properties):
+        """Move the outputs to their places, then make them live in one transaction."""
+        rows, moved = {}, []
+        try:
+            for key, folder in staged.items():
+                digest, (files, size) = content_digest(folder), outline(folder)
+                target = artifact_dir(self.root, component.name, key, execution)
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                os.rename(folder, target)
+                moved.append(target)
+                rows[key] = (component.outputs[key], target, digest, files, size)
+            self.store.finish(execution, rows, properties)
+        except BaseException:
+            for target in moved:
+                shutil.rmtree(target, ignore_errors=True)
+            raise
+        shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
+
+
+def sweep(store, root, components):
+    """Undo what a killed run left: its executions count as failed, and half-published folders are removed."""
+    for execution, name in store.running():
+        for component in components:
+            if component.name == name:
+                for key in component.outputs:
+                    shutil.rmtree(artifact_dir(root, name, key, execution), ignore_errors=True)
+        store.fail(execution, "the run was killed")

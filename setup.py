@@ -1,0 +1,45 @@
+"""Packaging. This file is also Beam's --setup_file: a worker that installs it can run every component."""
+
+from setuptools import find_packages, setup
+
+TEST = ["pytest>=8.3,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "ruff>=0.17,<0.18"]
+
+setup(
+    name="multi-metric-deepfake-detector",
+    version="0.1.0",
+    description="Deepfake detection with Multi-metric Loss: from videos to a served model",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["pipeline*", "components*", "model*"]),
+    package_data={"components": ["*/*.json", "*/*.j2"]},
+    install_requires=[
+        # The [gpu] extra replaces this wheel: both hold the same package, so only one may be installed.
+        'tensorflow-cpu>=2.21,<2.22; extra != "gpu"',
+        "keras>=3.15,<3.16",
+        "mtcnn>=1.0,<1.1",
+        "apache-beam>=2.77,<2.78",
+        "scikit-learn>=1.6,<2",
+        "scikit-image>=0.26,<0.27",
+        "absl-py>=2.1,<3",
+        "av>=18,<19",
+        "opencv-python-headless>=4.11,<6",
+        "numpy>=2.1,<3",
+        "pydantic>=2.10,<3",
+        "pyarrow>=18",
+        "matplotlib>=3.10,<4",
+        "jinja2>=3.1,<4",
+        "tqdm>=4.66,<5",
+        "tensorboard>=2.20,<2.22",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        "test": TEST,
+    },
+    entry_points={
+        "console_scripts": [
+            "deepfake-pipeline = pipeline.run:main",
+            "deepfake-lineage = pipeline.lineage:main",
+            "deepfake-train = model.train:run",
+        ]
+    },
+)

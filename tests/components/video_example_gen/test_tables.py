@@ -1,0 +1,59 @@
+import pytest
+
+from components.base import InputError
+from components.video_example_gen.tables import Row, read_table
+
+
+def _read(tmp_path, text, **options):
+    (tmp_path / "t.csv").write_text(text)
+    return read_table(str(tmp_path / "t.csv"), **options)
+
+
+def test_labels_and_columns_in_any_case_and_order(tmp_path):
+    rows = _read(tmp_path, "Label,PATH,note\nREAL,a.mp4,x\n1,b.jpg,\n\nFake,c.png,\n0,d.avi,\n")
+    assert [(row.path, row.label, row.method) for row in rows] == [
+        ("a.mp4", 0, "real"), ("b.jpg", 1, "fake"), ("c.png", 1, "fake"), ("d.avi", 0, "real"),
+    ]  # fmt: skip
+
+
+def test_all_columns(tmp_path):
+    text = 'path,label,split,method,identities,original\n"a, b.mp4",fake,Validation,nt,x; y;x,z.mp4\nz.mp4,real,,,,\n'
+    assert _read(tmp_path, text) == [
+        Row("a, b.mp4", 1, "val", "nt", ("x", "y", "z")),
+        Row("z.mp4", 0, "", "real", ("z",)),
+    ]
+
+
+def test_a_real_video_is_its_own_original_only_where_there_are_originals(tmp_path):
+    assert _read(tmp_path, "path,label\nz.mp4,real\n")[0].people == ()
+
+
+def test_windows_text(tmp_path):
+    assert _read(tmp_path, "\ufeffpath,label\r\na.mp4,real\r\n") == [Row("a.mp4", 0, "", "real", ())]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ":1: .*path and label not among them"),
+        ("a.mp4,real\n", ":1: the first line must name the columns"),
+        ("path,split\n", ":1: .*label not among"),
+        ("path,label\na.mp4,real\nb.mp4,maybe\n", ":3: label 'maybe' is unknown; it can be real or 0, fake or 1"),
+        ("path,label\na.mp4,real,x\n", ":2: 3 cells in a table of 2 columns"),
+        ("path,label\na.txt,real\n", r":2: path 'a\.txt' must end in one of \.mp4"),
+        ("path,label\n,real\n", ":2: path ''"),
+        ("path,label,split\na.mp4,real,dev\n", ":2: split 'dev' is unknown"),
+        ("path,label,method\na.mp4,real,df\n", ":2: method 'df' does not fit label real"),
+        ("path,label,method\na.mp4,fake,real\n", ":2: method 'real' does not fit"),
+        ("path,label\na.mp4,real\nb.mp4,0\n./a.mp4,real\n", r":4: \./a\.mp4 is in line 2 already"),
+    ],
+)
+def test_broken_tables(tmp_path, text, message):
+    with pytest.raises(InputError, match=rf"t\.csv{message}"):
+        _read(tmp_path, text)
+
+
+def test_images_only(tmp_path):
+    assert len(_read(tmp_path, "path,label\na.jpg,real\n", images_only=True)) == 1
+    with pytest.raises(InputError, match=r":2: path 'a\.mp4' must end in one of \.jpg"):
+        _read(tmp_path, "path,label\na.mp4,real\n", images_only=True)
