@@ -13,8 +13,7 @@ setup(
     packages=find_packages(include=["pipeline*", "components*", "model*"]),
     package_data={"components": ["*/*.json", "*/*.j2"]},
     install_requires=[
-        # The [gpu] extra replaces this wheel: both hold the same package, so only one may be installed.
-        'tensorflow-cpu>=2.21,<2.22; extra != "gpu"',
+        "tensorflow-cpu>=2.21,<2.22",
         "keras>=3.15,<3.16",
         "mtcnn>=1.0,<1.1",
         "apache-beam>=2.77,<2.78",
@@ -32,6 +31,7 @@ setup(
         "tensorboard>=2.20,<2.22",
     ],
     extras_require={
+        # Holds all files of tensorflow-cpu and more; pip writes it after that one, so the CUDA build is what remains.
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "test": TEST,
     },

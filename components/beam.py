@@ -1,5 +1,6 @@
 """Apache Beam, and its options from command line arguments with the runner always named."""
 
+import argparse
 import logging
 
 # Said by apache_beam whenever its optional Google Cloud client is not installed, which concerns nobody here.
@@ -7,6 +8,7 @@ logging.getLogger().addFilter(lambda record: "apitools not found" not in record.
 
 import apache_beam as beam  # noqa: E402
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions  # noqa: E402
+from apache_beam.runners.runner import create_runner  # noqa: E402
 
 from components.base import InputError  # noqa: E402
 
@@ -17,13 +19,30 @@ def pipeline_options(beam_args):
     """Parse Beam's arguments.
 
     Raises:
-        InputError: no runner, or DirectRunner, is named.
+        InputError: no runner, DirectRunner or an unknown runner is named, or FnApiRunner gets an unknown argument.
     """
     options = PipelineOptions(list(beam_args))
     runner = options.view_as(StandardOptions).runner
-    if not runner or runner.split(".")[-1] == "DirectRunner":
+    if not runner or runner.split(".")[-1].lower() == "directrunner":
         raise InputError(
             f"beam: runner {runner or 'not given'}: name one, such as --runner=FnApiRunner. DirectRunner is refused: it "
             "picks another engine from machine to machine and downloads one where it can"
         )
+    try:
+        create_runner(runner)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise InputError(f"beam: runner {runner}: there is no such runner ({error})") from error
+    if runner.split(".")[-1].lower() == "fnapirunner":  # other engines have options that only they know
+        unknown = _unknown(beam_args)
+        if unknown:
+            raise InputError(f"beam: unknown arguments: {' '.join(unknown)}; --help lists this component's own")
     return options
+
+
+def _unknown(beam_args):
+    """The arguments that neither Beam nor any of its modules loaded so far knows; Beam itself would only log them."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for options in dict.fromkeys(PipelineOptions.__subclasses__()):
+        if options.__module__.startswith("apache_beam."):
+            options._add_argparse_args(parser)
+    return parser.parse_known_args(list(beam_args))[1]

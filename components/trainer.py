@@ -48,7 +48,7 @@ def execute(context: Context):
 
     Raises:
         InputError: the examples cannot be used.
-        model.training_log.Interrupted: a signal came; the next attempt goes on from the saved state.
+        model.interrupt.Interrupted: a signal came; the next attempt goes on from the saved state.
     """
     from model import examples  # imports TensorFlow
     from model.train import save_model, train

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 SCHEMA = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string),
@@ -188,7 +189,7 @@ def index_records(files):
 def _label(path, record):
     try:
         label = tf.train.Example.FromString(record).features.feature["label"].int64_list.value[0]
-    except (IndexError, ValueError, Exception) as error:  # protobuf's DecodeError has no public common base
+    except (IndexError, DecodeError) as error:
         raise ExamplesError(f"{path}: a record is not a face example (no readable `label`)") from error
     if label not in (0, 1):
         raise ExamplesError(f"{path}: a record has label {label}; 0 is real and 1 is fake")

@@ -73,6 +73,10 @@ class Recipe(BaseModel):
             )
         if self.triplet_weight == 0 and self.cross_entropy_weight == 0:
             raise ValueError("triplet_weight and cross_entropy_weight are both 0: nothing would tell real from fake")
+        for name in ("weight_center_start", "expander_start"):
+            start = getattr(self, name)
+            if start is not None and start > self.steps:
+                raise ValueError(f"{name} is {start}, beyond the last of {self.steps} steps: that stage would never begin")
         return self
 
     @property
@@ -93,7 +97,7 @@ RECIPES = {
         "a plain classifier: the same network and input, cross-entropy alone",
     ),
     "sample": (
-        Recipe(name="sample", image_size=96, steps=400, learning_rate=0.02, schedule="cosine", seed=1),
+        Recipe(name="sample", backbone="resnet18", image_size=96, steps=300, learning_rate=0.02, schedule="cosine"),
         "the paper's method, small and short: for the embedded sample on two CPU cores",
     ),
 }

@@ -24,6 +24,7 @@ from pydantic import ValidationError  # noqa: E402
 from model import examples, export, training_log  # noqa: E402
 from model.detector import DeepfakeDetector, create_optimizer  # noqa: E402
 from model.input_pipeline import training_batches  # noqa: E402
+from model.interrupt import Interrupted  # noqa: E402
 from model.recipes import RECIPES, Recipe, get_recipe  # noqa: E402
 
 FLAGS = flags.FLAGS
@@ -148,7 +149,10 @@ def main(_):
         return _fail("\n".join(fields))
     except (ValueError, OSError) as error:
         return _fail(str(error))
-    except training_log.Interrupted as stop:
+    except KeyboardInterrupt:
+        print("stopped before or after the steps; the same command goes on from the last saved state")
+        return 128 + signal.SIGINT
+    except Interrupted as stop:
         print(f"{stop}. The same command goes on from there.")
         return 128 + stop.number
     best = max(history, key=training_log.criterion)

@@ -11,16 +11,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from model import scoring
+from model.interrupt import Interrupted
 
 SHOWN = {"loss": "loss", "triplet": "tri", "cross_entropy": "ce", "weight_center": "wc", "accuracy": "acc"}
-
-
-class Interrupted(Exception):
-    """Training was asked to stop by a signal; its state is saved and the same command goes on from there."""
-
-    def __init__(self, number, step):
-        super().__init__(f"stopped by {signal.Signals(number).name} after step {step}; its state is saved")
-        self.number = number
 
 
 class Progress(keras.callbacks.Callback):

@@ -5,7 +5,6 @@ python -m pipeline.config --schema pipeline_config.schema.json   # a JSON Schema
 """
 
 import argparse
-import difflib
 import json
 import os
 import sys
@@ -13,14 +12,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
+from components.base import InputError
 from components.evaluator.component import EvaluatorParameters
-from components.example_validator.component import ExampleValidatorParameters
+from components.example_validator.component import ExampleValidatorParameters, load_schema
 from components.face_example_gen.component import FaceExampleGenParameters
 from components.infra_validator import InfraValidatorParameters
 from components.pusher import PusherParameters
 from components.statistics_gen.component import StatisticsGenParameters
 from components.trainer import TrainerParameters
 from components.video_example_gen.component import VideoExampleGenParameters
+from pipeline.problems import explain
 
 
 class ConfigError(ValueError):
@@ -46,8 +47,14 @@ class Engine(_Section):
     def _check(self):
         if self.beam_args and self.runner != "beam":
             raise ValueError(f'beam_args are given, but runner is "{self.runner}"; set runner to "beam"')
-        if self.runner == "beam" and not any(a.startswith("--runner=") for a in self.beam_args):
+        named = [a.removeprefix("--runner=") for a in self.beam_args if a.startswith("--runner=")]
+        if self.runner == "beam" and not any(named):
             raise ValueError('runner "beam" needs beam_args that name a runner, e.g. ["--runner=FlinkRunner", ...]')
+        if any(name.split(".")[-1] == "DirectRunner" for name in named):
+            raise ValueError(
+                "beam_args name DirectRunner, which picks another engine from machine to machine and downloads one "
+                'where it can; set runner to "in_process" or "multi_process", or name another runner'
+            )
         if self.workers > 1 and self.runner != "multi_process":
             raise ValueError(f'workers is {self.workers}, but runner is "{self.runner}"; set runner to "multi_process"')
         return self
@@ -77,12 +84,28 @@ class PipelineConfig(_Section):
 
     @model_validator(mode="after")
     def _check(self):
-        names = {dataset.name for dataset in self.components.VideoExampleGen.datasets}
-        for number, threshold in enumerate(self.components.Evaluator.thresholds):
-            if threshold.dataset not in names | {"all"}:
+        datasets = {dataset.name: dataset for dataset in self.components.VideoExampleGen.datasets}
+        known = ", ".join(sorted(datasets))
+        for number, dataset in enumerate(self.components.VideoExampleGen.datasets):
+            if dataset.name == "all":
                 raise ValueError(
-                    f"components.Evaluator.thresholds.{number}.dataset: {threshold.dataset!r} is no data set of this "
-                    f"config; it can be all, {', '.join(sorted(names))}"
+                    f'components.VideoExampleGen.datasets.{number}.name: "all" stands for all data sets together; '
+                    "give another name"
+                )
+        for name in self.components.Evaluator.caveats:
+            if name not in datasets:
+                raise ValueError(f"components.Evaluator.caveats.{name}: is no data set of this config; it can be {known}")
+        for number, threshold in enumerate(self.components.Evaluator.thresholds):
+            where = f"components.Evaluator.thresholds.{number}"
+            if threshold.dataset not in datasets.keys() | {"all"}:
+                raise ValueError(
+                    f"{where}.dataset: {threshold.dataset!r} is no data set of this config; it can be all, {known}"
+                )
+            methods = getattr(datasets.get(threshold.dataset), "methods", None)
+            if threshold.method and methods and threshold.method not in methods:
+                raise ValueError(
+                    f"{where}.method: {threshold.method!r} is not among the methods of data set {threshold.dataset!r}; "
+                    f"it can be {', '.join(methods)}"
                 )
         return self
 
@@ -98,10 +121,12 @@ def load_config(path, settings=()):
         ConfigError: with every problem found.
     """
     try:
-        with open(path) as stream:
-            raw = json.load(stream)
+        with open(path, encoding="utf-8-sig") as stream:
+            raw = json.load(stream, object_pairs_hook=_once, parse_constant=_no_number)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}:{error.lineno}:{error.colno}: is not JSON: {error.msg}") from error
     except ValueError as error:
         raise ConfigError(f"{path}: is not JSON: {error}") from error
     if not isinstance(raw, dict):
@@ -110,13 +135,29 @@ def load_config(path, settings=()):
         _override(raw, setting)
     _resolve_paths(raw, os.path.dirname(os.path.abspath(path)))
     try:
-        config = PipelineConfig.model_validate(raw)
+        config = PipelineConfig.model_validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {_explain(problem)}" for problem in error.errors())) from error
+        sentences = explain(error, raw, PipelineConfig.model_json_schema())
+        lines = (f"{path}: {sentence.removeprefix('the config: ')}" for sentence in sentences)
+        raise ConfigError("\n".join(lines)) from error
     problems = list(_missing_paths(config))
     if problems:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
     return config
+
+
+def _once(pairs):
+    """An object of JSON; of a key that is there twice, the reader of the file may have seen only the other one."""
+    seen = dict(pairs)
+    if len(seen) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f'the key "{twice}" is there twice in one object; remove one of the two')
+    return seen
+
+
+def _no_number(name):
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _override(raw, setting):
@@ -169,54 +210,6 @@ def _resolve(place, key, folder):
         place[key] = os.path.normpath(os.path.join(folder, os.path.expanduser(place[key])))
 
 
-def _explain(problem):
-    """One sentence on a pydantic error: where, what was given, what would be right."""
-    loc = [part for part in problem["loc"] if part not in _union_tags()]
-    where = ".".join(map(str, loc)) or "the config"
-    given = json.dumps(problem["input"], default=str)
-    given = given if len(given) <= 80 else given[:77] + "..."
-    if problem["type"] == "extra_forbidden":
-        known = _known_fields(problem["loc"][:-1])
-        near = difflib.get_close_matches(str(loc[-1]), known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{where}: unknown key{hint} Known here: {', '.join(known) or 'none'}"
-    if problem["type"] == "missing":
-        return f"{where}: is missing"
-    if problem["type"] == "value_error":
-        message = str(problem["ctx"]["error"])
-        return message if message.startswith("components.") else f"{where}: {message}"
-    return f"{where}: {problem['msg']}. Given: {given}"
-
-
-def _union_tags():
-    return ("faceforensics", "dfdc", "celeb_df", "folder", "crops", "sample")
-
-
-def _known_fields(path):
-    """Names of the fields at a path of the config, by its JSON Schema."""
-    schema = PipelineConfig.model_json_schema()
-    definitions = schema.get("$defs", {})
-    node = schema
-    for part in path:
-        node = _deref(node, definitions)
-        if part in _union_tags() and "discriminator" in node:
-            node = {"$ref": node["discriminator"]["mapping"][part]}
-        elif isinstance(part, int):
-            node = node.get("items", {})
-        else:
-            node = node.get("properties", {}).get(part, {})
-    return list(_deref(node, definitions).get("properties", {}))
-
-
-def _deref(node, definitions):
-    while "$ref" in node or "anyOf" in node:
-        if "$ref" in node:
-            node = definitions[node["$ref"].rsplit("/", 1)[-1]]
-        else:
-            node = next((option for option in node["anyOf"] if "$ref" in option), {})
-    return node
-
-
 def _missing_paths(config):
     """Yield a sentence for every path that must be there and is not, or cannot be written."""
     for number, dataset in enumerate(config.components.VideoExampleGen.datasets):
@@ -226,19 +219,35 @@ def _missing_paths(config):
         elif dataset.type != "sample" and not os.access(dataset.root, os.R_OK | os.X_OK):
             yield f"{where}: {dataset.root}: cannot be read. Give this user the right to"
     schema = config.components.ExampleValidator.schema_file
-    if schema and not os.path.isfile(schema):
-        yield f"components.ExampleValidator.schema_file: {schema}: no such file"
+    try:
+        if schema:
+            load_schema(schema)
+    except InputError as error:
+        yield f"components.ExampleValidator.{'' if str(error).startswith('schema_file') else 'schema_file: '}{error}"
     for where, folder in (
         ("pipeline_root", config.pipeline_root),
         ("components.Pusher.serving_dir", config.components.Pusher.serving_dir),
     ):
-        parent = folder
-        while not os.path.lexists(parent):
-            parent = os.path.dirname(parent)
-        if not os.path.isdir(parent):
-            yield f"{where}: {folder}: {parent} is a file. Give a folder"
-        elif not os.access(parent, os.W_OK | os.X_OK):
-            yield f"{where}: {folder}: {parent} cannot be written. Give a folder that can"
+        yield from _not_writable(where, folder)
+        for dataset in config.components.VideoExampleGen.datasets:
+            if dataset.type != "sample" and (folder + os.sep).startswith(dataset.folder + os.sep):
+                yield (
+                    f"{where}: {folder}: lies in the root of data set {dataset.name!r} ({dataset.folder}), so that every "
+                    "run would change the data it reads. Give a folder outside"
+                )
+
+
+def _not_writable(where, folder):
+    if not folder:
+        yield f"{where}: must not be empty. Give a folder"
+        return
+    parent = folder
+    while not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    if not os.path.isdir(parent):
+        yield f"{where}: {folder}: {parent} is a file. Give a folder"
+    elif not os.access(parent, os.W_OK | os.X_OK):
+        yield f"{where}: {folder}: {parent} cannot be written. Give a folder that can"
 
 
 def main(arguments=None):

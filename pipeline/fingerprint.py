@@ -29,18 +29,22 @@ def code_of(module):
         with open(path, "rb") as stream:
             source = stream.read()
         found[name] = hashlib.sha256(source).hexdigest()
-        todo += _imports(source, name)
+        todo += [*_imports(source, name), *filter(None, [name.rpartition(".")[0]])]
         if name.count(".") > 1:
             found |= _data_files(name, os.path.dirname(path))
     return found
 
 
 def _source(name):
-    try:
-        spec = importlib.util.find_spec(name)
-    except ModuleNotFoundError:
-        return None
-    return spec.origin if spec and spec.origin and spec.origin.endswith(".py") else None
+    """The file of a module, found without importing anything: a look in the cache must not cost TensorFlow's import."""
+    top, *below = name.split(".")
+    spec = importlib.util.find_spec(top)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        path = os.path.join(folder, *below)
+        for candidate in (f"{path}.py", os.path.join(path, "__init__.py")):
+            if os.path.isfile(candidate):
+                return candidate
+    return None
 
 
 def _imports(source, name):

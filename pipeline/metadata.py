@@ -53,11 +53,17 @@ class Execution:
 
 
 class MetadataStore:
-    """What was executed in a pipeline root, with what, and what came of it. Artifact paths are stored relative to it."""
+    """What was executed in a pipeline root, with what, and what came of it. Artifact paths are stored relative to it.
 
-    def __init__(self, root):
+    Args:
+        root: the pipeline root.
+        create: make the database where there is none; else it is as if empty, and nothing is written.
+    """
+
+    def __init__(self, root, create=True):
         self.root = os.path.abspath(root)
-        self._db = sqlite3.connect(os.path.join(root, METADATA), isolation_level=None)
+        path = os.path.join(root, METADATA)
+        self._db = sqlite3.connect(path if create or os.path.exists(path) else ":memory:", isolation_level=None)
         self._db.executescript(TABLES)
 
     def close(self):

@@ -16,6 +16,7 @@ import sys
 import time
 
 from components.base import InputError
+from model.interrupt import Interrupted
 from pipeline.config import ConfigError, load_config
 from pipeline.engines import beam_args
 from pipeline.pipeline import SAMPLE_CAVEAT, create_pipeline
@@ -46,7 +47,7 @@ def main(arguments=None):
     try:
         config = load_config(known.config, known.settings)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        with _locked(config.pipeline_root):
+        with contextlib.nullcontext() if known.dry_run else _locked(config.pipeline_root):
             run_pipeline(config, known)
     except (ConfigError, InputError) as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
@@ -58,11 +59,9 @@ def main(arguments=None):
         print(f"error: {error.filename or ''}: {error.strerror}. What is finished is kept; mend it and run again",
               file=sys.stderr)  # fmt: skip
         return 2
-    except Exception as error:
-        if type(error).__name__ != "Interrupted":  # model.training_log's, not imported: it needs TensorFlow
-            raise
-        print(f"Trainer {error}. The same command goes on from there.", file=sys.stderr)
-        return 128 + error.number
+    except Interrupted as stop:
+        print(f"Trainer {stop}. The same command goes on from there.", file=sys.stderr)
+        return 128 + stop.number
     return 0
 
 
@@ -76,7 +75,7 @@ def _locked(root):
     """One run at a time in a pipeline root."""
     try:
         os.makedirs(root, exist_ok=True)
-        stream = open(os.path.join(root, ".lock"), "w")
+        stream = open(os.path.join(root, ".lock"), "w")  # noqa: SIM115 - closed below; opening alone may fail
     except OSError as error:
         raise ConfigError(
             f"pipeline_root: {root}: cannot be written ({error.strerror}). Give a folder that can"
@@ -99,12 +98,12 @@ def run_pipeline(config, known):
     nodes = create_pipeline(config)
     first, last = select(nodes, known.first, known.last)
     began = time.monotonic()
-    with contextlib.closing(MetadataStore(config.pipeline_root)) as store:
-        sweep(store, config.pipeline_root, [node.component for node in nodes])
-        run = None if known.dry_run else store.start_run(config.pipeline_name, config.model_dump(mode="json"))
-        launcher = Launcher(store, config.pipeline_root, run, beam_args(config.engine), known.no_cache)
+    with contextlib.closing(MetadataStore(config.pipeline_root, create=not known.dry_run)) as store:
+        launcher = Launcher(store, config.pipeline_root, None, beam_args(config.engine), known.no_cache)
         if known.dry_run:
             return _plan(launcher, nodes, first, last)
+        sweep(store, config.pipeline_root, [node.component for node in nodes])
+        launcher.run = store.start_run(config.pipeline_name, config.model_dump(mode="json"))
         hits = 0
         for number, node in enumerate(nodes[: last + 1]):
             hits += _step(launcher, node, number < first)
@@ -136,6 +135,11 @@ def _step(launcher, node, before):
             raise ConfigError(
                 f"--from: {component.name} has never run here, so its outputs are missing. Run without --from"
             )
+        for key, artifact in launcher.store.artifacts(execution.id, "OUTPUT").items():
+            if not os.path.isdir(artifact.uri):
+                raise ConfigError(
+                    f"--from: {component.name}'s output {key} is gone ({artifact.uri}). Run without --from"
+                )
         print(f"[taken ] {component.name}: execution {execution.id}, as it was last made (--from)", flush=True)
         launcher.reuse(component, execution)
         return True

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.base import Component, Context, Parameters
 
@@ -15,6 +15,12 @@ class Threshold(Parameters):
     dataset: str = Field("all", description="A data set's name, or all of them together.")
     method: str | None = Field(None, description="A manipulation method of that data set, against its reals.")
     min: float = Field(ge=0, le=1, description="The least value that passes.")
+
+    @model_validator(mode="after")
+    def _method_has_dataset(self):
+        if self.method is not None and self.dataset == "all":
+            raise ValueError(f"method {self.method!r} needs a dataset: each is judged against its own reals")
+        return self
 
 
 class EvaluatorParameters(Parameters):

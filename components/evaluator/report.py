@@ -46,7 +46,7 @@ def _roc(videos, frames, dataset):
     for name, columns in (("videos", videos), ("frames", frames)):
         ours = columns["dataset"] == dataset
         label = columns["label"][ours]
-        if not len(label) or label.min() == label.max():
+        if not len(label) or label.min() == label.max() or not np.isfinite(columns["logit"][ours]).all():
             plt.close(axes.figure)
             return None
         false_rate, true_rate, _ = roc_curve(label, columns["logit"][ours])
@@ -60,7 +60,7 @@ def _roc(videos, frames, dataset):
 def _scores(columns, dataset):
     """Histogram of a data set's frame logits by class, as SVG."""
     axes = _axes()
-    ours = columns["dataset"] == dataset
+    ours = (columns["dataset"] == dataset) & np.isfinite(columns["logit"])
     edges = np.histogram_bin_edges(columns["logit"][ours], 30)
     for label, name in enumerate(("real", "fake")):
         axes.hist(columns["logit"][ours & (columns["label"] == label)], edges, alpha=0.6, label=name)

@@ -114,7 +114,7 @@ def _reject_rates(statistics, schema):
             "error" if rate > schema.max_video_reject_rate else "warning",
             dataset,
             f"{count} of {videos[dataset]} videos ({rate:.1%}) gave no face: {why}",
-            "see the rejects for the files; mend them, lower min_face_size, or raise max_video_reject_rate",
+            "see the rejects for the files; mend them, or raise max_video_reject_rate",
         )
 
 

@@ -26,7 +26,10 @@ def align(image, landmarks):
     Raises:
         AlignmentError: degenerate landmarks.
     """
-    similarity = SimilarityTransform.from_estimate(np.asarray(landmarks, np.float64), TEMPLATE)
+    landmarks = np.asarray(landmarks, np.float64)
+    if not np.isfinite(landmarks).all():
+        raise AlignmentError("a landmark is not finite")
+    similarity = SimilarityTransform.from_estimate(landmarks, TEMPLATE)
     if not similarity or not np.isfinite(similarity.params).all() or not 1e-3 < similarity.scale < 1e3:
         raise AlignmentError("the five landmarks define no similarity")
     # A bilinear warp skips pixels when it shrinks by more than half: halve by exact area means first.

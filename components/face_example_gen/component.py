@@ -3,7 +3,6 @@
 import glob
 import json
 import os
-from typing import Literal
 
 from pydantic import Field, PositiveInt
 
@@ -18,9 +17,6 @@ class FaceExampleGenParameters(Parameters):
     shards: PositiveInt = Field(
         16, description="TFRecord files per split; also the most workers that can share a split."
     )
-    min_face_size: Literal[20, 28, 40, 56, 79] = Field(
-        40, description="Smallest face, pixels; a video without any is tried again at 20."
-    )
 
 
 def execute(context: Context):
@@ -32,6 +28,7 @@ def execute(context: Context):
         InputError: a manifest that cannot be read, no video at all, or an output that cannot be written.
     """
     from components.beam import beam, pipeline_options  # this and what follows takes seconds to import
+    from components.face_example_gen import progress
     from components.face_example_gen.shards import ExtractFaces
 
     parameters, examples_dir = context.parameters, context.outputs["examples"]
@@ -40,10 +37,11 @@ def execute(context: Context):
     if not videos:
         raise InputError(f"{context.inputs['videos']}: the manifests name no video")
     manifest_path = os.path.join(examples_dir, "manifest.json")
-    arguments = (examples_dir, rejects_dir, parameters.shards, parameters.frames, parameters.min_face_size)
+    arguments = (examples_dir, rejects_dir, parameters.shards, parameters.frames)
     print(f"FaceExampleGen: {len(videos)} videos, {parameters.frames} frames each", flush=True)
     try:
-        with beam.Pipeline(options=pipeline_options(context.beam_args)) as pipeline:
+        options = pipeline_options(context.beam_args)
+        with progress.shown(examples_dir, len(videos)), beam.Pipeline(options=options) as pipeline:
             _ = pipeline | "Videos" >> beam.Create(videos) | "ExtractFaces" >> ExtractFaces(*arguments)
         shards = _merge_summaries(examples_dir)
         with open(manifest_path, "w") as stream:
@@ -53,7 +51,7 @@ def execute(context: Context):
             f"{error.filename or examples_dir}: cannot be written ({error.strerror}). Make room or give another "
             "pipeline_root; the finished shards are kept and a re-run continues"
         ) from error
-    for path in glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "shard-*.json")):
+    for path in glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "shard-*.json*")):
         os.remove(path)
     figures = {key: sum(shard[key] for shard in shards) for key in ("videos", "examples", "rejects")}
     return {"videos": figures["videos"], "faces": figures["examples"], "rejects": figures["rejects"]}

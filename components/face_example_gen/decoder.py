@@ -71,11 +71,13 @@ class VideoFrames:
         self.damage = None
         if os.path.getsize(path) == 0:
             raise DecodeError("empty_file", "the file is empty")
-        self._pts, named = self._scan()
+        self._pts, named, length = self._scan()
         if not len(self._pts):
             raise DecodeError("no_frames", "the video holds no frame that can be read")
         if named > len(self._pts) + 1:
             self.damage = f"cut: its header names {named} frames, {len(self._pts)} are there"
+        elif length is not None and length > self._end() + 0.5:
+            self.damage = f"cut: its header names {length:.2f} s, about {self._end():.2f} s are there"
         self.wanted = evenly_spaced(self._pts, count)
 
     def _open(self):
@@ -91,17 +93,25 @@ class VideoFrames:
         return container, stream
 
     def _scan(self):
-        """Read the timestamps without decoding; return them sorted, and the header's number of frames."""
+        """Read the timestamps without decoding; return them sorted, and what the header says: frames (or 0), seconds."""
         container, stream = self._open()
         pts = []
         with container:
             try:
                 for packet in container.demux(stream):
-                    if packet.pts is not None and packet.size and not packet.is_discard:
+                    if packet.is_corrupt:  # cut in its middle
+                        self.damage = f"incomplete after {len(pts)} frames"
+                    elif packet.pts is not None and packet.size and not packet.is_discard:
                         pts.append(packet.pts)
             except av.error.FFmpegError as error:
                 self.damage = f"damaged after {len(pts)} frames ({_words(error)})"
-            return np.unique(np.array(pts, np.int64)), stream.frames
+            self._time_base = stream.time_base
+            return np.unique(np.array(pts, np.int64)), stream.frames, _matroska_length(stream)
+
+    def _end(self):
+        """Seconds at which the last frame ends, if it is shown no longer than the longest of the others."""
+        longest = int(np.diff(self._pts).max()) if len(self._pts) > 1 else 0
+        return float((int(self._pts[-1]) + longest) * self._time_base)
 
     def __iter__(self):
         container, stream = self._open()
@@ -136,6 +146,15 @@ class VideoFrames:
 def _reorder_window(stream):
     """Ticks after which no earlier frame can still come: five seconds, far more than any codec reorders."""
     return int(5 / stream.time_base)
+
+
+def _matroska_length(stream):
+    """When the video ends by the tag that Matroska and WebM files carry instead of a number of frames; else None."""
+    try:
+        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    except (KeyError, ValueError):
+        return None
 
 
 def _words(error):

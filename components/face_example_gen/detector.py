@@ -5,8 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-# Only these keep the levels of mtcnn's own image pyramid; between them it silently finds nothing in some frame sizes.
-MIN_FACE_SIZES = {20: 20.0, 28: 20 / 0.709, 40: 20 / 0.709**2, 56: 20 / 0.709**3, 79: 20 / 0.709**4}
+SMALLEST_IMAGE = 20  # pixels; a face of the least size fills it
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 
@@ -28,7 +27,7 @@ class Face:
 class FaceDetector(Protocol):
     """What extraction needs of a detector."""
 
-    def detect(self, image: np.ndarray, min_face_size: int) -> list[Face]:
+    def detect(self, image: np.ndarray) -> list[Face]:
         """Find the faces of an RGB uint8 image [height, width, 3], in no particular order."""
 
 
@@ -40,11 +39,15 @@ class MtcnnDetector:
 
         self._mtcnn = MTCNN()
 
-    def detect(self, image, min_face_size=20):
-        """See `FaceDetector`. `min_face_size` is one of `MIN_FACE_SIZES`, in pixels."""
-        if min(image.shape[:2]) < 12:  # smaller than the first network's window
+    def detect(self, image):
+        """See `FaceDetector`. Faces from 20 pixels on.
+
+        Another minimum is not to be had from the package: its pyramid keeps the number of levels that 20 needs, so that
+        the smallest ones become too small for the network, and it then reports no face at all.
+        """
+        if min(image.shape[:2]) < SMALLEST_IMAGE:
             return []
-        found = self._mtcnn.detect_faces(image, min_face_size=MIN_FACE_SIZES[min_face_size])
+        found = self._mtcnn.detect_faces(image)
         return [
             Face(
                 np.array(face["box"], np.float32),

@@ -9,7 +9,6 @@ from components.video_example_gen.manifest import Video
 from model.examples import FaceExample
 
 MAX_CANDIDATES = 5  # faces kept per frame for tracking: a crowd costs no more memory than a family
-RETRY_FACE_SIZE = 20
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,12 @@ class Reject:
     as_dict = asdict
 
 
-def extract(video: Video, count, min_face_size, detector):
+def extract(video: Video, count, detector):
     """Extract the main face of evenly spaced frames.
 
     Args:
         video: a manifest line.
         count: frames per video.
-        min_face_size: pixels; where no frame gives a face, one retry at 20 follows.
         detector: a function without arguments that returns a `FaceDetector`; not called for crops.
 
     Returns:
@@ -57,16 +55,15 @@ def extract(video: Video, count, min_face_size, detector):
             crop = alignment.encode_png(alignment.fit_crop(image))
             return [_example(video, Frame(0, 0.0, image), crop, (0, 0, width, height))], []
         frames = _Still(video.uri) if video.kind == "image" else VideoFrames(video.uri, count)
-        sizes = [min_face_size] + [RETRY_FACE_SIZE] * (min_face_size != RETRY_FACE_SIZE)
-        for size in sizes:
-            examples, rejects = _faces(video, frames, size, detector())
-            if examples:
-                break
     except DecodeError as error:
         return [], [_reject(video, "video", error.reason, str(error))]
     except OSError as error:
         reason = "missing_file" if isinstance(error, FileNotFoundError) else "unreadable_file"
         return [], [_reject(video, "video", reason, error.strerror or str(error))]
+    try:
+        examples, rejects = _faces(video, frames, detector())  # an OSError here is the detector's own: let it out
+    except DecodeError as error:  # the file changed since it was opened
+        return [], [_reject(video, "video", error.reason, str(error))]
     if not examples:
         lost_all = all(reject.reason == "undecodable_frame" for reject in rejects)
         reason = ("undecodable", "no chosen frame decodes") if lost_all else ("no_face", "no face in any chosen frame")
@@ -88,11 +85,11 @@ class _Still:
         yield Frame(0, 0.0, self.image)
 
 
-def _faces(video, frames, min_face_size, detector):
+def _faces(video, frames, detector):
     """Detect in every frame, then keep the main face; crops are cut at once, so that no frame stays in memory."""
     seen, candidates, rejects = [], [], []
     for frame in frames:
-        faces = detector.detect(frame.image, min_face_size)
+        faces = detector.detect(frame.image)
         faces = sorted(faces, key=lambda face: -face.score * face.box[2] * face.box[3])[:MAX_CANDIDATES]
         candidates.append([(face, _crop(frame.image, face)) for face in faces])
         seen.append(Frame(frame.index, frame.timestamp, None))

@@ -9,9 +9,9 @@ import json
 import os
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from components.beam import beam
+from components.face_example_gen import progress
 from components.face_example_gen.detector import MtcnnDetector
 from components.face_example_gen.extraction import extract
 from components.video_example_gen.manifest import Video
@@ -30,9 +30,9 @@ def shard_name(stem, shard, shards, extension):
 class ExtractFaces(beam.PTransform):
     """Manifest lines in (`Video`s with a split), one summary dict per shard out; the files are written by the way."""
 
-    def __init__(self, examples_dir, rejects_dir, shards, frames, min_face_size):
+    def __init__(self, examples_dir, rejects_dir, shards, frames):
         super().__init__()
-        self.arguments = (examples_dir, rejects_dir, shards, frames, min_face_size)
+        self.arguments = (examples_dir, rejects_dir, shards, frames)
         self.shards = shards
 
     def expand(self, videos):
@@ -48,9 +48,9 @@ class ExtractFaces(beam.PTransform):
 class WriteShard(beam.DoFn):
     """((split, shard), videos) -> the shard's summary: files, counts and digest."""
 
-    def __init__(self, examples_dir, rejects_dir, shards, frames, min_face_size):
+    def __init__(self, examples_dir, rejects_dir, shards, frames):
         self.examples_dir, self.rejects_dir = examples_dir, rejects_dir
-        self.shards, self.frames, self.min_face_size = shards, frames, min_face_size
+        self.shards, self.frames = shards, frames
         self.detector = None
 
     def get_detector(self):
@@ -67,12 +67,13 @@ class WriteShard(beam.DoFn):
         if not os.path.exists(summary_path):
             os.makedirs(folder, exist_ok=True)
             os.makedirs(self.rejects_dir, exist_ok=True)
-            summary = self.write(split, shard, sorted(videos, key=lambda v: v.video_id))
+            summary = self.write(split, shard, sorted(videos, key=lambda v: v.video_id), summary_path)
             _write_whole(summary_path, json.dumps(summary))  # last: from here on the shard counts as done
+            progress.forget(summary_path)
         with open(summary_path) as stream:
             yield json.load(stream)
 
-    def write(self, split, shard, videos: list[Video]):
+    def write(self, split, shard, videos: list[Video], summary_path):
         """Stream the videos' faces into the shard's TFRecord and its rejects into a file beside; return the summary."""
         name = shard_name("faces", shard, self.shards, "tfrecord")
         path = os.path.join(self.examples_dir, f"Split-{split}", name)
@@ -80,12 +81,13 @@ class WriteShard(beam.DoFn):
         count, rejects = 0, []
         try:
             with tf.io.TFRecordWriter(partial) as writer:
-                for video in tqdm(videos, desc=f"{split} shard {shard + 1}/{self.shards}", unit="video", leave=False):
-                    found, refused = extract(video, self.frames, self.min_face_size, self.get_detector)
+                for done, video in enumerate(videos, start=1):
+                    found, refused = extract(video, self.frames, self.get_detector)
                     for example in found:
                         writer.write(example.serialize())
                     count += len(found)
                     rejects += refused
+                    progress.note(summary_path, done, count, len(rejects))
                     beam.metrics.Metrics.counter("faces", "videos").inc()
                     beam.metrics.Metrics.counter("faces", "faces").inc(len(found))
             lines = "".join(json.dumps(reject.as_dict()) + "\n" for reject in rejects)

@@ -30,7 +30,7 @@ def print_table(statistics):
     )
     for group in statistics["groups"]:
         rate = group["frame_detection_rate"]
-        print(f"{group['split']:6} {group['dataset']:14} {group['method']:8} {LABELS[group['label']]:5} {group['videos']:>7} "
+        print(f"{group['split']:6} {group['dataset']:14} {group['method']:8} {LABELS.get(group['label'], group['label']):5} {group['videos']:>7} "
               f"{group['videos_with_face']:>9} {group['faces']:>8} {'none' if rate is None else f'{rate:.1%}':>12}")  # fmt: skip
     for name, source in statistics["sources"].items():
         if source.get("missing"):

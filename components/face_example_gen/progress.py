@@ -1,0 +1,61 @@
+"""Progress of an extraction on any runner: each shard notes how far it is, and the launching process adds them up."""
+
+import contextlib
+import glob
+import json
+import os
+import threading
+
+from tqdm import tqdm
+
+SUFFIX = ".progress"
+
+
+def note(summary_path, videos, faces, rejects):
+    """Called where the shard is written: overwrite its note."""
+    with open(summary_path + SUFFIX, "w") as stream:
+        json.dump([videos, faces, rejects], stream)
+
+
+def forget(summary_path):
+    """Called when the shard is done: from here on its summary counts."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(summary_path + SUFFIX)
+
+
+def count(examples_dir):
+    """Sum (videos, faces, rejects) over the shards that are done or under way."""
+    totals = [0, 0, 0]
+    for path in glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "shard-*.json*")):
+        try:
+            with open(path) as stream:
+                row = json.load(stream)
+        except (OSError, ValueError):  # just being replaced: it counts the next time
+            continue
+        if isinstance(row, dict):
+            row = [row["videos"], row["examples"], row["rejects"]]
+        totals = [total + value for total, value in zip(totals, row, strict=True)]
+    return tuple(totals)
+
+
+@contextlib.contextmanager
+def shown(examples_dir, videos, interval=1.0):
+    """Show a progress bar of `videos` while the body runs: videos done, faces, rejects, rate and time left."""
+    done = threading.Event()
+
+    def watch():
+        with tqdm(total=videos, desc="extracting faces", unit="video", mininterval=interval) as bar:
+            while True:
+                last = done.wait(interval)
+                bar.n, faces, rejects = count(examples_dir)
+                bar.set_postfix(faces=faces, rejects=rejects, refresh=False)
+                if last:
+                    return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()

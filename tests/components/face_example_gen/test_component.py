@@ -1,0 +1,183 @@
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from skimage.data import astronaut
+
+from components.base import Context, InputError, main
+from components.face_example_gen import shards
+from components.face_example_gen.component import COMPONENT, FaceExampleGenParameters
+from model import examples
+
+RUNNER = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")
+GIGABYTES = 1.5  # of a worker's memory, on any data
+
+
+@pytest.fixture
+def no_detector(monkeypatch):
+    monkeypatch.setattr(shards, "MtcnnDetector", lambda: pytest.fail("the detector was asked for"))
+
+
+@pytest.fixture
+def crops(tmp_path, video):
+    """Face crops of three splits: they need no detector."""
+    made = []
+    for number, split in enumerate(("train", "train", "train", "val", "test")):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), np.random.default_rng(number).integers(0, 255, (256, 256, 3), dtype=np.uint8))
+        made.append(video(path, number % 2, "crop", split=split))
+    return made
+
+
+def _context(tmp_path, videos_dir, **parameters):
+    outputs = {key: str(tmp_path / key) for key in ("examples", "rejects")}
+    for folder in outputs.values():
+        Path(folder).mkdir(exist_ok=True)
+    return Context({"videos": str(videos_dir)}, outputs, FaceExampleGenParameters(**parameters), RUNNER)
+
+
+def _arguments(videos, out, *more):
+    return [f"--videos={videos}", f"--examples={out}/examples", f"--rejects={out}/rejects", *map(str, more)]
+
+
+def test_writes_the_artifacts(crops, manifest, tmp_path, no_detector):
+    figures = COMPONENT.execute(_context(tmp_path, manifest(crops), shards=2))
+    assert figures == {"videos": 5, "faces": 5, "rejects": 0}
+    told = json.loads((tmp_path / "examples" / "manifest.json").read_text())
+    files = sorted(str(p.relative_to(tmp_path / "examples")) for p in (tmp_path / "examples").rglob("*.tfrecord"))
+    assert sorted(row["file"] for row in told["files"]) == files and told["schema"] == 1
+    assert sum(row["examples"] for row in told["files"]) == 5
+    found = {
+        (split, example["video_id"].numpy().decode())
+        for split in ("train", "val", "test")
+        for path in examples.find_files(str(tmp_path / "examples"), split)
+        for example in map(examples.parse, examples.read_records(path))
+    }
+    assert found == {(video.split, video.video_id) for video in crops}
+    assert not list((tmp_path / "examples").rglob("shard-*"))
+
+
+def test_a_missing_file_is_listed_and_the_rest_goes_on(crops, manifest, tmp_path, no_detector):
+    gone = replace(crops[0], uri=str(tmp_path / "gone.png"))
+    figures = COMPONENT.execute(_context(tmp_path, manifest([gone, *crops[1:]])))
+    assert figures == {"videos": 5, "faces": 4, "rejects": 1}
+    (row,) = (json.loads(x) for p in (tmp_path / "rejects").iterdir() for x in p.read_text().splitlines())
+    assert row["video_id"] == gone.video_id and row["uri"] == gone.uri and row["reason"] == "missing_file"
+    assert row["scope"] == "video" and row["split"] == "train"
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [("{no json", "not a manifest line"), ('{"video_id": "a"}', "not a manifest line"), ('{"x": 1}', "manifest line")],
+)
+def test_a_broken_manifest_line_is_named(crops, manifest, tmp_path, line, word, capsys):
+    folder = manifest(crops)
+    path = folder / "Split-train" / "videos.jsonl"
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(InputError, match=f"{path}:4: .*{word}"):
+        COMPONENT.execute(_context(tmp_path, folder))
+    assert main(COMPONENT, _arguments(folder, tmp_path / "out")) == 2
+    assert f"error: {path}:4:" in capsys.readouterr().err
+
+
+def test_a_wrong_field_of_the_manifest_is_named(crops, manifest, tmp_path):
+    folder = manifest(crops)
+    path = folder / "Split-val" / "videos.jsonl"
+    path.write_text(path.read_text().replace('"kind": "crop"', '"kind": "film"'))
+    with pytest.raises(InputError, match=f"{path}:1: kind is 'film'; it can be video, image, crop"):
+        COMPONENT.execute(_context(tmp_path, folder))
+
+
+def test_no_video_at_all(manifest, tmp_path):
+    with pytest.raises(InputError, match="name no video"):
+        COMPONENT.execute(_context(tmp_path, manifest([])))
+
+
+def test_outputs_that_cannot_be_written(crops, manifest, tmp_path, capsys, no_detector):
+    (tmp_path / "file").write_text("in the way")
+    assert main(COMPONENT, _arguments(manifest(crops), tmp_path / "file")) == 2
+    assert str(tmp_path / "file" / "examples") in capsys.readouterr().err
+    # A file in the way of a folder that only the workers make.
+    (tmp_path / "out" / "examples").mkdir(parents=True)
+    (tmp_path / "out" / "examples" / "Split-train").write_text("in the way")
+    assert main(COMPONENT, _arguments(tmp_path / "videos", tmp_path / "out")) == 2
+    assert str(tmp_path / "out" / "examples") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argument", "word"),
+    [
+        ("--framez=3", "--framez"),
+        ("--frames=0", "--frames"),
+        ("--shards=many", "--shards"),
+        ("stray", "stray"),
+        ("--runner=DirectRunner", "DirectRunner"),
+    ],
+)
+def test_wrong_arguments_end_with_2(crops, manifest, tmp_path, capsys, argument, word):
+    runner = () if "runner" in argument else RUNNER
+    assert main(COMPONENT, _arguments(manifest(crops), tmp_path / "out", argument, *runner)) == 2
+    assert word in capsys.readouterr().err
+    assert not list((tmp_path / "out").rglob("*.tfrecord"))
+
+
+def test_unknown_parameters_are_errors():
+    with pytest.raises(ValidationError, match="frame"):
+        FaceExampleGenParameters.model_validate({"frame": 3})
+
+
+def _tree(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}
+
+
+def test_the_same_bytes_with_one_process_and_with_two(sample, manifest, tmp_path, command, clips):
+    """All clips of the sample (many short clips, for the memory), a broken file and a missing one."""
+    broken = clips.cut(sample[0].uri, tmp_path / "cut.mp4")
+    bad = [replace(sample[0], video_id=f"sample/df/{p.stem}", uri=str(p)) for p in (broken, tmp_path / "none.mp4")]
+    videos = [replace(v, split=("train", "val", "test")[k % 3]) for k, v in enumerate([*sample, *bad])]
+    folder, trees = manifest(videos), {}
+    for name, engine in (("one", ("in_memory",)), ("two", ("multi_processing", "--direct_num_workers=2"))):
+        engine = ("--runner=FnApiRunner", f"--direct_running_mode={engine[0]}", *engine[1:])
+        done = command(*_arguments(folder, tmp_path / name, "--frames=2", "--shards=3", *engine))
+        assert done.code == 0, done.err
+        assert done.peak < GIGABYTES
+        print(f"{name}: peak {done.peak:.2f} GB")
+        trees[name] = _tree(tmp_path / name)
+        rows = json.loads(trees[name]["examples/manifest.json"])["files"]
+        assert sum(row["videos"] for row in rows) == 32 and sum(row["examples"] for row in rows) > 55
+    assert len(trees["one"]) == 1 + 2 * len(rows)
+    assert trees["one"] == trees["two"]
+
+
+def test_memory_does_not_grow_with_the_length_of_a_video(manifest, tmp_path, command, video):
+    """3000 frames of 640x480: decoded, they would take 2.8 GB."""
+    path, length, once = tmp_path / "long.mp4", 3000, 60
+    image = cv2.resize(astronaut()[:384], (640, 480))
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "30"})
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        stream.codec_context.gop_size, stream.codec_context.time_base = once, Fraction(1, 30)
+        frames = [av.VideoFrame.from_ndarray(np.roll(image, k, axis=1), format="rgb24") for k in range(once)]
+        packets = [packet for frame in [*frames, None] for packet in stream.encode(frame)]
+        payload = [(bytes(packet), packet.pts, packet.dts, packet.is_keyframe) for packet in packets]
+        for start in range(0, length, once):  # the same packets again and again
+            for content, pts, dts, key in payload:
+                packet = av.Packet(content)
+                packet.pts, packet.dts, packet.is_keyframe = pts + start, dts + start, key
+                packet.stream, packet.time_base = stream, Fraction(1, 30)
+                file.mux(packet)
+    with av.open(str(path)) as file:
+        assert file.streams.video[0].frames == length
+    folder = manifest([video(path)])
+    done = command(*_arguments(folder, tmp_path / "out", "--frames=16", *RUNNER))
+    assert done.code == 0, done.err
+    print(f"peak {done.peak:.2f} GB")
+    assert done.peak < GIGABYTES
+    (row,) = json.loads((tmp_path / "out" / "examples" / "manifest.json").read_text())["files"]
+    assert row["examples"] == 16

@@ -1,0 +1,376 @@
+"""The detector: the loss of a batch, its stages, the centre, saving, and several replicas against one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model.detector import PIXEL_MEAN, PIXEL_STD, TRACKED, DeepfakeDetector, create_optimizer
+
+
+def build(recipe):
+    keras.utils.set_random_seed(recipe.seed)
+    detector = DeepfakeDetector(recipe)
+    detector.compile(optimizer=create_optimizer(recipe), jit_compile=False)
+    detector.optimizer.build(detector.trainable_variables)
+    return detector
+
+
+@pytest.fixture(scope="module")
+def plain(small_recipe):
+    """A compiled detector that no test changes."""
+    return build(small_recipe())
+
+
+@pytest.fixture
+def crops(crop):
+    return np.stack([crop(i % 2, i) for i in range(6)]), np.array([0, 1] * 3)
+
+
+# --- the loss ---------------------------------------------------------------------------------------------------------
+STAGES = {"weight_center_start": 3, "expander_start": 5, "steps": 8}
+
+
+def loop_loss(loops, recipe, embedding, logits, labels, center, step):
+    """Eq. 1 by loops, with the stages."""
+    cross_entropy = loops.cross_entropy(logits, labels)
+    negatives = None
+    if recipe.expander and step >= recipe.expander_step:
+        negatives = loops.negatives(embedding, np.exp(-recipe.pulling_factor / cross_entropy))
+    triplet, active = loops.triplet_loss(
+        embedding @ embedding.T,
+        labels,
+        recipe.triplet_margin,
+        recipe.triplet_mining,
+        recipe.triplet_reduction,
+        negatives,
+    )
+    weight_center = 0.0
+    if step >= recipe.weight_center_step:
+        similarity = embedding @ center / max(np.linalg.norm(center), 1e-12)
+        weight_center = loops.weight_center(
+            similarity, np.equal(labels, 0), recipe.weight_center_scale, recipe.weight_center_margin
+        )
+    terms = {"triplet": triplet, "cross_entropy": cross_entropy, "weight_center": weight_center}
+    weights = recipe.triplet_weight, recipe.cross_entropy_weight, recipe.weight_center_weight
+    total = sum(weight * term for weight, term in zip(weights, terms.values(), strict=True))
+    return {"loss": total, "active_triplets": active, **terms}
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {},
+        {"triplet_weight": 0.7, "cross_entropy_weight": 3.0, "weight_center_weight": 0.4, "triplet_margin": 0.3},
+        {"triplet_mining": "semi_hard", "triplet_reduction": "all", "weight_center_scale": 5.0, "pulling_factor": 0.5},
+        {"triplet_mining": "hard", "weight_center_margin": -0.2},
+        {"expander": False},
+    ],
+)
+def test_the_loss_of_a_batch_equals_loops_in_every_stage(choices, small_recipe, unit_vectors, loops, float64):
+    recipe = small_recipe(**STAGES, **choices)
+    detector = build(recipe)
+    rng = np.random.default_rng(4)
+    embedding, logits, center = unit_vectors(8, 8, seed=1), rng.normal(size=(8, 2)), rng.normal(size=8)
+    labels = [0, 1, 0, 1, 1, 1, 0, 0]
+    detector.center.assign(center)
+    seen = set()
+    for step in range(7):
+        detector.optimizer.iterations.assign(step)
+        terms = detector.multi_metric_loss(tf.constant(embedding), tf.constant(logits), tf.constant(labels))
+        expected = loop_loss(loops, recipe, embedding, logits, labels, center, step)
+        for name, value in expected.items():
+            assert float(terms[name]) == pytest.approx(value, abs=1e-7), (name, step)
+        seen.add(round(expected["loss"], 9))
+    assert len(seen) == (3 if recipe.expander else 2)
+
+
+def test_what_is_told_besides_the_loss(plain, unit_vectors):
+    embedding, logits = unit_vectors(4, 8, seed=2), np.array([[2.0, 0], [0, 1], [1, 0], [3, 1]])
+    plain.center.assign(center := np.arange(8.0))
+    terms = plain.multi_metric_loss(
+        *(tf.constant(x, tf.float32) for x in (embedding, logits)), tf.constant([0, 1, 0, 1])
+    )
+    similarity = embedding @ center / np.linalg.norm(center)
+    assert float(terms["accuracy"]) == 0.75
+    assert float(terms["real_similarity"]) == pytest.approx(similarity[[0, 2]].mean(), abs=1e-6)
+    assert float(terms["fake_similarity"]) == pytest.approx(similarity[[1, 3]].mean(), abs=1e-6)
+    assert float(terms["eta"]) == pytest.approx(np.exp(-1 / float(terms["cross_entropy"])), rel=1e-5)
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 0, 0], [1, 1, 1, 1]])
+def test_a_batch_of_one_class_has_a_finite_loss_and_gradient(labels, small_recipe, crop):
+    detector = build(small_recipe(weight_center_start=0, expander_start=0))
+    crops = np.stack([crop(0, i) for i in range(4)])
+    crops[1] = crops[0]  # identical embeddings, too
+    result = detector.train_step((tf.constant(crops), tf.constant(labels)))
+    assert all(np.isfinite(value) for value in result.values())
+    assert all(np.isfinite(v.numpy()).all() for v in detector.variables)
+    assert bool((detector.center.numpy() != 0).any()) == (labels[0] == 0)
+
+
+def test_train_step_takes_the_loss_of_its_own_outputs(small_recipe, crops, loops, float64):
+    recipe = small_recipe(weight_center_start=0, expander_start=0)
+    detector = build(recipe)
+    images, labels = crops
+    detector.center.assign(np.linspace(-1, 1, 8))
+    outputs = {name: np.array(value) for name, value in detector(images, training=True).items()}
+    expected = loop_loss(loops, recipe, outputs["embedding"], outputs["logits"], labels, np.linspace(-1, 1, 8), 0)
+    result = detector.train_step((tf.constant(images), tf.constant(labels)))
+    for name, value in expected.items():
+        assert float(result[name]) == pytest.approx(value, abs=1e-7), name
+    assert int(detector.optimizer.iterations) == 1
+
+
+def test_train_step_returns_the_epochs_means_under_the_metrics_names(small_recipe, crops):
+    detector = build(small_recipe())
+    dataset = tf.data.Dataset.from_tensors(crops).repeat(2)
+    each = []
+    for images, labels in dataset:
+        detector.reset_metrics()
+        each.append({name: float(v) for name, v in build_step(detector)(images, labels).items()})
+    again = build(small_recipe())
+    history = again.fit(dataset, epochs=1, shuffle=False, verbose=0).history
+    assert set(history) == set(TRACKED) == {metric.name for metric in again.metrics}
+    for name in TRACKED:
+        assert history[name][0] == pytest.approx((each[0][name] + each[1][name]) / 2, rel=1e-3, abs=1e-4), name
+    assert each[0]["loss"] != pytest.approx(each[1]["loss"], rel=1e-3)
+
+
+def build_step(detector):
+    return tf.function(lambda images, labels: detector.train_step((images, labels)))
+
+
+# --- weight decay -----------------------------------------------------------------------------------------------------
+def test_weight_penalty_is_half_the_decay_times_the_squares_of_the_kernels(small_recipe):
+    detector = build(small_recipe(weight_decay=0.3))
+    kernels = [v for v in detector.trainable_variables if v.path.endswith("/kernel")]
+    assert len(kernels) == 12 + 2  # convolutions, embedding, classifier
+    expected = 0.15 * sum(np.square(kernel.numpy(), dtype=np.float64).sum() for kernel in kernels)
+    assert float(detector.weight_penalty()) == pytest.approx(expected, rel=1e-5)
+    for v in detector.trainable_variables:
+        if v not in kernels:
+            v.assign(v + 3.0)
+    assert float(detector.weight_penalty()) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("choices", [{"weight_decay": 0.0}, {"weight_decay": 0.3, "weight_decay_form": "decoupled"}])
+def test_no_weight_penalty_where_the_loss_holds_none(choices, small_recipe):
+    assert build(small_recipe(**choices)).weight_penalty() == 0
+
+
+@pytest.mark.parametrize("form", ["l2", "decoupled"])
+def test_weight_decay_moves_kernels_only(form, small_recipe, crops, float64):
+    after = {}
+    for decay in (0.0, 0.2):
+        detector = build(small_recipe(weight_decay=decay, weight_decay_form=form, learning_rate=0.5))
+        before = {v.path: v.numpy() for v in detector.trainable_variables}
+        detector.train_step(tuple(tf.constant(x) for x in crops))
+        after[decay] = {v.path: v.numpy() for v in detector.trainable_variables}
+    # From equal weights one step of either form takes learning rate x decay x kernel away, and the rest is equal. Two
+    # models have paths that differ in a counter, so pairs go by order.
+    for old, without, (path, with_decay) in zip(
+        before.values(), after[0.0].values(), after[0.2].items(), strict=True
+    ):
+        pull = 0.5 * 0.2 * old if path.endswith("/kernel") else 0.0
+        # Decoupled decay comes before the gradient step of the same old weights: the sums are equal.
+        assert with_decay == pytest.approx(without - pull, abs=1e-10), path
+
+
+@pytest.mark.parametrize(
+    "choices, rates",
+    [
+        (
+            {"schedule": "step", "decay_every": 10, "decay_rate": 0.5},
+            {0: 0.02, 9: 0.02, 10: 0.01, 19: 0.01, 20: 0.005},
+        ),
+        ({"schedule": "cosine", "steps": 40}, {0: 0.02, 20: 0.01, 40: 0.0}),
+        ({"schedule": "constant"}, {0: 0.02, 39: 0.02}),
+    ],
+)
+def test_learning_rate_falls_at_the_named_step(choices, rates, small_recipe):
+    optimizer = create_optimizer(small_recipe(**choices))
+    optimizer.build([keras.Variable(np.zeros(1))])
+    for step, rate in rates.items():
+        optimizer.iterations.assign(step)
+        assert float(optimizer.learning_rate) == pytest.approx(rate, abs=1e-7)
+
+
+# --- the centre -------------------------------------------------------------------------------------------------------
+def test_the_centre_starts_at_the_first_mean_and_then_averages(small_recipe, unit_vectors, float64):
+    detector = build(small_recipe(center_momentum=0.75))
+    first, second = unit_vectors(4, 8, seed=1), unit_vectors(4, 8, seed=2)
+    shift = detector.move_center(tf.constant(first), tf.constant([0, 1, 0, 1]))
+    mean = first[[0, 2]].mean(axis=0)
+    assert detector.center.numpy() == pytest.approx(mean, abs=1e-12)
+    assert float(shift) == pytest.approx(np.linalg.norm(mean))
+    shift = detector.move_center(tf.constant(second), tf.constant([1, 1, 0, 1]))
+    assert detector.center.numpy() == pytest.approx(0.75 * mean + 0.25 * second[2], abs=1e-12)
+    assert float(shift) == pytest.approx(0.25 * np.linalg.norm(second[2] - mean))
+
+
+@pytest.mark.parametrize("center", [np.zeros(8), np.arange(8.0)])
+def test_the_centre_stays_without_a_real(center, small_recipe, unit_vectors):
+    detector = build(small_recipe())
+    detector.center.assign(center)
+    assert float(detector.move_center(tf.constant(unit_vectors(3, 8), tf.float32), tf.constant([1, 1, 1]))) == 0
+    assert detector.center.numpy().tolist() == center.tolist()
+
+
+def test_the_centre_moves_after_the_loss_and_gets_no_gradient(small_recipe, crops):
+    detector = build(small_recipe(weight_center_start=0))
+    assert not any(v is detector.center for v in detector.trainable_variables)
+    images, labels = (tf.constant(x) for x in crops)
+    embedding = detector(images, training=True)["embedding"].numpy()
+    result = detector.train_step((images, labels))
+    assert float(result["real_similarity"]) == 0  # taken against the centre before this step, which was none
+    assert detector.center.numpy() == pytest.approx(embedding[::2].mean(axis=0), abs=1e-5)
+
+
+# --- the outputs ------------------------------------------------------------------------------------------------------
+def test_outputs_agree_with_each_other(plain, crops):
+    plain.center.assign(center := np.linspace(-1, 2, 8))
+    outputs = {name: np.array(value) for name, value in plain(crops[0]).items()}
+    assert outputs["embedding"].shape == (6, 8) and outputs["logits"].shape == (6, 2)
+    assert np.linalg.norm(outputs["embedding"], axis=1) == pytest.approx(1, abs=1e-5)
+    assert outputs["logit"] == pytest.approx(outputs["logits"][:, 1] - outputs["logits"][:, 0])
+    assert outputs["fake_probability"] == pytest.approx(1 / (1 + np.exp(-outputs["logit"])), abs=1e-6)
+    expected = outputs["embedding"] @ center / np.linalg.norm(center)
+    assert outputs["center_similarity"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("seen, width", [("embedding", 8), ("unit_embedding", 8), ("feature", 512)])
+def test_the_classifier_sees_what_the_recipe_says(seen, width, small_recipe, crops):
+    detector = build(small_recipe(classifier_input=seen))
+    kernel, bias = (v.numpy() for v in (detector.classifier.kernel, detector.classifier.bias))
+    assert kernel.shape == (width, 2)
+    feature = detector.backbone(detector.preprocess(crops[0]))
+    raw = detector.embedding(feature).numpy()
+    unit = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+    x = {"embedding": raw, "unit_embedding": unit, "feature": feature.numpy()}[seen]
+    assert detector(crops[0])["logits"].numpy() == pytest.approx(x @ kernel + bias, abs=1e-4)
+
+
+def test_embeddings_stay_as_they_are_if_asked(small_recipe, crops):
+    detector = build(small_recipe(normalize_embeddings=False))
+    raw = detector.embedding(detector.backbone(detector.preprocess(crops[0]))).numpy()
+    assert detector(crops[0])["embedding"].numpy() == pytest.approx(raw, abs=1e-5)
+    assert np.abs(np.linalg.norm(raw, axis=1) - 1).min() > 0.01
+
+
+def test_preprocess_normalises_and_shrinks(plain, crop, small_recipe):
+    crops = np.stack([crop(1, 1), crop(0, 2)])
+    full = build(small_recipe(image_size=256)).preprocess(crops).numpy()
+    assert full == pytest.approx((crops - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD), abs=1e-4)
+    small = plain.preprocess(crops).numpy()
+    expected = tf.image.resize(crops, (32, 32), antialias=True).numpy()
+    assert small == pytest.approx((expected - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD), abs=1e-3)
+
+
+def test_pixels_average_out_when_shrunk(plain):
+    """Single-pixel stripes become grey: without antialiasing they would stay black and white."""
+    stripes = np.zeros((1, 256, 256, 3), np.uint8)
+    stripes[:, :, ::2] = 255
+    grey = (127.5 - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD)
+    assert plain.preprocess(stripes).numpy()[0, 4:-4, 4:-4] == pytest.approx(
+        np.broadcast_to(grey, (24, 24, 3)), abs=0.05
+    )
+
+
+def test_number_types_do_not_matter(plain, crops):
+    as_bytes = plain(crops[0])["logit"].numpy()
+    assert plain(crops[0].astype(np.float32))["logit"].numpy() == pytest.approx(as_bytes)
+
+
+def test_a_saved_model_comes_back_equal(small_recipe, crops, tmp_path):
+    detector = build(small_recipe(weight_center_start=0))
+    images, labels = (tf.constant(x) for x in crops)
+    detector.train_step((images, labels))
+    detector.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.recipe == detector.recipe
+    assert (detector.center.numpy() != 0).any()
+    assert loaded.center.numpy().tolist() == detector.center.numpy().tolist()
+    before, after = detector(images), loaded(images)
+    for name in before:
+        assert np.array_equal(before[name], after[name]), name
+    # Both go on alike: momenta and the step came along.
+    assert int(loaded.optimizer.iterations) == 1
+    detector.train_step((images, labels))
+    loaded.train_step((images, labels))
+    for one, other in zip(detector.trainable_variables, loaded.trainable_variables, strict=True):
+        assert other.numpy() == pytest.approx(one.numpy(), abs=1e-5), one.path
+
+
+# --- replicas ---------------------------------------------------------------------------------------------------------
+REPLICAS = """
+import json, sys
+from model.quiet import import_tensorflow
+tf = import_tensorflow()
+import keras, numpy as np
+from model.detector import DeepfakeDetector, create_optimizer
+from model.recipes import Recipe
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+keras.config.set_floatx("float64")
+recipe = Recipe.model_validate(json.loads(sys.argv[1]))
+rng = np.random.default_rng(0)
+crops = rng.integers(0, 256, (4 * 8, 256, 256, 3), dtype=np.uint8)
+labels = np.array([0, 1] * 16)
+labels[16:24] = [1, 1, 1, 1, 0, 0, 0, 0]  # in this step one replica has no real and the other no fake
+
+
+class Log(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.reset_metrics()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.rows.append([float(logs[name]) for name in sorted(logs)])
+
+
+def run(strategy):
+    log = Log()
+    log.rows = []
+    with strategy.scope():
+        keras.utils.set_random_seed(5)
+        detector = DeepfakeDetector(recipe)
+        detector.compile(optimizer=create_optimizer(recipe), jit_compile=False)
+    data = tf.data.Dataset.from_tensor_slices((crops, labels)).batch(8)
+    detector.fit(data, epochs=1, shuffle=False, verbose=0, callbacks=[log])
+    return np.array(log.rows), [v.numpy() for v in detector.weights], detector.center.numpy()
+
+
+one = run(tf.distribute.get_strategy())
+two = run(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+print(json.dumps({
+    "losses": float(np.abs(one[0] - two[0]).max()),
+    "weights": max(float(np.abs(a - b).max()) for a, b in zip(one[1], two[1], strict=True)),
+    "center": float(np.abs(one[2] - two[2]).max()),
+    "steps": len(one[0]),
+    "center_norm": float(np.linalg.norm(one[2])),
+    "weight_center": float(one[0][-1][-1]),
+    "loss_changes": float(np.abs(np.diff(one[0], axis=0)).max()),
+}))
+"""
+
+
+def test_two_replicas_equal_one(small_recipe):
+    """In a process of its own: logical devices and floatx are set before anything else runs."""
+    recipe = small_recipe(steps=4, weight_center_start=1, expander_start=2, learning_rate=0.05, weight_decay=0.01)
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", REPLICAS, recipe.model_dump_json()], cwd=root, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["steps"] == 4 and found["center_norm"] > 0.1 and found["weight_center"] > 0.1
+    assert found["loss_changes"] > 1e-3
+    assert found["losses"] < 1e-10
+    assert found["weights"] < 1e-10
+    assert found["center"] < 1e-10

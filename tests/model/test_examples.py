@@ -1,0 +1,131 @@
+"""Face examples: a round trip, the same bytes each time, and every way a file can be bad."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model import examples
+from model.examples import ExamplesError
+
+
+def test_round_trip_with_landmarks(face):
+    example = face(1, 3)
+    parsed = examples.parse(example.serialize())
+    assert set(parsed) == set(examples.SCHEMA)
+    assert parsed["image/encoded"].numpy() == example.image
+    assert parsed["image/format"].numpy() == b"png"
+    assert parsed["label"].numpy() == 1
+    assert parsed["video_id"].numpy() == b"noise/blocks/001"
+    assert (parsed["dataset"].numpy(), parsed["method"].numpy()) == (b"noise", b"blocks")
+    assert parsed["frame/index"].numpy() == 1
+    assert parsed["frame/timestamp"].numpy() == np.float32(1 / 25)
+    assert parsed["face/box"].numpy().tolist() == [1, 2, 30, 40]
+    assert parsed["face/landmarks"].numpy().tolist() == example.landmarks.tolist()
+    assert parsed["face/score"].numpy() == 0.75
+
+
+def test_round_trip_of_a_crop_that_was_cut_elsewhere(face):
+    parsed = examples.parse(face(0, 0, landmarks=None, score=None, video_id="d/m/ü").serialize())
+    assert parsed["video_id"].numpy().decode() == "d/m/ü"
+    assert parsed["face/landmarks"].shape == (5, 2) and np.isnan(parsed["face/landmarks"]).all()
+    assert np.isnan(parsed["face/score"])
+
+
+def test_equal_examples_have_equal_bytes(face):
+    assert face(1, 3).serialize() == face(1, 3).serialize()
+    assert face(1, 3).serialize() != face(1, 3, score=0.5).serialize()
+
+
+def test_the_stored_image_is_without_loss(face, crop):
+    assert np.array_equal(examples.decode_image(face(1, 3).image), crop(1, 3))
+
+
+def test_find_files_looks_into_the_split(examples_dir):
+    names = [path.removeprefix(str(examples_dir)) for path in examples.find_files(str(examples_dir), "train")]
+    assert names == [f"/Split-train/faces-0000{i}-of-00002.tfrecord" for i in (0, 1)]
+    assert len(examples.find_files(str(examples_dir / "Split-val"))) == 1
+
+
+def test_find_files_takes_odd_folder_names_literally(tmp_path, write_tfrecord, face):
+    path = write_tfrecord(tmp_path / "a[1]*" / "x.tfrecord", [face(0, 0).serialize()])
+    assert examples.find_files(str(tmp_path / "a[1]*")) == [path]
+
+
+def test_find_files_names_what_is_missing(tmp_path, examples_dir):
+    with pytest.raises(ExamplesError, match=r"nowhere: no such folder"):
+        examples.find_files(str(tmp_path / "nowhere"))
+    with pytest.raises(ExamplesError, match=r"holds no \*\.tfrecord file"):
+        examples.find_files(str(tmp_path))
+    with pytest.raises(ExamplesError, match=r"Split-test: holds no"):
+        examples.find_files(str(examples_dir), "test")
+
+
+def test_read_records_gives_what_was_written(tmp_path, write_tfrecord):
+    records = [b"one", b"", b"three" * 100]
+    assert list(examples.read_records(write_tfrecord(tmp_path / "a.tfrecord", records))) == records
+
+
+def test_a_cut_file_is_named_with_its_count_of_good_records(tmp_path, write_tfrecord, face):
+    path = write_tfrecord(tmp_path / "cut.tfrecord", [face(0, i).serialize() for i in range(5)])
+    data = (tmp_path / "cut.tfrecord").read_bytes()
+    size = len(face(0, 0).serialize()) + 16
+    assert examples.index_records([path]).offset[1] == size + 12
+    (tmp_path / "cut.tfrecord").write_bytes(data[: len(data) - 100])
+    read = []
+    with pytest.raises(ExamplesError, match=r"cut\.tfrecord: damaged or cut after 4 records"):
+        read.extend(examples.read_records(path))
+    with pytest.raises(ExamplesError, match=r"cut\.tfrecord: damaged or cut after 4 records"):
+        examples.index_records([path])
+    (tmp_path / "cut.tfrecord").write_bytes(data[: size // 2])
+    with pytest.raises(ExamplesError, match=r"cut after 0 records"):
+        list(examples.read_records(path))
+
+
+def test_a_changed_byte_is_found(tmp_path, write_tfrecord, face):
+    path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, i).serialize() for i in range(3)])
+    data = bytearray((tmp_path / "a.tfrecord").read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "a.tfrecord").write_bytes(data)
+    with pytest.raises(ExamplesError, match=r"a\.tfrecord: damaged or cut after 1 records"):
+        examples.index_records([path])
+
+
+@pytest.mark.parametrize("data", [b"", b"no TFRecord at all, but long enough for a header"])
+def test_a_file_without_records_is_refused(data, tmp_path):
+    (tmp_path / "a.tfrecord").write_bytes(data)
+    with pytest.raises(ExamplesError, match=r"there is no face example|damaged or cut after 0 records"):
+        examples.index_records([str(tmp_path / "a.tfrecord")])
+
+
+def other_example():
+    feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[5]))
+    return tf.train.Example(features=tf.train.Features(feature={"other": feature})).SerializeToString()
+
+
+@pytest.mark.parametrize("record", [b"no protobuf", other_example()], ids=["text", "other features"])
+def test_a_record_that_is_no_face_example_is_refused(record, tmp_path, write_tfrecord, face):
+    path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0).serialize(), record])
+    with pytest.raises(ExamplesError, match=r"a\.tfrecord: a record is not a face example"):
+        examples.index_records([path])
+
+
+@pytest.mark.parametrize("label", [2, -1])
+def test_another_label_is_refused(label, tmp_path, write_tfrecord, face):
+    path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0).serialize(), face(0, 1, label=label).serialize()])
+    with pytest.raises(ExamplesError, match=rf"a\.tfrecord: a record has label {label}; 0 is real and 1 is fake"):
+        examples.index_records([path])
+
+
+def test_the_index_reads_every_record(examples_dir):
+    files = examples.find_files(str(examples_dir), "train")
+    records = [record for path in files for record in examples.read_records(path)]
+    index = examples.index_records(files)
+    assert len(index.label) == len(records) == 28
+    assert [index.read(i) for i in range(28)] == records
+    assert index.label.tolist() == [int(examples.parse(record)["label"]) for record in records]
+    assert np.bincount(index.label).tolist() == [11, 17]
+
+
+def test_no_file_has_no_examples():
+    with pytest.raises(ExamplesError, match="no file: there is no face example in it"):
+        examples.index_records([])

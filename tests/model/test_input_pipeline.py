@@ -1,0 +1,137 @@
+"""Batches: balanced, every example once in a pass, the same from any step on, and all of them in evaluation."""
+
+import collections
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model import examples, input_pipeline
+from model.examples import ExamplesError
+
+
+@pytest.fixture
+def index(examples_dir):
+    return examples.index_records(examples.find_files(str(examples_dir), "train"))
+
+
+@pytest.fixture(scope="module")
+def known(crop):
+    """known(crop) is the (label, seed) it was made with."""
+    names = {crop(*row).tobytes(): row for row in [(0, i) for i in range(11)] + [(1, i) for i in range(17)]}
+    return lambda image: names[image.tobytes()]
+
+
+def batches(index, recipe, start_step=0):
+    return [(x.numpy(), y.numpy()) for x, y in input_pipeline.training_batches(index, recipe, start_step)]
+
+
+def test_every_batch_is_half_real_half_fake_also_per_replica(index, small_recipe, known):
+    recipe = small_recipe(steps=5, augmentation="off")
+    dataset = input_pipeline.training_batches(index, recipe)
+    assert int(dataset.cardinality()) == 5
+    assert dataset.element_spec[0].shape.as_list() == [8, 256, 256, 3]
+    for crops, labels in batches(index, recipe):
+        assert crops.dtype == np.uint8 and labels.dtype == np.int64
+        assert [known(image)[0] for image in crops] == labels.tolist()
+        for part in np.split(labels, 2):
+            assert sorted(part) == [0, 0, 1, 1]
+
+
+def test_every_example_of_a_class_is_seen_once_per_pass_in_a_new_order(index, small_recipe, known):
+    seen = {0: [], 1: []}
+    for crops, _ in batches(index, small_recipe(steps=9, augmentation="off")):
+        for image in crops:
+            label, seed = known(image)
+            seen[label].append(seed)
+    assert len(seen[0]) == len(seen[1]) == 36
+    for label, count in ((0, 11), (1, 17)):
+        first, second = seen[label][:count], seen[label][count : 2 * count]
+        assert sorted(first) == sorted(second) == list(range(count))
+        assert first != second
+        assert first != sorted(first)
+
+
+def test_the_seed_changes_the_order(index, small_recipe):
+    one, other, again = (batches(index, small_recipe(steps=1, seed=seed))[0][0] for seed in (1, 2, 1))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+def test_a_resumed_stream_is_the_rest_of_the_whole_one(index, small_recipe):
+    recipe = small_recipe(steps=8, augmentation="flip")
+    whole, rest = batches(index, recipe), batches(index, recipe, start_step=5)
+    assert len(whole) == 8 and len(rest) == 3
+    for (crops, labels), (resumed, resumed_labels) in zip(whole[5:], rest, strict=True):
+        assert np.array_equal(crops, resumed)
+        assert np.array_equal(labels, resumed_labels)
+    assert not np.array_equal(whole[0][0], rest[0][0])
+
+
+def test_flip_only_mirrors_about_half(index, small_recipe):
+    plain = batches(index, small_recipe(steps=8, augmentation="off"))
+    flipped = batches(index, small_recipe(steps=8, augmentation="flip"))
+    kinds = collections.Counter()
+    for (crops, labels), (others, other_labels) in zip(plain, flipped, strict=True):
+        assert np.array_equal(labels, other_labels)
+        for crop, other in zip(crops, others, strict=True):
+            assert not np.array_equal(crop, crop[:, ::-1])
+            kinds["as it was"] += np.array_equal(crop, other)
+            kinds["mirrored"] += np.array_equal(crop[:, ::-1], other)
+    assert kinds.total() == 64
+    assert 16 < kinds["mirrored"] < 48
+
+
+def test_a_class_of_one_example_serves_again_and_again(tmp_path, write_tfrecord, face, crop, small_recipe):
+    records = [face(0, 0).serialize()] + [face(1, i).serialize() for i in range(3)]
+    index = examples.index_records([write_tfrecord(tmp_path / "a.tfrecord", records)])
+    for crops, labels in batches(index, small_recipe(steps=2, augmentation="off")):
+        for image in crops[labels == 0]:
+            assert np.array_equal(image, crop(0, 0))
+
+
+@pytest.mark.parametrize("label, missing", [(0, "fake"), (1, "real")])
+def test_a_missing_class_is_named(label, missing, tmp_path, write_tfrecord, face, small_recipe):
+    path = write_tfrecord(tmp_path / "a.tfrecord", [face(label, i).serialize() for i in range(3)])
+    with pytest.raises(ExamplesError, match=rf"a\.tfrecord and its like: no {missing} face to train on"):
+        input_pipeline.training_batches(examples.index_records([path]), small_recipe())
+
+
+def test_evaluation_gives_every_example_once_in_order(examples_dir):
+    files = examples.find_files(str(examples_dir), "train")
+    found = list(input_pipeline.evaluation_batches(files, batch_size=8))
+    assert [len(batch["label"]) for batch in found] == [8, 8, 8, 4]
+    assert set(found[0]) == set(examples.SCHEMA) - {"image/encoded"} | {"crop"}
+    records = [examples.parse(record) for path in files for record in examples.read_records(path)]
+    for key in ("video_id", "frame/index", "label"):
+        joined = np.concatenate([batch[key].numpy() for batch in found])
+        assert joined.tolist() == [record[key].numpy() for record in records]
+    crops = np.concatenate([batch["crop"].numpy() for batch in found])
+    assert crops.dtype == np.uint8
+    expected = [examples.decode_image(record["image/encoded"]).numpy() for record in records]
+    assert np.array_equal(crops, expected)
+
+
+@pytest.mark.parametrize("size", [(256, 256), (100, 180), (400, 300)])
+def test_load_crop_resizes_what_has_another_size(size):
+    image = cv2.resize(np.random.default_rng(0).integers(0, 256, (5, 5, 3)).astype(np.uint8), size[::-1])
+    crop = input_pipeline.load_crop(tf.io.encode_png(image)).numpy()
+    assert crop.shape == (256, 256, 3) and crop.dtype == np.uint8
+    if size == (256, 256):
+        assert np.array_equal(crop, image)
+    elif size == (100, 180):
+        expected = cv2.resize(image, (256, 256), interpolation=cv2.INTER_LINEAR)
+        assert np.abs(crop.astype(int) - expected).max() <= 2
+
+
+def test_resizing_averages_pixels_away():
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[:, ::2] = 255
+    inner = input_pipeline.resize_to_crop(tf.constant(stripes)).numpy()[:, 2:-2]
+    assert inner.min() == inner.max() == 128
+
+
+def test_a_grey_image_becomes_rgb():
+    crop = input_pipeline.load_crop(tf.io.encode_png(np.full((256, 256, 1), 77, np.uint8))).numpy()
+    assert crop.shape == (256, 256, 3) and (crop == 77).all()

@@ -1,0 +1,70 @@
+"""Recipes: the paper's values, overrides and what is refused."""
+
+import pytest
+from pydantic import ValidationError
+
+from model.recipes import RECIPES, Recipe, get_recipe
+
+
+def test_the_paper_recipe_holds_the_published_values():
+    recipe = get_recipe("paper")
+    assert (recipe.triplet_weight, recipe.cross_entropy_weight, recipe.triplet_margin) == (2, 1, 1)
+    assert (recipe.weight_center_scale, recipe.weight_center_margin, recipe.pulling_factor) == (2, 0.5, 1)
+    assert (recipe.backbone, recipe.image_size, recipe.batch_size, recipe.steps) == ("resnet34", 256, 16, 10_000)
+    assert (recipe.learning_rate, recipe.decay_every, recipe.decay_rate, recipe.weight_decay) == (0.01, 3000, 0.1, 5e-4)
+
+
+def test_stages_start_at_a_third_and_two_thirds_of_the_steps():
+    recipe = Recipe(steps=300)
+    assert (recipe.weight_center_step, recipe.expander_step) == (100, 200)
+    recipe = Recipe(steps=300, weight_center_start=0, expander_start=7)
+    assert (recipe.weight_center_step, recipe.expander_step) == (0, 7)
+
+
+def test_overrides_replace_fields_of_the_named_recipe():
+    recipe = get_recipe("cross_entropy", steps=5)
+    assert (recipe.name, recipe.steps, recipe.triplet_weight, recipe.expander) == ("cross_entropy", 5, 0, False)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_bears_its_name_and_survives_a_dump(name):
+    recipe, meaning = RECIPES[name]
+    assert recipe.name == name and meaning
+    assert Recipe.model_validate(recipe.model_dump()) == recipe
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("batch_size", 7),
+        ("batch_size", 2),
+        ("image_size", 16),
+        ("image_size", 512),
+        ("steps", 0),
+        ("learning_rate", 0),
+        ("backbone", "vgg"),
+        ("triplet_mining", "easy"),
+        ("center_momentum", 1),
+        ("weight_decay", -1),
+        ("augmentation", "all"),
+        ("no_such_field", 1),
+    ],
+)
+def test_a_value_out_of_range_is_named(field, value):
+    with pytest.raises(ValidationError, match=field):
+        get_recipe("paper", **{field: value})
+
+
+def test_a_recipe_must_tell_real_from_fake():
+    with pytest.raises(ValidationError, match="nothing would tell real from fake"):
+        get_recipe("paper", triplet_weight=0, cross_entropy_weight=0)
+
+
+def test_an_unknown_recipe_names_those_there_are():
+    with pytest.raises(ValueError, match="unknown recipe 'papers'.*paper, cross_entropy, sample"):
+        get_recipe("papers")
+
+
+def test_a_recipe_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        get_recipe("paper").steps = 1

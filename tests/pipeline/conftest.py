@@ -1,0 +1,180 @@
+"""Configs, toy components and command lines for the tests of the pipeline."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from components.base import Component, Parameters
+from pipeline.launcher import Launcher
+from pipeline.metadata import MetadataStore
+from pipeline.pipeline import Node
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """A config that is right, as a dict to spoil; its data set is a folder of two empty files."""
+    for name in ("real/a.mp4", "fake/b.mp4"):
+        path = tmp_path / "videos" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    return {
+        "pipeline_name": "test",
+        "pipeline_root": "root",
+        "components": {
+            "VideoExampleGen": {"datasets": [{"type": "folder", "name": "mine", "root": "videos"}]},
+            "Pusher": {"serving_dir": "serving"},
+        },
+    }
+
+
+@pytest.fixture
+def write(tmp_path):
+    """write(config) writes it to tmp_path/config.json and returns that path."""
+
+    def write(config):
+        path = tmp_path / "config.json"
+        path.write_text(config if isinstance(config, str) else json.dumps(config))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def command():
+    """command(module, *arguments) -> the arguments of a process that runs it."""
+    return lambda module, *arguments: [sys.executable, "-m", module, *map(str, arguments)]
+
+
+@pytest.fixture
+def execute(command):
+    """execute(module, *arguments) runs it in a process of its own, in the repository; returns the CompletedProcess."""
+
+    def run(module, *arguments):
+        done = subprocess.run(
+            command(module, *arguments), cwd=REPOSITORY, capture_output=True, text=True, timeout=500, check=False
+        )
+        done.all = done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def start(command):
+    """start(module, *arguments, **of_popen) starts it in a process group of its own, which the test's end kills."""
+    started = []
+
+    def run(module, *arguments, **options):
+        process = subprocess.Popen(command(module, *arguments), cwd=REPOSITORY, start_new_session=True, **options)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+class ToyParameters(Parameters):
+    text: str = "a"
+
+
+@pytest.fixture
+def toy():
+    """toy(name, act, inputs, **spec) -> a Node whose component writes `text` into its output `out`.
+
+    `act(context)` may do more, or fail. `node.component.calls` would be nice; a list `node.calls` counts executions.
+    """
+
+    def make(name, act=None, inputs=(), text="a", **spec):
+        calls = []
+
+        def execute(context):
+            calls.append(context)
+            if act:
+                act(context)
+            before = "".join((Path(folder) / "out.txt").read_text() for folder in context.inputs.values())
+            (Path(context.outputs["out"]) / "out.txt").write_text(before + context.parameters.text)
+            return {"length": len(before) + 1}
+
+        component = Component(
+            name=name,
+            module="components.base",
+            summary="A toy.",
+            inputs={source: "Text" for source in inputs},
+            outputs={"out": "Text"},
+            parameters=ToyParameters,
+            execute=execute,
+            **spec,
+        )
+        node = Node(component, ToyParameters(text=text), {source: (source, "out") for source in inputs})
+        return SimpleNamespace(**vars(node), node=node, calls=calls)
+
+    return make
+
+
+@pytest.fixture
+def root(tmp_path):
+    """An empty pipeline root."""
+    path = tmp_path / "root"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def store(root):
+    """The lineage of `root`."""
+    store = MetadataStore(str(root))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def launch(store, root):
+    """launch(*toys, **of_launcher) runs them in order as one run; returns (reasons, launcher)."""
+
+    def run(*toys, **options):
+        launcher = Launcher(store, str(root), store.start_run("test", {}), ("--runner=Toy",), **options)
+        reasons = []
+        for one in toys:
+            decision = launcher.decide(one.node)
+            reasons.append(("hit " if decision.cached else "miss ") + decision.reason)
+            launcher.launch(one.node, decision)
+        return reasons, launcher
+
+    return run
+
+
+@pytest.fixture
+def keep_signals():
+    """Puts back the handlers that `pipeline.run.main` replaces."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def sample_config(tmp_path, write):
+    """A config of the embedded sample, as small as it can be: 30 clips, 2 frames each, 4 steps of a small network."""
+    return write(
+        {
+            "pipeline_name": "tiny",
+            "pipeline_root": "root",
+            "components": {
+                "VideoExampleGen": {"datasets": [{"type": "sample", "name": "sample", "root": "data", "clips": 6}]},
+                "FaceExampleGen": {"frames": 2, "shards": 1},
+                "Trainer": {"recipe": "sample", "backbone": "resnet10", "image_size": 32, "steps": 4, "batch_size": 8},
+                "Evaluator": {"thresholds": [{"dataset": "sample", "level": "video", "metric": "auc", "min": 0.0}]},
+                "Pusher": {"serving_dir": "serving"},
+            },
+        }
+    )

@@ -1,0 +1,100 @@
+import os
+
+import pytest
+
+from pipeline.artifacts import METADATA
+from pipeline.metadata import MetadataStore
+
+
+def _complete(store, component, key, inputs=None, uri="x/out/1", **properties):
+    execution = store.start_execution(component, key, {"parameters": {"p": key}}, inputs or {})
+    store.finish(execution, {"out": ("Text", os.path.join(store.root, uri), "digest", 2, 30)}, properties)
+    return execution
+
+
+def test_a_transaction_is_all_or_nothing(store):
+    with pytest.raises(RuntimeError), store.transaction():
+        store._db.execute("INSERT INTO Context (pipeline) VALUES ('lost')")
+        raise RuntimeError
+    assert store._db.execute("SELECT count(*) FROM Context").fetchone() == (0,)
+    with store.transaction():
+        store._db.execute("INSERT INTO Context (pipeline) VALUES ('kept')")
+    assert store._db.execute("SELECT pipeline FROM Context").fetchall() == [("kept",)]
+
+
+def test_outputs_that_cannot_be_recorded_leave_nothing(store):
+    execution = store.start_execution("A", "k", {}, {})
+    good = ("Text", store.root, "d", 1, 1)
+    with pytest.raises(ValueError):
+        store.finish(execution, {"good": good, "bad": ("Text", "cut")}, {})
+    assert store.all_artifacts() == [] and store.execution(execution).state == "RUNNING"
+    with pytest.raises(TypeError):
+        store.finish(execution, {"good": good}, {"not JSON": object()})
+    assert store.all_artifacts() == [] and store.last_complete("A") is None
+
+
+def test_last_complete(store):
+    assert store.last_complete("A") is None
+    first, second = _complete(store, "A", "k"), _complete(store, "A", "k")
+    other = _complete(store, "A", "other", figure=0.5)
+    store.fail(store.start_execution("A", "k", {}, {}), "broken")
+    store.start_execution("A", "k", {}, {})
+    _complete(store, "B", "k")
+    assert store.last_complete("A", "k").id == second != first
+    newest = store.last_complete("A")
+    assert newest.id == other and newest.state == "COMPLETE" and newest.properties == {"figure": 0.5}
+    assert newest.key_parts == {"parameters": {"p": "other"}} and newest.started <= newest.finished
+    assert store.last_complete("A", "no such key") is None and store.last_complete("C") is None
+
+
+def test_running_and_failed(store):
+    _complete(store, "A", "k")
+    number = store.start_execution("B", "k", {}, {})
+    assert store.running() == [(number, "B")] and store.execution(number).finished is None
+    store.fail(number, "the reason")
+    assert store.running() == []
+    failed = store.execution(number)
+    assert failed.state == "FAILED" and failed.properties == {"error": "the reason"} and failed.finished
+
+
+def test_lineage(store):
+    first = _complete(store, "A", "k")
+    source = store.artifacts(first, "OUTPUT")["out"]
+    second = _complete(store, "B", "k", {"text": source}, uri="y/out/2")
+    made = store.artifacts(second, "OUTPUT")["out"]
+    assert store.artifacts(second, "INPUT") == {"text": source} and store.artifacts(first, "INPUT") == {}
+    assert store.producer(made).id == second and store.producer(source).id == first
+    assert store.all_artifacts() == [made, source], "the newest first"
+    assert (made.type, made.state, made.digest, made.files, made.bytes) == ("Text", "LIVE", "digest", 2, 30)
+
+
+def test_a_root_can_be_moved(store, root, tmp_path):
+    _complete(store, "A", "k", uri="A/out/1")
+    store.close()
+    root.rename(tmp_path / "moved")
+    moved = MetadataStore(str(tmp_path / "moved"))
+    assert moved.all_artifacts()[0].uri == str(tmp_path / "moved" / "A" / "out" / "1")
+    moved.close()
+
+
+def test_without_create_nothing_is_written(root):
+    looked = MetadataStore(str(root), create=False)
+    assert looked.last_complete("A") is None
+    looked.close()
+    assert list(root.iterdir()) == []
+    written = MetadataStore(str(root))
+    number = _complete(written, "A", "k")
+    written.close()
+    assert [path.name for path in root.iterdir()] == [METADATA]
+    looked = MetadataStore(str(root), create=False)
+    assert looked.last_complete("A").id == number
+    looked.close()
+
+
+def test_runs_remember_what_they_used(store):
+    run = store.start_run("name", {"a": 1})
+    execution = _complete(store, "A", "k")
+    store.associate(run, execution, cached=False)
+    store.associate(store.start_run("name", {}), execution, cached=True)
+    rows = store._db.execute("SELECT context, execution, cached FROM Association").fetchall()
+    assert rows == [(run, execution, 0), (run + 1, execution, 1)]
