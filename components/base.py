@@ -103,8 +103,8 @@ def main(component, arguments=None):
     if rest and not component.uses_beam:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     given = {
-        name: _value(getattr(known, name))
-        for name in component.parameters.model_fields
+        name: _value(getattr(known, name), info)
+        for name, info in component.parameters.model_fields.items()
         if getattr(known, name) is not None
     }
     try:
@@ -134,12 +134,14 @@ def main(component, arguments=None):
     return 0
 
 
-def _value(text):
-    """A command line value: JSON where it is JSON, else the text itself."""
+def _value(text, info):
+    """A command line value: JSON where it is JSON, else the text itself; a folder may be called 2024."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return text
+    wants_text = info.annotation is str or (info.annotation == (str | None) and value is not None)
+    return text if wants_text and not isinstance(value, str) else value
 
 
 def _existing(key, folder):

@@ -54,8 +54,11 @@ def push(saved_model, serving_dir):
     The version is the time in seconds, or one more than the newest that is there.
 
     Raises:
-        InputError: the folder cannot be written; names it.
+        InputError: no SavedModel, or the folder cannot be written; names it and leaves nothing unfinished there.
     """
+    if not os.path.exists(os.path.join(saved_model, "saved_model.pb")):
+        raise InputError(f"{saved_model}: holds no saved_model.pb; Trainer writes it")
+    unfinished = None
     try:
         os.makedirs(serving_dir, exist_ok=True)
         there = [int(name) for name in os.listdir(serving_dir) if name.isdigit()]
@@ -63,14 +66,19 @@ def push(saved_model, serving_dir):
         target = os.path.join(serving_dir, str(version))
         hidden = os.path.join(serving_dir, f".{version}.partial")
         shutil.rmtree(hidden, ignore_errors=True)
+        unfinished = hidden
         shutil.copytree(saved_model, hidden, ignore=shutil.ignore_patterns("saved_model.pb"))
         os.rename(hidden, target)
+        unfinished = target
         ready = os.path.join(target, "saved_model.pb")
         shutil.copyfile(os.path.join(saved_model, "saved_model.pb"), ready + ".partial")
         os.rename(ready + ".partial", ready)
     except OSError as error:
+        if unfinished:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        why = error.strerror or "; ".join(row[2] for row in error.args[0])  # of copytree: (from, to, why) of each file
         raise InputError(
-            f"serving_dir: {error.filename or serving_dir}: cannot be written ({error.strerror}). Set "
+            f"serving_dir: {error.filename or serving_dir}: cannot be written ({why}). Set "
             "components.Pusher.serving_dir to a folder that can"
         ) from error
     return target

@@ -172,8 +172,9 @@ class DeepfakeDetector(keras.Model):
         old = ops.convert_to_tensor(self.center)
         keep = ops.where(ops.any(old != 0), ops.cast(self.recipe.center_momentum, old.dtype), ops.zeros((), old.dtype))
         new = ops.where(count > 0, keep * old + (1 - keep) * mean, old)
+        shift = ops.norm(new - old)  # before the assignment: `old` is the variable itself
         self.center.assign(new)  # never inside a conditional: a mirrored variable cannot be assigned there
-        return ops.norm(new - old)
+        return shift
 
     def track(self, terms):
         """Add the terms of this step to the running means; return these under the metrics' own names."""

@@ -76,7 +76,9 @@ class Recipe(BaseModel):
         for name in ("weight_center_start", "expander_start"):
             start = getattr(self, name)
             if start is not None and start > self.steps:
-                raise ValueError(f"{name} is {start}, beyond the last of {self.steps} steps: that stage would never begin")
+                raise ValueError(
+                    f"{name} is {start}, beyond the last of {self.steps} steps: that stage would never begin"
+                )
         return self
 
     @property

@@ -10,6 +10,7 @@ TensorBoard logs). Run the same command again after an interruption and it goes 
 import json
 import os
 import signal
+import sys
 import typing
 
 from model.quiet import import_tensorflow
@@ -169,11 +170,21 @@ def _fail(message):
     return 2
 
 
+def parse_flags(argv):
+    """Parse the command line; a wrong flag ends the program with 2 and the flag's name, --help with 0."""
+    try:
+        return FLAGS(argv)
+    except flags.Error as error:
+        sys.exit(_fail(f"{error} (--help lists the flags)"))
+    except SystemExit:  # absl has shown the help and leaves with 1
+        sys.exit(0)
+
+
 def run():
     """Entry point of the console script."""
     define_flags()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after the steps it just ends the program
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)
 
 
 if __name__ == "__main__":

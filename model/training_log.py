@@ -82,7 +82,7 @@ class Validation(keras.callbacks.Callback):
         if self.signal is not None:
             save_state(self.model, self.run_dir, self.step, self.history)
             self.model.stop_training = True
-        elif self.step % self.interval == 0 or self.step == self.steps:
+        if self.step % self.interval == 0 or self.step == self.steps:
             self.validate({name: float(value) for name, value in logs.items()})
             self.model.reset_metrics()
 

@@ -94,7 +94,9 @@ class PipelineConfig(_Section):
                 )
         for name in self.components.Evaluator.caveats:
             if name not in datasets:
-                raise ValueError(f"components.Evaluator.caveats.{name}: is no data set of this config; it can be {known}")
+                raise ValueError(
+                    f"components.Evaluator.caveats.{name}: is no data set of this config; it can be {known}"
+                )
         for number, threshold in enumerate(self.components.Evaluator.thresholds):
             where = f"components.Evaluator.thresholds.{number}"
             if threshold.dataset not in datasets.keys() | {"all"}:

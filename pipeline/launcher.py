@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from components.base import Context
 from model.quiet import import_tensorflow
 from pipeline import fingerprint
-from pipeline.artifacts import artifact_dir, content_digest, outline, staging_dir
+from pipeline.artifacts import artifact_dir, content_digest, files_below, outline, staging_dir
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,9 @@ class Launcher:
         folder = staging_dir(self.root, component.name, key)
         if os.path.isdir(folder) and component.resumable and not self.no_cache:
             print(f"{component.name}: goes on with what an interrupted run left", flush=True)
+            for name, _ in files_below(folder):  # a killed process could not tidy up; this must not be published
+                if ".partial" in os.path.basename(name):
+                    os.remove(os.path.join(folder, name))
         else:
             shutil.rmtree(folder, ignore_errors=True)
         staged = {name: os.path.join(folder, name) for name in component.outputs}

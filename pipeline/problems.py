@@ -61,7 +61,9 @@ class _Problem:
         if kind == "extra_forbidden":
             self.sentences = [_unknown_key(path[-1], _known_fields(problem["loc"][:-1], schema))]
         elif isinstance(cause, ValidationError):  # a recipe, made of the fields of the Trainer
-            self.sentences = [f"{'.'.join(map(str, e['loc']))}: {_phrase(e)}".removeprefix(": ") for e in cause.errors()]
+            self.sentences = [
+                f"{'.'.join(map(str, e['loc']))}: {_phrase(e)}".removeprefix(": ") for e in cause.errors()
+            ]
         elif kind == "value_error":
             self.sentences = [str(cause)]
         else:

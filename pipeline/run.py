@@ -10,6 +10,7 @@ where it stopped when it is started again.
 import argparse
 import contextlib
 import fcntl
+import logging
 import os
 import signal
 import sys
@@ -43,7 +44,7 @@ def parse_arguments(arguments=None):
 def main(arguments=None):
     """Entry point; returns the exit code: 0 done, 2 for what the user can mend, 128+n for a signal."""
     known = parse_arguments(arguments)
-    signal.signal(signal.SIGTERM, _terminate)
+    stop = _Stop()
     try:
         config = load_config(known.config, known.settings)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -52,22 +53,33 @@ def main(arguments=None):
     except (ConfigError, InputError) as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 128 + signal.SIGINT
     except OSError as error:
         print(f"error: {error.filename or ''}: {error.strerror}. What is finished is kept; mend it and run again",
               file=sys.stderr)  # fmt: skip
         return 2
-    except Interrupted as stop:
-        print(f"Trainer {stop}. The same command goes on from there.", file=sys.stderr)
+    except Interrupted as interrupted:
+        print(f"Trainer {interrupted}. The same command goes on from there.", file=sys.stderr)
+        return 128 + interrupted.number
+    except BaseException:
+        if stop.number is None:
+            raise
+        print(f"stopped by {stop.number.name}; the same command goes on from here", file=sys.stderr)
         return 128 + stop.number
     return 0
 
 
-def _terminate(number, frame):
-    print("stopped by SIGTERM; the same command goes on from here", file=sys.stderr)
-    sys.exit(128 + number)
+class _Stop:
+    """Ends the run on SIGTERM and Ctrl-C, and remembers which: on its way through Beam the exception loses its type."""
+
+    def __init__(self):
+        self.number = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number, frame):
+        self.number = signal.Signals(number)
+        logging.disable(logging.CRITICAL)  # whoever is interrupted would log it as an error of its own
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

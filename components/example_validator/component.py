@@ -40,12 +40,16 @@ def execute(context: Context):
     """Write `anomalies.json` and print the anomalies.
 
     Raises:
-        InputError: there is an anomaly of severity "error".
+        InputError: there is an anomaly of severity "error", or a file that cannot be read.
     """
     path = context.parameters.schema_file or DEFAULT_SCHEMA
     schema = load_schema(path)
-    with open(os.path.join(context.inputs["statistics"], "statistics.json")) as stream:
-        statistics = json.load(stream)
+    statistics_path = os.path.join(context.inputs["statistics"], "statistics.json")
+    try:
+        with open(statistics_path) as stream:
+            statistics = json.load(stream)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{statistics_path}: cannot be read ({error}); StatisticsGen writes it") from error
     anomalies = find_anomalies(statistics, schema)
     with open(os.path.join(context.outputs["anomalies"], "anomalies.json"), "w") as stream:
         json.dump(

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 
 from pydantic import Field, PositiveInt
 
@@ -46,15 +47,29 @@ def execute(context: Context):
         shards = _merge_summaries(examples_dir)
         with open(manifest_path, "w") as stream:
             json.dump({"schema": 1, "files": shards}, stream, indent=1)
-    except OSError as error:
+    except Exception as error:
+        unwritable = _unwritable(error, (examples_dir, rejects_dir))
+        if not unwritable:
+            raise
         raise InputError(
-            f"{error.filename or examples_dir}: cannot be written ({error.strerror}). Make room or give another "
-            "pipeline_root; the finished shards are kept and a re-run continues"
+            f"{unwritable}. Make room or give another pipeline_root; the finished shards are kept and a re-run continues"
         ) from error
     for path in glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "shard-*.json*")):
         os.remove(path)
     figures = {key: sum(shard[key] for shard in shards) for key in ("videos", "examples", "rejects")}
     return {"videos": figures["videos"], "faces": figures["examples"], "rejects": figures["rejects"]}
+
+
+def _unwritable(error, folders):
+    """Which output cannot be written and why, or None. Beam wraps what a worker raised: only its text is left."""
+    if isinstance(error, OSError):
+        return f"{error.filename or folders[0]}: cannot be written ({error.strerror})"
+    if "No space left on device" in str(error):
+        return f"{folders[0]}: cannot be written (No space left on device)"
+    for why, path in re.findall(r"\[Errno \d+\] ([^:]+): '([^']+)'", str(error)):
+        if path.startswith(folders):
+            return f"{path}: cannot be written ({why})"
+    return None
 
 
 def _merge_summaries(examples_dir):

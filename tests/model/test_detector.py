@@ -79,6 +79,8 @@ def test_the_loss_of_a_batch_equals_loops_in_every_stage(choices, small_recipe, 
     embedding, logits, center = unit_vectors(8, 8, seed=1), rng.normal(size=(8, 2)), rng.normal(size=8)
     labels = [0, 1, 0, 1, 1, 1, 0, 0]
     detector.center.assign(center)
+    # Against the hardest negative alone the expander has nothing to do here: it lies closer than the positive.
+    stages_differ = recipe.expander and recipe.triplet_mining != "hard"
     seen = set()
     for step in range(7):
         detector.optimizer.iterations.assign(step)
@@ -87,7 +89,7 @@ def test_the_loss_of_a_batch_equals_loops_in_every_stage(choices, small_recipe, 
         for name, value in expected.items():
             assert float(terms[name]) == pytest.approx(value, abs=1e-7), (name, step)
         seen.add(round(expected["loss"], 9))
-    assert len(seen) == (3 if recipe.expander else 2)
+    assert len(seen) == (3 if stages_differ else 2)
 
 
 def test_what_is_told_besides_the_loss(plain, unit_vectors):
@@ -119,7 +121,7 @@ def test_train_step_takes_the_loss_of_its_own_outputs(small_recipe, crops, loops
     detector = build(recipe)
     images, labels = crops
     detector.center.assign(np.linspace(-1, 1, 8))
-    outputs = {name: np.array(value) for name, value in detector(images, training=True).items()}
+    outputs = {name: value.numpy() for name, value in detector(images, training=True).items()}
     expected = loop_loss(loops, recipe, outputs["embedding"], outputs["logits"], labels, np.linspace(-1, 1, 8), 0)
     result = detector.train_step((tf.constant(images), tf.constant(labels)))
     for name, value in expected.items():
@@ -154,7 +156,7 @@ def test_weight_penalty_is_half_the_decay_times_the_squares_of_the_kernels(small
     expected = 0.15 * sum(np.square(kernel.numpy(), dtype=np.float64).sum() for kernel in kernels)
     assert float(detector.weight_penalty()) == pytest.approx(expected, rel=1e-5)
     for v in detector.trainable_variables:
-        if v not in kernels:
+        if not v.path.endswith("/kernel"):
             v.assign(v + 3.0)
     assert float(detector.weight_penalty()) == pytest.approx(expected, rel=1e-5)
 
@@ -179,7 +181,7 @@ def test_weight_decay_moves_kernels_only(form, small_recipe, crops, float64):
     ):
         pull = 0.5 * 0.2 * old if path.endswith("/kernel") else 0.0
         # Decoupled decay comes before the gradient step of the same old weights: the sums are equal.
-        assert with_decay == pytest.approx(without - pull, abs=1e-10), path
+        np.testing.assert_allclose(with_decay, without - pull, rtol=0, atol=1e-8, err_msg=path)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,7 @@ def test_the_centre_moves_after_the_loss_and_gets_no_gradient(small_recipe, crop
 # --- the outputs ------------------------------------------------------------------------------------------------------
 def test_outputs_agree_with_each_other(plain, crops):
     plain.center.assign(center := np.linspace(-1, 2, 8))
-    outputs = {name: np.array(value) for name, value in plain(crops[0]).items()}
+    outputs = {name: value.numpy() for name, value in plain(crops[0]).items()}
     assert outputs["embedding"].shape == (6, 8) and outputs["logits"].shape == (6, 2)
     assert np.linalg.norm(outputs["embedding"], axis=1) == pytest.approx(1, abs=1e-5)
     assert outputs["logit"] == pytest.approx(outputs["logits"][:, 1] - outputs["logits"][:, 0])
@@ -266,10 +268,10 @@ def test_embeddings_stay_as_they_are_if_asked(small_recipe, crops):
 def test_preprocess_normalises_and_shrinks(plain, crop, small_recipe):
     crops = np.stack([crop(1, 1), crop(0, 2)])
     full = build(small_recipe(image_size=256)).preprocess(crops).numpy()
-    assert full == pytest.approx((crops - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD), abs=1e-4)
+    np.testing.assert_allclose(full, (crops - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD), atol=1e-4)
     small = plain.preprocess(crops).numpy()
     expected = tf.image.resize(crops, (32, 32), antialias=True).numpy()
-    assert small == pytest.approx((expected - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD), abs=1e-3)
+    np.testing.assert_allclose(small, (expected - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD), atol=1e-3)
 
 
 def test_pixels_average_out_when_shrunk(plain):
@@ -304,7 +306,7 @@ def test_a_saved_model_comes_back_equal(small_recipe, crops, tmp_path):
     detector.train_step((images, labels))
     loaded.train_step((images, labels))
     for one, other in zip(detector.trainable_variables, loaded.trainable_variables, strict=True):
-        assert other.numpy() == pytest.approx(one.numpy(), abs=1e-5), one.path
+        np.testing.assert_allclose(other.numpy(), one.numpy(), rtol=0, atol=1e-5, err_msg=one.path)
 
 
 # --- replicas ---------------------------------------------------------------------------------------------------------

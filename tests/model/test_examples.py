@@ -111,7 +111,7 @@ def test_a_record_that_is_no_face_example_is_refused(record, tmp_path, write_tfr
 
 @pytest.mark.parametrize("label", [2, -1])
 def test_another_label_is_refused(label, tmp_path, write_tfrecord, face):
-    path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0).serialize(), face(0, 1, label=label).serialize()])
+    path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0).serialize(), face(label, 1).serialize()])
     with pytest.raises(ExamplesError, match=rf"a\.tfrecord: a record has label {label}; 0 is real and 1 is fake"):
         examples.index_records([path])
 

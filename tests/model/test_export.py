@@ -35,7 +35,7 @@ def agree(served, expected):
     assert set(served) == set(export.SERVED)
     for name in export.SERVED:
         assert served[name].dtype == tf.float32
-        assert served[name].numpy() == pytest.approx(np.array(expected[name]), abs=1e-5), name
+        assert served[name].numpy() == pytest.approx(expected[name].numpy(), abs=1e-5), name
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -59,11 +59,6 @@ def test_image_bytes_of_any_kind_and_size_agree_with_the_keras_model(detector, f
     agree(served, detector(crops, training=False))
     assert np.array_equal(crops[0], crop(0, 1))
     assert len(np.unique(served["logit"].numpy())) == 5
-
-
-def test_no_images_give_no_answers(folder):
-    served = export.load_signature(folder, "serving_default")(tf.zeros([0], tf.string))
-    assert {name: value.shape[0] for name, value in served.items()} == dict.fromkeys(export.SERVED, 0)
 
 
 def test_a_folder_without_a_model_is_named(tmp_path, folder):

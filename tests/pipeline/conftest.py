@@ -1,6 +1,7 @@
 """Configs, toy components and command lines for the tests of the pipeline."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -90,9 +91,9 @@ class ToyParameters(Parameters):
 
 @pytest.fixture
 def toy():
-    """toy(name, act, inputs, **spec) -> a Node whose component writes `text` into its output `out`.
+    """toy(name, act, inputs, **spec): a component that appends `text` to its inputs' texts.
 
-    `act(context)` may do more, or fail. `node.component.calls` would be nice; a list `node.calls` counts executions.
+    `act(context)` may do more, or fail. Returns its `node`, its `component`, and `calls`, the contexts that it got.
     """
 
     def make(name, act=None, inputs=(), text="a", **spec):
@@ -110,14 +111,14 @@ def toy():
             name=name,
             module="components.base",
             summary="A toy.",
-            inputs={source: "Text" for source in inputs},
+            inputs=dict.fromkeys(inputs, "Text"),
             outputs={"out": "Text"},
             parameters=ToyParameters,
             execute=execute,
             **spec,
         )
         node = Node(component, ToyParameters(text=text), {source: (source, "out") for source in inputs})
-        return SimpleNamespace(**vars(node), node=node, calls=calls)
+        return SimpleNamespace(node=node, component=component, calls=calls)
 
     return make
 
@@ -156,10 +157,12 @@ def launch(store, root):
 
 @pytest.fixture
 def keep_signals():
-    """Puts back the handlers that `pipeline.run.main` replaces."""
-    handler = signal.getsignal(signal.SIGTERM)
+    """Puts back what `pipeline.run.main` does to the process that it ends with."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
-    signal.signal(signal.SIGTERM, handler)
+    logging.disable(logging.NOTSET)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ def folder(tmp_path):
 
 def test_places():
     assert artifact_dir("r", "Trainer", "model", 5) == os.path.join("r", "Trainer", "model", "5")
-    assert staging_dir("r", "Trainer", "0123456789abcdef99") == os.path.join("r", ".staging", "Trainer-0123456789abcdef")
+    assert staging_dir("r", "Trainer", "0123456789abcdef99") == os.path.join(
+        "r", ".staging", "Trainer-0123456789abcdef"
+    )
 
 
 def test_files_and_outline(folder):

@@ -206,7 +206,10 @@ def test_set(raw, write):
     ("setting", "message"),
     [
         ("components.Trainer.steps", "write it as path=value, e.g. components.Trainer.steps=200"),
-        ("components.VideoExampleGen.datasets.7.name=x", "the config has no place components.VideoExampleGen.datasets.7"),
+        (
+            "components.VideoExampleGen.datasets.7.name=x",
+            "the config has no place components.VideoExampleGen.datasets.7",
+        ),
         ("components.VideoExampleGen.datasets.first.name=x", "the config has no place"),
         ("pipeline_name.x=1", "the config has no place pipeline_name.x"),
         ("pipeline_name.x.y=1", "the config has no place pipeline_name.x.y"),

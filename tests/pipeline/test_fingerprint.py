@@ -28,7 +28,9 @@ def package(tmp_path, monkeypatch):
         for module, source in modules.items():
             (folder / f"{module.replace('__', '/')}.py").write_text(source.replace("PKG", name))
         fingerprint.code_of.cache_clear()
-        return {found.removeprefix(f"{name}."): digest for found, digest in fingerprint.code_of(f"{name}.room.main").items()}
+        return {
+            found.removeprefix(f"{name}."): digest for found, digest in fingerprint.code_of(f"{name}.room.main").items()
+        }
 
     yield write
     fingerprint.code_of.cache_clear()
@@ -56,7 +58,12 @@ def test_importing_in_a_circle_ends(package):
 
 
 def test_changes_with_any_source_of_the_closure(package, tmp_path):
-    sources = {"room__main": "from PKG import direct", "direct": "from PKG import far", "far": "x = 1", "room__spare": ""}
+    sources = {
+        "room__main": "from PKG import direct",
+        "direct": "from PKG import far",
+        "far": "x = 1",
+        "room__spare": "",
+    }
     before = package(**sources)
     assert package(**sources) == before
     assert package(**{**sources, "room__spare": "y = 2"}) == before
@@ -118,7 +125,13 @@ def test_the_engine_is_not_in_the_key():
 
 
 def test_difference_in_words():
-    before = {"parameters": {"a": 1, "b": 2}, "inputs": {"x": "1"}, "code": {}, "libraries": {"numpy": "1"}, "sources": "s"}
+    before = {
+        "parameters": {"a": 1, "b": 2},
+        "inputs": {"x": "1"},
+        "code": {},
+        "libraries": {"numpy": "1"},
+        "sources": "s",
+    }
     assert fingerprint.difference(before, before) == "nothing changed"
     assert fingerprint.difference(before, {**before, "parameters": {"a": 2, "b": 2}}) == "parameter a changed"
     assert fingerprint.difference(before, {**before, "parameters": {"a": 1}}) == "parameter b changed"

@@ -159,6 +159,22 @@ def test_what_an_interrupted_attempt_left(toy, launch, root, resumable, capsys):
     assert list((root / ".staging").iterdir()) == []
 
 
+def test_half_written_files_of_a_killed_attempt_are_not_published(toy, launch, root):
+    names = ("whole.tfrecord", "x.tfrecord.77.partial", "best.partial.weights.h5")
+
+    def interrupt_once(context):
+        if len(a.calls) == 1:
+            for name in names:
+                (Path(context.outputs["out"]) / name).write_text("half")
+            raise KeyboardInterrupt
+
+    a = toy("A", interrupt_once, resumable=True)
+    with pytest.raises(KeyboardInterrupt):
+        launch(a)
+    launch(a)
+    assert sorted(os.listdir(root / "A" / "out" / "2")) == ["out.txt", "whole.tfrecord"]
+
+
 def test_what_another_parameter_left_is_not_gone_on_with(toy, launch):
     found = []
 

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from components.base import InputError
+from model.interrupt import Interrupted
 from pipeline import run
 from pipeline.artifacts import METADATA
 from pipeline.metadata import MetadataStore
@@ -115,12 +117,13 @@ def test_from_where_an_earlier_output_is_gone(config, chain, tmp_path, capsys):
     run.main(["--config", config])
     (tmp_path / "root" / "A" / "out" / "1").rename(tmp_path / "away")
     assert run.main(["--config", config, "--from", "B"]) == 2
-    assert f"error: --from: A's output out is gone ({tmp_path}/root/A/out/1). Run without --from" in capsys.readouterr().err
+    assert (
+        f"error: --from: A's output out is gone ({tmp_path / 'root' / 'A' / 'out' / '1'}). Run without --from"
+        in capsys.readouterr().err
+    )
 
 
 def test_errors_of_a_component(config, toy, toys, capsys):
-    from components.base import InputError
-
     def act(context):
         raise error
 
@@ -131,44 +134,43 @@ def test_errors_of_a_component(config, toy, toys, capsys):
     error = OSError(28, "No space left on device", "somewhere")
     assert run.main(["--config", config]) == 2
     assert capsys.readouterr().err.startswith("error: somewhere: No space left on device.")
-    error = KeyboardInterrupt()
-    assert run.main(["--config", config]) == 128 + signal.SIGINT
-    assert "the same command goes on from here" in capsys.readouterr().err
     error = RuntimeError("a bug of ours")
     with pytest.raises(RuntimeError, match="a bug of ours"):
         run.main(["--config", config])
 
-    class Interrupted(Exception):
-        number = signal.SIGTERM
-
-    error = Interrupted("stopped by SIGTERM after step 7; its state is saved")
+    error = Interrupted(signal.SIGTERM, 7)
     assert run.main(["--config", config]) == 128 + signal.SIGTERM
     assert "Trainer stopped by SIGTERM after step 7" in capsys.readouterr().err
 
 
 def test_an_input_that_fails_stops_the_run(config, toy, toys):
     def act(context):
-        raise KeyboardInterrupt
+        raise InputError("no")
 
     after = toy("B", inputs=["A"])
     toys(toy("A", act), after)
-    run.main(["--config", config])
+    assert run.main(["--config", config]) == 2
     assert not after.calls
 
 
-def test_sigterm(config, toy, toys, tmp_path, capsys):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("library", ["lets it through", "wraps it, as Beam does"])
+def test_signal(config, toy, toys, tmp_path, capsys, number, library):
     def act(context):
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(5)
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        except BaseException as error:
+            if library == "lets it through":
+                raise
+            raise RuntimeError(repr(error)) from error
         raise AssertionError("was not stopped")
 
-    toys(toy("A", act))
-    with pytest.raises(SystemExit) as stopped:
-        run.main(["--config", config])
-    assert stopped.value.code == 128 + signal.SIGTERM
-    assert "stopped by SIGTERM; the same command goes on from here" in capsys.readouterr().err
+    toys(toy("A", act), after := toy("B"))
+    assert run.main(["--config", config]) == 128 + number
+    assert capsys.readouterr().err == f"stopped by {number.name}; the same command goes on from here\n"
     store = MetadataStore(str(tmp_path / "root"))
-    assert store.execution(1).state == "FAILED"
+    assert store.execution(1).state == "FAILED" and not after.calls
     store.close()
 
 
@@ -205,7 +207,9 @@ def test_root_that_cannot_be_made_is_told_by_its_field(config, chain, tmp_path, 
 
     monkeypatch.setattr(os, "makedirs", refuse)
     assert run.main(["--config", config]) == 2
-    expected = f"error: pipeline_root: {tmp_path}/root: cannot be written (Read-only file system). Give a folder that can"
+    expected = (
+        f"error: pipeline_root: {tmp_path}/root: cannot be written (Read-only file system). Give a folder that can"
+    )
     assert expected in capsys.readouterr().err
 
 
@@ -248,7 +252,7 @@ def test_real_component_through_main(config, tmp_path, capsys):
     assert run.main(["--config", config, "--to", "VideoExampleGen"]) == 0
     manifests = (tmp_path / "root" / "VideoExampleGen" / "videos" / "1").glob("Split-*/videos.jsonl")
     rows = [json.loads(line) for path in manifests for line in path.read_text().splitlines()]
-    assert {row["video_id"] for row in rows} == {"mine/real/a", "mine/fake/b"}
+    assert {row["video_id"] for row in rows} == {"mine/real/real/a", "mine/fake/fake/b"}
     (tmp_path / "videos" / "fake" / "c.mp4").touch()
     capsys.readouterr()
     assert run.main(["--config", config, "--to", "VideoExampleGen"]) == 0

@@ -46,7 +46,9 @@ def _named_by_dfdc():
 
 
 def test_three_partial_data_sets_in_one_run(tmp_path, execute):
-    faces = _reduced_table("train.csv", tmp_path / "train.csv", 60) | _reduced_table("val.csv", tmp_path / "test.csv", 20)
+    faces = _reduced_table("train.csv", tmp_path / "train.csv", 60) | _reduced_table(
+        "val.csv", tmp_path / "test.csv", 20
+    )
     text = (Path(__file__).parent / "shared_data.json").read_text()
     (tmp_path / "config.json").write_text(text.replace("{data}", str(DATA)).replace("{work}", str(tmp_path)))
     done = execute("pipeline.run", "--config", tmp_path / "config.json")

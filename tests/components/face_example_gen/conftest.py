@@ -32,7 +32,9 @@ def number_in(image):
     return sum(1 << k for k, bit in enumerate(bits.ravel()) if bit)
 
 
-def write_clip(path, times, images=None, *, scale=1000, codec="libx264", container=None, b_frames=2, rotation=0, gop=12):
+def write_clip(
+    path, times, images=None, *, scale=1000, codec="libx264", container=None, b_frames=2, rotation=0, gop=12
+):
     """Write a video with one frame at each of `times` (in 1/`scale` s); by default the frames show their numbers."""
     images = [picture(k) for k in range(len(times))] if images is None else images
     with av.open(str(path), "w", options=container or {}) as file:
@@ -102,8 +104,7 @@ def clips():
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory):
     """The `Video`s of the smallest embedded sample: 30 clips of 24 frames, 256x256."""
-    base = tmp_path_factory.getbasetemp()
-    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "sample"
+    root = tmp_path_factory.mktemp("sample") / "sample"
     make_sample(root, clips=6)
     videos = []
     for path in sorted(root.glob("**/*.mp4")):
@@ -137,7 +138,7 @@ def manifest(tmp_path):
     return write
 
 
-# Started by the test's process, a child counts that one's memory as its own peak; started by a small process it does not.
+# Started by the test's process, a child counts that one's memory as its own peak; started by a small one it does not.
 MEASURE = (
     "import os, subprocess, sys\n"
     "child = subprocess.Popen([sys.executable, *sys.argv[1:]])\n"

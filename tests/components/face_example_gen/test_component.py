@@ -1,3 +1,4 @@
+import errno
 import json
 from dataclasses import replace
 from fractions import Fraction
@@ -107,7 +108,23 @@ def test_outputs_that_cannot_be_written(crops, manifest, tmp_path, capsys, no_de
     (tmp_path / "out" / "examples").mkdir(parents=True)
     (tmp_path / "out" / "examples" / "Split-train").write_text("in the way")
     assert main(COMPONENT, _arguments(tmp_path / "videos", tmp_path / "out")) == 2
-    assert str(tmp_path / "out" / "examples") in capsys.readouterr().err
+    assert f"error: {tmp_path}/out/examples/Split-train: cannot be written" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told(crops, manifest, tmp_path, monkeypatch, no_detector):
+    def full(path, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shards, "_write_whole", full)
+    with pytest.raises(InputError, match=r"examples: cannot be written \(No space left on device\). Make room"):
+        COMPONENT.execute(_context(tmp_path, manifest(crops)))
+
+
+def test_other_failures_are_not_dressed_up(crops, manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "extract", lambda *_: Path("/there/is/no/such/file").read_bytes())
+    with pytest.raises(Exception, match="/there/is/no/such/file") as caught:
+        COMPONENT.execute(_context(tmp_path, manifest(crops)))
+    assert not isinstance(caught.value, InputError)
 
 
 @pytest.mark.parametrize(
@@ -137,10 +154,10 @@ def _tree(folder):
 
 
 def test_the_same_bytes_with_one_process_and_with_two(sample, manifest, tmp_path, command, clips):
-    """All clips of the sample (many short clips, for the memory), a broken file and a missing one."""
+    """Many short clips, a broken file and a missing one."""
     broken = clips.cut(sample[0].uri, tmp_path / "cut.mp4")
     bad = [replace(sample[0], video_id=f"sample/df/{p.stem}", uri=str(p)) for p in (broken, tmp_path / "none.mp4")]
-    videos = [replace(v, split=("train", "val", "test")[k % 3]) for k, v in enumerate([*sample, *bad])]
+    videos = [replace(v, split=("train", "val", "test")[k % 3]) for k, v in enumerate([*sample[:12], *bad])]
     folder, trees = manifest(videos), {}
     for name, engine in (("one", ("in_memory",)), ("two", ("multi_processing", "--direct_num_workers=2"))):
         engine = ("--runner=FnApiRunner", f"--direct_running_mode={engine[0]}", *engine[1:])
@@ -150,7 +167,7 @@ def test_the_same_bytes_with_one_process_and_with_two(sample, manifest, tmp_path
         print(f"{name}: peak {done.peak:.2f} GB")
         trees[name] = _tree(tmp_path / name)
         rows = json.loads(trees[name]["examples/manifest.json"])["files"]
-        assert sum(row["videos"] for row in rows) == 32 and sum(row["examples"] for row in rows) > 55
+        assert sum(row["videos"] for row in rows) == 14 and sum(row["examples"] for row in rows) > 20
     assert len(trees["one"]) == 1 + 2 * len(rows)
     assert trees["one"] == trees["two"]
 

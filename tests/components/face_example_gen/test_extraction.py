@@ -4,8 +4,10 @@ import os
 import cv2
 import numpy as np
 import pytest
+from skimage.data import astronaut
 
 from components.face_example_gen import extraction
+from components.face_example_gen.detector import MtcnnDetector
 from components.face_example_gen.extraction import MAX_CANDIDATES, extract
 from model import examples
 
@@ -212,11 +214,11 @@ def test_undecodable_frames_are_told_from_frames_without_a_face(clip, clips, vid
     ]
 
 
-def test_a_sample_clip_with_the_real_detector(sample):
-    from components.face_example_gen.detector import MtcnnDetector
-
+def test_a_clip_with_the_real_detector(clips, video, tmp_path):
+    images = [np.roll(astronaut()[:256, 96:352], 2 * k, axis=1) for k in range(24)]
+    path = clips.write_clip(tmp_path / "clip.mp4", range(0, 960, 40), images)
     detector = MtcnnDetector()
-    found, rejects = extract(sample[-1], 2, lambda: detector)
+    found, rejects = extract(video(path), 2, lambda: detector)
     assert rejects == [] and [e.frame_index for e in found] == [6, 18]
     for example in found:
         (again,) = detector.detect(_pixels(example).copy())

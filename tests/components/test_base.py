@@ -1,0 +1,157 @@
+import sys
+
+import pytest
+from pydantic import Field, ValidationError
+
+from components.base import Component, InputError, Parameters, main
+
+
+class _Parameters(Parameters):
+    size: int = Field(3, ge=1, description="How large, 100% of it.")
+    name: str = Field("x", description="Called so.")
+    parts: tuple[float, ...] = Field((), description="Some numbers.")
+
+
+class _Needed(Parameters):
+    target: str = Field(description="Where to.")
+
+
+def _component(execute=lambda context: None, **fields):
+    fields = {"inputs": {"apples": "Apples"}, "outputs": {"juice": "Juice"}, "parameters": _Parameters, **fields}
+    return Component(name="Press", module="components.press.component", summary="Press.", execute=execute, **fields)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    (tmp_path / "apples").mkdir()
+    return [f"--apples={tmp_path}/apples", f"--juice={tmp_path}/juice"]
+
+
+def test_help_lists_everything(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(_component(uses_beam=True), ["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert caught.value.code == 0 and "python -m components.press " in told
+    for words in ("--apples FOLDER input: Apples", "--juice FOLDER output: Juice", "--size VALUE How large, 100% of it.",
+                  "(default 3)", '--name VALUE Called so. (default "x")', "(default [])", "Apache Beam"):  # fmt: skip
+        assert words in told
+
+
+def test_help_names_required_parameters_and_no_beam(capsys):
+    with pytest.raises(SystemExit):
+        main(_component(parameters=_Needed), ["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "--target VALUE Where to. (required)" in told and "Beam" not in told
+
+
+def test_every_component_has_its_help(capsys):
+    from components import infra_validator, pusher, trainer
+    from components.evaluator.component import COMPONENT as evaluator
+    from components.example_validator.component import COMPONENT as validator
+    from components.face_example_gen.component import COMPONENT as faces
+    from components.statistics_gen.component import COMPONENT as statistics
+
+    modules = (infra_validator.COMPONENT, pusher.COMPONENT, trainer.COMPONENT)
+    for component in (faces, statistics, validator, evaluator, *modules):
+        with pytest.raises(SystemExit):
+            main(component, ["--help"])
+        told = capsys.readouterr().out
+        for name in (*component.inputs, *component.outputs, *component.parameters.model_fields):
+            assert f"--{name} " in told, (component.name, name)
+
+
+def test_executes_with_folders_and_values(folders, tmp_path, capsys):
+    seen = []
+    component = _component(lambda context: seen.append(context) or {"litres": 2})
+    assert main(component, [*folders, "--size=7", "--name=my press", "--parts=[1, 2.5]"]) == 0
+    (context,) = seen
+    assert context.inputs == {"apples": f"{tmp_path}/apples"} and context.outputs == {"juice": f"{tmp_path}/juice"}
+    assert (context.parameters.size, context.parameters.name, context.parameters.parts) == (7, "my press", (1, 2.5))
+    assert (tmp_path / "juice").is_dir()
+    assert capsys.readouterr().out == f"litres: 2\njuice -> {tmp_path}/juice\n"
+
+
+def test_beam_arguments_are_handed_on_with_a_runner_by_default(folders):
+    seen = []
+    component = _component(lambda context: seen.append(context.beam_args), uses_beam=True)
+    main(component, folders)
+    main(component, [*folders, "--runner=FlinkRunner", "--parallelism=4"])
+    assert seen == [("--runner=FnApiRunner",), ("--runner=FlinkRunner", "--parallelism=4")]
+
+
+def test_a_missing_input_folder(tmp_path, capsys):
+    assert main(_component(), [f"--apples={tmp_path}/none", f"--juice={tmp_path}/juice"]) == 2
+    assert capsys.readouterr().err == f"error: --apples: {tmp_path}/none: no such folder\n"
+
+
+def test_an_output_below_a_file(folders, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(_component(), [folders[0], f"--juice={tmp_path}/file/juice"]) == 2
+    assert f"error: --juice: {tmp_path}/file/juice: cannot be made" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left_out", [0, 1])
+def test_folders_are_required(folders, left_out, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(_component(), [folders[1 - left_out]])
+    assert caught.value.code == 2 and ("--apples", "--juice")[left_out] in capsys.readouterr().err
+
+
+def test_an_optional_input(folders):
+    seen = []
+    component = _component(lambda context: seen.append(context.inputs), optional_inputs=("apples",))
+    assert main(component, folders[1:]) == 0 and seen == [{}]
+
+
+@pytest.mark.parametrize("argument", ["--sizes=3", "--siz=3", "stray"])
+def test_unknown_arguments(folders, argument, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(_component(), [*folders, argument])
+    assert caught.value.code == 2 and argument in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"), [("--size=0", "size"), ("--size=big", "size"), ("--parts=[1, true]x", "parts")]
+)
+def test_wrong_values_are_named(folders, argument, name, capsys):
+    ran = []
+    assert main(_component(ran.append), [*folders, argument]) == 2
+    assert f"error: --{name}: " in capsys.readouterr().err and not ran
+
+
+def test_what_the_user_can_mend_is_one_line(folders, capsys):
+    def refuse(context):
+        raise InputError("apples/3: is a pear; put in an apple")
+
+    assert main(_component(refuse), folders) == 2
+    assert capsys.readouterr().err == "error: apples/3: is a pear; put in an apple\n"
+
+
+def test_a_bug_is_not_hidden(folders):
+    def fail(context):
+        raise KeyError("core")
+
+    with pytest.raises(KeyError):
+        main(_component(fail), folders)
+
+
+def test_a_name_of_digits_is_a_name(folders):
+    seen = []
+    assert main(_component(lambda context: seen.append(context.parameters.name)), [*folders, "--name=2024"]) == 0
+    assert seen == ["2024"]
+
+
+def test_parameters_are_closed_and_frozen():
+    with pytest.raises(ValidationError, match="seize"):
+        _Parameters(seize=4)
+    with pytest.raises(ValidationError):
+        _Parameters().size = 4
+
+
+def test_importing_base_is_cheap():
+    """The command lines answer --help at once: no TensorFlow, no Beam."""
+    import subprocess
+
+    code = "import sys, components.base; sys.exit(bool({'tensorflow', 'apache_beam'} & set(sys.modules)))"
+    root = __file__.rsplit("tests", 1)[0]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -1,0 +1,315 @@
+"""Training from files to a model: it learns, keeps the best, stops and goes on, and tells what is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from absl import flags
+
+from model import examples, export, scoring, train, training_log
+
+ROOT = Path(__file__).parents[2]
+FLAGS = {
+    "recipe": "sample",
+    "backbone": "resnet10",
+    "image_size": 32,
+    "embedding_size": 8,
+    "batch_size": 8,
+    "steps": 24,
+    "validate_every": 8,
+}
+
+
+# --- in this process --------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, examples_dir, small_recipe):
+    """One training of 40 steps with all three stages: its files, detector and history."""
+    run_dir = tmp_path_factory.mktemp("run")
+    train_files, val_files = (examples.find_files(str(examples_dir), split) for split in ("train", "val"))
+    detector, history = train.train(small_recipe(), train_files, val_files, str(run_dir), validate_every=10)
+    return SimpleNamespace(dir=run_dir, detector=detector, history=history, train=train_files, val=val_files)
+
+
+def test_it_learns(run):
+    assert max(row["val_auc"] for row in run.history) > 0.9
+    assert run.history[-1]["cross_entropy"] < 0.6 * run.history[0]["cross_entropy"]
+
+
+def test_the_history_tells_every_term_at_every_validation(run):
+    assert [row["step"] for row in run.history] == [10, 20, 30, 40]
+    with open(run.dir / "history.jsonl") as stream:
+        assert [json.loads(line) for line in stream] == run.history
+    for row in run.history:
+        assert {"loss", "triplet", "cross_entropy", "weight_center", "learning_rate", "val_video_auc"} <= set(row)
+    # Weight-Center acts from step 13 on, so the first ten steps hold none of it.
+    assert run.history[0]["weight_center"] == 0 < run.history[1]["weight_center"]
+    assert list((run.dir / "logs").glob("events*"))
+
+
+def test_the_detector_is_the_one_of_the_best_validation(run):
+    metrics = training_log.validation_metrics(scoring.predictor(run.detector), run.val)
+    best = max(run.history, key=training_log.criterion)
+    for name, value in metrics.items():
+        assert value == pytest.approx(best[name], abs=1e-6), name
+
+
+def test_the_saved_model_is_the_detector(run, tmp_path, crop):
+    train.save_model(run.detector, str(tmp_path))
+    crops = np.stack([crop(i % 2, 200 + i) for i in range(4)])
+    expected = run.detector(crops)["logit"].numpy()
+    loaded = keras.saving.load_model(tmp_path / "Format-Keras" / "model.keras")
+    assert loaded(crops)["logit"].numpy() == pytest.approx(expected, abs=1e-5)
+    served = export.load_signature(tmp_path / "Format-Serving")(keras.ops.convert_to_tensor(crops))
+    assert served["logit"].numpy() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_finished_training_is_not_repeated(run, small_recipe):
+    again, history = train.train(small_recipe(), run.train, run.val, str(run.dir), validate_every=10)
+    assert history == run.history
+    assert again.center.numpy().tolist() == run.detector.center.numpy().tolist()
+
+
+def test_another_recipe_in_the_same_folder_is_refused(run, small_recipe):
+    with pytest.raises(ValueError, match=r"holds a training with another learning_rate, seed\. Give another folder"):
+        train.train(small_recipe(learning_rate=0.5, seed=9), run.train, run.val, str(run.dir))
+    with open(run.dir / "recipe.json") as stream:
+        assert json.load(stream) == small_recipe().model_dump()
+
+
+def test_without_validation_files_the_last_weights_win(tmp_path, examples_dir, small_recipe):
+    files = examples.find_files(str(examples_dir), "train")
+    detector, history = train.train(small_recipe(steps=4), files, [], str(tmp_path), validate_every=2)
+    assert [row["step"] for row in history] == [2, 4]
+    assert "val_auc" not in history[0]
+    assert int(detector.optimizer.iterations) == 4
+
+
+def test_a_cut_training_file_is_named_before_anything_is_written(tmp_path, write_tfrecord, face, small_recipe):
+    path = write_tfrecord(tmp_path / "cut.tfrecord", [face(i % 2, i).serialize() for i in range(4)])
+    (tmp_path / "cut.tfrecord").write_bytes((tmp_path / "cut.tfrecord").read_bytes()[:-9])
+    with pytest.raises(examples.ExamplesError, match=r"cut\.tfrecord: damaged or cut after 3 records"):
+        train.train(small_recipe(), [path], [], str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+# --- choosing and keeping ---------------------------------------------------------------------------------------------
+class StubModel:
+    """What `Validation` needs of a model; its saved weights are the step they were saved at."""
+
+    def __init__(self):
+        self.optimizer = SimpleNamespace(learning_rate=0.1)
+        self.step = 0
+        self.stop_training = False
+
+    def save_weights(self, path):
+        Path(path).write_text(str(self.step))
+
+    def reset_metrics(self):
+        pass
+
+
+def validation(run_dir, monkeypatch, metrics, steps, interval, stop_at=None):
+    """Run the callback over `steps` with given metrics per validated step; a signal arrives within step `stop_at`."""
+    model = StubModel()
+    callback = training_log.Validation(str(run_dir), ["val"], interval, steps, 0, [])
+    callback.set_model(model)
+    monkeypatch.setattr(scoring, "predictor", lambda model: None)
+    monkeypatch.setattr(
+        training_log, "validation_metrics", lambda predict, files: dict(metrics[model.step], val_video_auc=None)
+    )
+    callback.on_train_begin()
+    for step in range(1, steps + 1):
+        model.step = step
+        if step == stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        callback.on_train_batch_end(step - 1, {"loss": 1.0})
+        if model.stop_training:
+            break
+    return callback
+
+
+@pytest.mark.parametrize(
+    "scores, best",
+    [
+        ([(0.6, 0.5), (0.9, 0.5), (0.8, 0.9)], 2),
+        ([(0.9, 0.5), (0.9, 0.6), (0.9, 0.6)], 2),  # accuracy decides, then the first
+        ([(None, 0.4), (None, 0.7), (None, 0.6)], 2),
+        ([(None, None), (None, None), (None, None)], 3),
+    ],
+)
+def test_the_best_checkpoint_has_the_best_validation(scores, best, tmp_path, monkeypatch):
+    metrics = {i: {"val_auc": auc, "val_acc": acc} for i, (auc, acc) in enumerate(scores, start=1)}
+    callback = validation(tmp_path, monkeypatch, metrics, steps=3, interval=1)
+    callback.on_train_end()
+    assert (tmp_path / "checkpoints" / "best.weights.h5").read_text() == str(best)
+    assert max(callback.history, key=training_log.criterion)["step"] == best
+    state = training_log.load_state(str(tmp_path))
+    assert (state["step"], Path(state["weights"]).read_text()) == (3, "3")
+    names = {path.name for path in (tmp_path / "checkpoints").iterdir()}
+    assert names == {"best.weights.h5", "state-3.weights.h5", "state.json"}  # neither older states nor partial files
+
+
+@pytest.mark.parametrize("stop_at, validated", [(1, []), (2, [2]), (3, [2]), (4, [2, 4])])
+def test_a_signal_saves_the_step_and_loses_no_validation(stop_at, validated, tmp_path, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    metrics = {step: {"val_auc": 0.5, "val_acc": 0.5} for step in (2, 4)}
+    callback = validation(tmp_path, monkeypatch, metrics, steps=4, interval=2, stop_at=stop_at)
+    with pytest.raises(training_log.Interrupted, match=f"SIGTERM after step {stop_at}") as stopped:
+        callback.on_train_end()
+    assert stopped.value.number == signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
+    state = training_log.load_state(str(tmp_path))
+    assert (state["step"], Path(state["weights"]).read_text()) == (stop_at, str(stop_at))
+    assert [row["step"] for row in state["history"]] == validated
+
+
+def test_there_is_no_state_before_the_first_save(tmp_path):
+    assert training_log.load_state(str(tmp_path)) is None
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def command():
+    """command(*arguments) is the exit code of the command line, run in this process, after its flags are parsed."""
+    if "model_dir" not in flags.FLAGS:
+        train.define_flags()
+
+    def call(*arguments):
+        flags.FLAGS.unparse_flags()
+        for name in [*train.Recipe.model_fields, "examples", "model_dir", "recipe", "validate_every"]:
+            if name in flags.FLAGS:
+                flags.FLAGS[name].unparse()
+        flags.FLAGS(["train", *arguments])
+        return train.main([])
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "flag, named",
+    [
+        ("--batch_size=7", "batch_size must be even"),
+        ("--image_size=16", "--image_size: Input should be greater"),
+        ("--learning_rate=-1", "--learning_rate: Input should be greater"),
+        ("--steps=0", "--steps: Input should be greater"),
+    ],
+)
+def test_a_value_out_of_range_ends_with_2_and_its_name(flag, named, command, examples_dir, tmp_path, capsys):
+    assert command(f"--examples={examples_dir}", f"--model_dir={tmp_path / 'out'}", flag) == 2
+    assert named in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_examples_ends_with_2_and_its_name(command, tmp_path, capsys):
+    assert command(f"--examples={tmp_path / 'nowhere'}", f"--model_dir={tmp_path / 'out'}") == 2
+    assert f"{tmp_path / 'nowhere'}: no such folder of face examples" in capsys.readouterr().out
+
+
+def start(*arguments):
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.Popen(
+        [sys.executable, "-m", "model.train", *arguments],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def finish(process, seconds=240):
+    try:
+        return process.communicate(timeout=seconds)[0]
+    finally:
+        process.kill()
+
+
+def training(examples_dir, model_dir, **overrides):
+    return start(
+        f"--examples={examples_dir}",
+        f"--model_dir={model_dir}",
+        *(f"--{name}={value}" for name, value in {**FLAGS, **overrides}.items()),
+    )
+
+
+def read_weights(path):
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def test_a_stopped_training_goes_on_to_the_same_end(examples_dir, tmp_path):
+    stopped = training(examples_dir, tmp_path / "stopped")
+    lines = []
+    watchdog = threading.Timer(240, stopped.kill)
+    watchdog.start()
+    for line in stopped.stdout:
+        lines.append(line)
+        if line.startswith("step 8: validation"):
+            stopped.send_signal(signal.SIGTERM)
+            break
+    lines.append(finish(stopped))
+    watchdog.cancel()
+    assert stopped.returncode == 128 + signal.SIGTERM, "".join(lines)
+    assert "its state is saved. The same command goes on from there." in lines[-1]
+    state = training_log.load_state(str(tmp_path / "stopped" / "run"))
+    assert 8 <= state["step"] < 24
+    assert not (tmp_path / "stopped" / "Format-Serving").exists()
+
+    # Another recipe does not go on from there.
+    refused = training(examples_dir, tmp_path / "stopped", seed=77)
+    output = finish(refused)
+    assert refused.returncode == 2, output
+    assert "holds a training with another seed" in output
+
+    resumed, whole = training(examples_dir, tmp_path / "stopped"), training(examples_dir, tmp_path / "whole")
+    output, other = finish(resumed), finish(whole)
+    assert (resumed.returncode, whole.returncode) == (0, 0), output + other
+    assert f"steps {state['step']} to 24" in output
+    for name in ("state-24", "best"):
+        one, two = (
+            read_weights(tmp_path / folder / "run" / "checkpoints" / f"{name}.weights.h5")
+            for folder in ("stopped", "whole")
+        )
+        assert one.keys() == two.keys() and len(one) > 50
+        for key in one:
+            np.testing.assert_allclose(one[key], two[key], rtol=0, atol=1e-5, err_msg=f"{name}: {key}")
+    histories = [
+        [json.loads(line) for line in (tmp_path / folder / "run" / "history.jsonl").read_text().splitlines()]
+        for folder in ("stopped", "whole")
+    ]
+    for one, two in zip(*histories, strict=True):
+        assert one["step"] == two["step"]
+        assert one["val_auc"] == pytest.approx(two["val_auc"], abs=1e-5)
+    for folder in ("stopped", "whole"):
+        assert (tmp_path / folder / "Format-Keras" / "model.keras").exists()
+        assert (tmp_path / folder / "Format-Serving" / "saved_model.pb").exists()
+
+
+def test_help_lists_the_flags_and_a_wrong_one_ends_with_2_and_its_name(tmp_path):
+    runs = {
+        "help": start("--help"),
+        "--steps": start("--examples=x", f"--model_dir={tmp_path}", "--steps=abc"),
+        "--mining": start("--examples=x", f"--model_dir={tmp_path}", "--triplet_mining=easy"),
+        "--no_such_flag": start("--examples=x", f"--model_dir={tmp_path}", "--no_such_flag=1"),
+        "--model_dir": start("--examples=x"),
+    }
+    output = {name: finish(process) for name, process in runs.items()}
+    codes = {name: process.returncode for name, process in runs.items()}
+    for flag in ("--examples", "--model_dir", "--recipe", "--learning_rate", "--[no]expander"):
+        assert flag in output["help"]
+    for name, words in {
+        "--steps": "--steps=abc",
+        "--mining": "triplet_mining",
+        "--no_such_flag": "no_such_flag",
+        "--model_dir": "--model_dir",
+    }.items():
+        assert words in output[name]
+        assert "Traceback" not in output[name]
+    assert codes == {"help": 0, "--steps": 2, "--mining": 2, "--no_such_flag": 2, "--model_dir": 2}
