@@ -88,7 +88,10 @@ class Validation(keras.callbacks.Callback):
 
     def validate(self, losses):
         """Score the validation split, write the history and the checkpoints."""
-        row = {"step": self.step, "learning_rate": float(self.model.optimizer.learning_rate), **losses}
+        rate = keras.ops.convert_to_numpy(
+            self.model.optimizer.learning_rate
+        )  # a mirrored variable where it is constant
+        row = {"step": self.step, "learning_rate": float(rate), **losses}
         if self.val_files:
             if self.predict is None:
                 self.predict = scoring.predictor(self.model)  # traced once

@@ -132,20 +132,17 @@ def test_train_step_takes_the_loss_of_its_own_outputs(small_recipe, crops, loops
 def test_train_step_returns_the_epochs_means_under_the_metrics_names(small_recipe, crops):
     detector = build(small_recipe())
     dataset = tf.data.Dataset.from_tensors(crops).repeat(2)
+    step = tf.function(lambda images, labels: detector.train_step((images, labels)))
     each = []
     for images, labels in dataset:
         detector.reset_metrics()
-        each.append({name: float(v) for name, v in build_step(detector)(images, labels).items()})
+        each.append({name: float(v) for name, v in step(images, labels).items()})
     again = build(small_recipe())
     history = again.fit(dataset, epochs=1, shuffle=False, verbose=0).history
     assert set(history) == set(TRACKED) == {metric.name for metric in again.metrics}
     for name in TRACKED:
         assert history[name][0] == pytest.approx((each[0][name] + each[1][name]) / 2, rel=1e-3, abs=1e-4), name
     assert each[0]["loss"] != pytest.approx(each[1]["loss"], rel=1e-3)
-
-
-def build_step(detector):
-    return tf.function(lambda images, labels: detector.train_step((images, labels)))
 
 
 # --- weight decay -----------------------------------------------------------------------------------------------------
@@ -176,9 +173,7 @@ def test_weight_decay_moves_kernels_only(form, small_recipe, crops, float64):
         after[decay] = {v.path: v.numpy() for v in detector.trainable_variables}
     # From equal weights one step of either form takes learning rate x decay x kernel away, and the rest is equal. Two
     # models have paths that differ in a counter, so pairs go by order.
-    for old, without, (path, with_decay) in zip(
-        before.values(), after[0.0].values(), after[0.2].items(), strict=True
-    ):
+    for old, without, (path, with_decay) in zip(before.values(), after[0.0].values(), after[0.2].items(), strict=True):
         pull = 0.5 * 0.2 * old if path.endswith("/kernel") else 0.0
         # Decoupled decay comes before the gradient step of the same old weights: the sums are equal.
         np.testing.assert_allclose(with_decay, without - pull, rtol=0, atol=1e-8, err_msg=path)

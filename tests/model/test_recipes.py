@@ -60,6 +60,12 @@ def test_a_recipe_must_tell_real_from_fake():
         get_recipe("paper", triplet_weight=0, cross_entropy_weight=0)
 
 
+@pytest.mark.parametrize("field", ["weight_center_start", "expander_start"])
+def test_a_stage_beyond_the_last_step_is_named(field):
+    with pytest.raises(ValidationError, match=f"{field} is 11, beyond the last of 10 steps"):
+        get_recipe("paper", steps=10, **{field: 11})
+
+
 def test_an_unknown_recipe_names_those_there_are():
     with pytest.raises(ValueError, match="unknown recipe 'papers'.*paper, cross_entropy, sample"):
         get_recipe("papers")
