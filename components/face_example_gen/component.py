@@ -1,6 +1,7 @@
 """FaceExampleGen: the spec and its executor."""
 
 import glob
+import hashlib
 import json
 import os
 import re
@@ -41,6 +42,7 @@ def execute(context: Context):
     arguments = (examples_dir, rejects_dir, parameters.shards, parameters.frames)
     print(f"FaceExampleGen: {len(videos)} videos, {parameters.frames} frames each", flush=True)
     try:
+        _claim(examples_dir, parameters, videos)
         options = pipeline_options(context.beam_args)
         with progress.shown(examples_dir, len(videos)), beam.Pipeline(options=options) as pipeline:
             _ = pipeline | "Videos" >> beam.Create(videos) | "ExtractFaces" >> ExtractFaces(*arguments)
@@ -58,6 +60,27 @@ def execute(context: Context):
         os.remove(path)
     figures = {key: sum(shard[key] for shard in shards) for key in ("videos", "examples", "rejects")}
     return {"videos": figures["videos"], "faces": figures["examples"], "rejects": figures["rejects"]}
+
+
+def _claim(examples_dir, parameters, videos):
+    """Note what is extracted here, and refuse a folder that holds something else: its shards would be mixed up.
+
+    Raises:
+        InputError: names the folder.
+    """
+    listed = hashlib.blake2b(repr(videos).encode(), digest_size=16).hexdigest()
+    plan = {**parameters.model_dump(), "videos": listed}
+    path = os.path.join(examples_dir, "plan.json")
+    found = None
+    if os.path.exists(path):
+        with open(path) as stream:
+            found = json.load(stream)
+    if found != plan and os.listdir(examples_dir):
+        raise InputError(
+            f"{examples_dir}: holds face examples of other videos or parameters. Give an empty folder, or empty this one"
+        )
+    with open(path, "w") as stream:
+        json.dump(plan, stream, indent=1)
 
 
 def _unwritable(error, folders):

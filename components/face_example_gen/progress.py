@@ -4,6 +4,7 @@ import contextlib
 import glob
 import json
 import os
+import sys
 import threading
 
 from tqdm import tqdm
@@ -39,9 +40,10 @@ def count(examples_dir):
 
 
 @contextlib.contextmanager
-def shown(examples_dir, videos, interval=1.0):
+def shown(examples_dir, videos):
     """Show a progress bar of `videos` while the body runs: videos done, faces, rejects, rate and time left."""
     done = threading.Event()
+    interval = 1.0 if sys.stderr.isatty() else 15.0  # seconds; a log does not need every one
 
     def watch():
         with tqdm(total=videos, desc="extracting faces", unit="video", mininterval=interval) as bar:
@@ -49,6 +51,7 @@ def shown(examples_dir, videos, interval=1.0):
                 last = done.wait(interval)
                 bar.n, faces, rejects = count(examples_dir)
                 bar.set_postfix(faces=faces, rejects=rejects, refresh=False)
+                bar.refresh()
                 if last:
                     return
 

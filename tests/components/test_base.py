@@ -32,8 +32,12 @@ def test_help_lists_everything(capsys):
         main(_component(uses_beam=True), ["--help"])
     told = " ".join(capsys.readouterr().out.split())
     assert caught.value.code == 0 and "python -m components.press " in told
-    for words in ("--apples FOLDER input: Apples", "--juice FOLDER output: Juice", "--size VALUE How large, 100% of it.",
-                  "(default 3)", '--name VALUE Called so. (default "x")', "(default [])", "Apache Beam"):  # fmt: skip
+    parameters = (
+        "--size VALUE How large, 100% of it. (default 3)",
+        '--name VALUE Called so. (default "x")',
+        "(default [])",
+    )
+    for words in ("--apples FOLDER input: Apples", "--juice FOLDER output: Juice", "Apache Beam", *parameters):
         assert words in told
 
 

@@ -47,6 +47,16 @@ def _arguments(videos, out, *more):
     return [f"--videos={videos}", f"--examples={out}/examples", f"--rejects={out}/rejects", *map(str, more)]
 
 
+def test_a_folder_with_another_extraction_is_refused_and_stays_as_it_is(crops, manifest, tmp_path, no_detector):
+    videos = manifest(crops)
+    COMPONENT.execute(_context(tmp_path, videos, shards=2))
+    before = sorted(path.name for path in (tmp_path / "examples").rglob("*"))
+    with pytest.raises(InputError, match="examples: holds face examples of other videos or parameters"):
+        COMPONENT.execute(_context(tmp_path, videos, shards=3))
+    assert sorted(path.name for path in (tmp_path / "examples").rglob("*")) == before
+    assert COMPONENT.execute(_context(tmp_path, videos, shards=2))["faces"] == 5
+
+
 def test_writes_the_artifacts(crops, manifest, tmp_path, no_detector):
     figures = COMPONENT.execute(_context(tmp_path, manifest(crops), shards=2))
     assert figures == {"videos": 5, "faces": 5, "rejects": 0}
