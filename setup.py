@@ -39,7 +39,7 @@ setup(
         "console_scripts": [
             "deepfake-pipeline = pipeline.run:main",
             "deepfake-lineage = pipeline.lineage:main",
-            "deepfake-train = model.train:run",
+            "deepfake-train = model.console:train",
         ]
     },
 )

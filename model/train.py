@@ -181,7 +181,7 @@ def parse_flags(argv):
 
 
 def run():
-    """Entry point of the console script."""
+    """Entry point of `python -m model.train`."""
     define_flags()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after the steps it just ends the program
     app.run(main, flags_parser=parse_flags)

@@ -25,7 +25,7 @@ def predict(files, model_dir, batch_size):
     try:
         signature = load_signature(os.path.join(model_dir, "Format-Serving"))
         batches = scoring.score_examples(signature, files, batch_size)
-        return scoring.join_batches(tqdm(batches, desc="evaluating", unit="batch", leave=False))
+        return scoring.join_batches(tqdm(batches, desc="evaluating", unit="batch", leave=False, disable=None))
     except ValueError as error:
         raise InputError(str(error)) from error
 

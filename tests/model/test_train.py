@@ -238,7 +238,7 @@ def start(*arguments):
     )  # fmt: skip
 
 
-def finish(process, seconds=240):
+def finish(process, seconds=600):
     try:
         return process.communicate(timeout=seconds)[0]
     finally:
@@ -263,7 +263,7 @@ def read_weights(path):
 def test_a_stopped_training_goes_on_to_the_same_end(examples_dir, tmp_path, command, capsys):
     stopped, whole = (training(examples_dir, tmp_path / name) for name in ("stopped", "whole"))
     lines = []
-    watchdog = threading.Timer(240, stopped.kill)
+    watchdog = threading.Timer(600, stopped.kill)
     watchdog.start()
     for line in stopped.stdout:
         lines.append(line)
