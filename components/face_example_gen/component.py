@@ -71,11 +71,11 @@ def _claim(examples_dir, parameters, videos):
     listed = hashlib.blake2b(repr(videos).encode(), digest_size=16).hexdigest()
     plan = {**parameters.model_dump(), "videos": listed}
     path = os.path.join(examples_dir, "plan.json")
-    found = None
+    other = bool(glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "*.tfrecord")))
     if os.path.exists(path):
         with open(path) as stream:
-            found = json.load(stream)
-    if found != plan and os.listdir(examples_dir):
+            other = json.load(stream) != plan
+    if other:
         raise InputError(
             f"{examples_dir}: holds face examples of other videos or parameters. Give an empty folder, or empty this one"
         )

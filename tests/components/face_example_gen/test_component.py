@@ -178,7 +178,7 @@ def test_the_same_bytes_with_one_process_and_with_two(sample, manifest, tmp_path
         trees[name] = _tree(tmp_path / name)
         rows = json.loads(trees[name]["examples/manifest.json"])["files"]
         assert sum(row["videos"] for row in rows) == 14 and sum(row["examples"] for row in rows) > 20
-    assert len(trees["one"]) == 1 + 2 * len(rows)
+    assert len(trees["one"]) == 2 + 2 * len(rows)  # manifest.json and plan.json, and two files per shard
     assert trees["one"] == trees["two"]
 
 
