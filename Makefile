@@ -39,4 +39,5 @@ $(VENV)/installed: setup.py | $(VENV)/bin/python
 
 $(VENV)/installed-test: setup.py | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --no-deps 'tf-keras>=2.21,<2.22'  # it asks for tensorflow; tensorflow-cpu serves
 	touch $(VENV)/installed $@

@@ -2,7 +2,15 @@
 
 from setuptools import find_packages, setup
 
-TEST = ["pytest>=8.3,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "ruff>=0.17,<0.18"]
+TEST = [
+    "pytest>=8.3,<10",
+    "pytest-xdist>=3.6,<4",
+    "hypothesis>=6.100,<7",
+    "ruff>=0.17,<0.18",
+    "jax>=0.7,<1",  # the losses on another backend
+    # The mined triplet losses' oracle. It ended in 2024 and runs on tf-keras only, which the Makefile adds.
+    "tensorflow-addons>=0.23,<0.24; python_version < '3.12'",
+]
 
 setup(
     name="multi-metric-deepfake-detector",
@@ -15,6 +23,8 @@ setup(
     install_requires=[
         "tensorflow-cpu>=2.21,<2.22",
         "keras>=3.15,<3.16",
+        "keras-cv>=0.9,<0.10",
+        "safetensors>=0.5,<1",
         "mtcnn>=1.0,<1.1",
         "apache-beam>=2.77,<2.78",
         "scikit-learn>=1.6,<2",
@@ -33,6 +43,7 @@ setup(
     extras_require={
         # Holds all files of tensorflow-cpu and more; pip writes it after that one, so the CUDA build is what remains.
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        "hub": ["huggingface_hub>=0.30,<3"],  # fetches published ImageNet weights
         "test": TEST,
     },
     entry_points={

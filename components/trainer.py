@@ -1,5 +1,6 @@
 """Trainer: a recipe, face examples in, a model out."""
 
+import hashlib
 import json
 import os
 import sys
@@ -8,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt, ValidationError, create_model, model_validator
 
 from components.base import Component, Context, InputError, Parameters, main
-from model.recipes import RECIPES, Recipe, get_recipe
+from model.recipes import NAMED_WEIGHTS, RECIPES, Recipe, get_recipe
 
 
 def _optional_fields():
@@ -50,7 +51,7 @@ def execute(context: Context):
         InputError: the examples cannot be used.
         model.interrupt.Interrupted: a signal came; the next attempt goes on from the saved state.
     """
-    from model import examples  # imports TensorFlow
+    from model import examples, pretrained  # imports TensorFlow
     from model.train import save_model, train
 
     folder, run_dir = context.inputs["examples"], context.outputs["model_run"]
@@ -58,13 +59,25 @@ def execute(context: Context):
     try:
         train_files, val_files = (examples.find_files(folder, split) for split in ("train", "val"))
         detector, history = train(recipe, train_files, val_files, run_dir, context.parameters.validate_every)
-    except (examples.ExamplesError, ValidationError) as error:
+    except (examples.ExamplesError, pretrained.WeightsError, ValidationError) as error:
         raise InputError(str(error)) from error
     save_model(detector, context.outputs["model"])
     with open(os.path.join(context.outputs["model"], "recipe.json"), "w") as stream:
         json.dump(recipe.model_dump(), stream, indent=2)
     best = max((row["val_auc"] for row in history if row.get("val_auc") is not None), default=None)
     return {"recipe": recipe.name, "steps": recipe.steps, "best_validation_auc": best}
+
+
+def _weights_digest(parameters):
+    """Another file under the same name is another training."""
+    path = parameters.to_recipe().initial_weights
+    if path in NAMED_WEIGHTS:
+        return path
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"components.Trainer.initial_weights: {path}: cannot be read ({error.strerror})") from error
 
 
 COMPONENT = Component(
@@ -75,8 +88,9 @@ COMPONENT = Component(
     outputs={"model": "Model", "model_run": "ModelRun"},
     parameters=TrainerParameters,
     execute=execute,
-    libraries=("tensorflow-cpu", "tensorflow", "keras", "numpy"),
+    libraries=("tensorflow-cpu", "tensorflow", "keras", "keras-cv", "numpy"),
     resumable=True,
+    sources=_weights_digest,
 )
 
 if __name__ == "__main__":

@@ -5,12 +5,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 from model import expander, losses
-from model.backbones import create_backbone
+from model.backbones import create_backbone, normalize_pixels
 from model.recipes import CROP_SIZE, Recipe
-
-# Mean and deviation of ImageNet's pixels, which its published backbone weights expect.
-PIXEL_MEAN = (123.675, 116.28, 103.53)
-PIXEL_STD = (58.395, 57.12, 57.375)
 
 
 @keras.saving.register_keras_serializable(package="multi_metric")
@@ -74,8 +70,7 @@ class DeepfakeDetector(keras.Model):
         crops = ops.cast(crops, keras.config.floatx())
         if size != CROP_SIZE:
             crops = ops.image.resize(crops, (size, size), interpolation="bilinear", antialias=True)
-        dtype = crops.dtype
-        return (crops - ops.cast(PIXEL_MEAN, dtype)) / ops.cast(PIXEL_STD, dtype)
+        return normalize_pixels(self.recipe.backbone, crops)
 
     def center_similarity(self, embedding):
         """S_kc, [n]: the dot product with the unit vector of the centre; 0 while there is no centre yet."""

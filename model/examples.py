@@ -1,6 +1,7 @@
 """Face examples: the one description of the TFRecords that extraction writes and that training and evaluation read."""
 
 import glob
+import hashlib
 import os
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ SCHEMA = {
     "dataset": tf.io.FixedLenFeature([], tf.string),
     "method": tf.io.FixedLenFeature([], tf.string),
     "video_id": tf.io.FixedLenFeature([], tf.string),
+    # Whose video it is; empty where the data set tells nobody.
+    "identity": tf.io.FixedLenFeature([], tf.string, default_value=""),
     "frame/index": tf.io.FixedLenFeature([], tf.int64),
     "frame/timestamp": tf.io.FixedLenFeature([], tf.float32),
     "face/box": tf.io.FixedLenFeature([4], tf.float32),
@@ -41,6 +44,8 @@ class FaceExample:
         box: x, y, width, height in source pixels.
         landmarks: five (x, y) in source pixels, or None for a crop that was cut elsewhere.
         score: the detector's confidence, or None likewise.
+        identity: whose video it is, the first of the manifest's identities: a fake and the real video that it was made
+            of have the same. "" where the data set tells nobody.
     """
 
     image: bytes
@@ -54,6 +59,7 @@ class FaceExample:
     box: tuple
     landmarks: np.ndarray | None = None
     score: float | None = None
+    identity: str = ""
 
     def serialize(self):
         """Return the bytes of the `tf.train.Example`; the same example always gives the same bytes."""
@@ -64,6 +70,7 @@ class FaceExample:
             "dataset": _bytes(self.dataset),
             "method": _bytes(self.method),
             "video_id": _bytes(self.video_id),
+            "identity": _bytes(self.identity),
             "frame/index": _ints(self.frame_index),
             "frame/timestamp": _floats([self.timestamp]),
             "face/box": _floats(self.box),
@@ -149,6 +156,7 @@ class RecordIndex:
         file: index into `files`, int32 [n].
         offset, length: of the record's bytes, int64 [n].
         label: int64 [n].
+        identity: str [n], "" where it is unknown.
     """
 
     files: tuple
@@ -156,6 +164,15 @@ class RecordIndex:
     offset: np.ndarray
     length: np.ndarray
     label: np.ndarray
+    identity: np.ndarray
+
+    def digest(self):
+        """Tell these examples from others: a hash of how many and how long they are, and of what they are called."""
+        total = hashlib.blake2b(digest_size=16)
+        for column in (self.file, self.length, self.label):
+            total.update(np.ascontiguousarray(column, np.int64).tobytes())
+        total.update("\0".join(self.identity).encode())
+        return total.hexdigest()
 
     def read(self, position):
         """Return the serialized bytes of record `position`."""
@@ -178,19 +195,21 @@ def index_records(files):
     for number, path in enumerate(files):
         offset = _HEADER
         for record in read_records(path):
-            rows.append((number, offset, len(record), _label(path, record)))
+            rows.append((number, offset, len(record), *_label_and_identity(path, record)))
             offset += len(record) + _HEADER + _FOOTER
     if not rows:
         raise ExamplesError(f"{os.path.dirname(files[0]) if files else 'no file'}: there is no face example in it")
-    file, offset, length, label = (np.array(column, np.int64) for column in zip(*rows, strict=True))
-    return RecordIndex(tuple(files), file.astype(np.int32), offset, length, label)
+    *numbers, identity = zip(*rows, strict=True)
+    file, offset, length, label = (np.array(column, np.int64) for column in numbers)
+    return RecordIndex(tuple(files), file.astype(np.int32), offset, length, label, np.array(identity))
 
 
-def _label(path, record):
+def _label_and_identity(path, record):
     try:
-        label = tf.train.Example.FromString(record).features.feature["label"].int64_list.value[0]
+        feature = tf.train.Example.FromString(record).features.feature
+        label = feature["label"].int64_list.value[0]
     except (IndexError, DecodeError) as error:
         raise ExamplesError(f"{path}: a record is not a face example (no readable `label`)") from error
     if label not in (0, 1):
         raise ExamplesError(f"{path}: a record has label {label}; 0 is real and 1 is fake")
-    return label
+    return label, b"".join(feature["identity"].bytes_list.value).decode()

@@ -1,8 +1,11 @@
 """From TFRecords to batches. The training stream is a pure function of the step, so that a run resumes exactly."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from model import examples
+from model.augmentation import create_augmentation
 from model.losses import FAKE, REAL
 from model.recipes import CROP_SIZE
 
@@ -10,12 +13,11 @@ from model.recipes import CROP_SIZE
 def training_batches(index, recipe, start_step=0):
     """Batches for steps `start_step` to `recipe.steps`, each exactly half real and half fake.
 
-    Reals and fakes alternate within a batch, so that replicas, which get contiguous rows, are balanced too. Each class
-    is visited in an order shuffled anew in every pass.
+    Reals and fakes alternate within a batch, so that replicas, which get contiguous rows, are balanced too.
 
     Args:
         index: a `RecordIndex` with both classes.
-        recipe: its batch_size, steps, seed and augmentation matter here.
+        recipe: its batch_size, steps, seed, pairing and augmentation matter here.
         start_step: where a resumed run goes on.
 
     Returns:
@@ -24,6 +26,31 @@ def training_batches(index, recipe, start_step=0):
     Raises:
         ExamplesError: a class is empty.
     """
+    partners = _partners(index)
+    if recipe.pairing and partners.flat:
+        draw = _paired_order(index, recipe.seed, partners)
+    else:
+        draw = _order(index, recipe.seed)
+
+    augment = create_augmentation(recipe.augmentation)
+
+    def load(position):
+        record = tf.numpy_function(index.read, [draw(position // 2, position % 2)], tf.string, stateful=False)
+        example = examples.parse(tf.ensure_shape(record, []))
+        crop = load_crop(example["image/encoded"])
+        return augment(crop, tf.stack([recipe.seed, position])), example["label"]
+
+    rows = tf.data.Dataset.range(start_step * recipe.batch_size, recipe.steps * recipe.batch_size)
+    rows = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return rows.batch(recipe.batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _order(index, seed, salt=0):
+    """Which record is the `turn`-th real or fake: each class in an order shuffled anew in every pass.
+
+    Returns:
+        A function of turn and label, int64 scalars, that gives a position in `index`.
+    """
     by_class = []
     for label, name in ((REAL, "real"), (FAKE, "fake")):
         positions = (index.label == label).nonzero()[0]
@@ -31,27 +58,60 @@ def training_batches(index, recipe, start_step=0):
             raise examples.ExamplesError(f"{index.files[0]} and its like: no {name} face to train on")
         by_class.append(tf.constant(positions, tf.int64))
 
-    def draw(position):
-        """Which record stands at this place of the endless stream of rows."""
-        label, turn = position % 2, position // 2
-        return tf.where(label == REAL, _shuffled(by_class[REAL], turn, recipe.seed, REAL),
-                        _shuffled(by_class[FAKE], turn, recipe.seed, FAKE))  # fmt: skip
+    def shuffled(turn, label):
+        positions = by_class[label]
+        count = tf.size(positions, tf.int64)
+        key = tf.stack([tf.constant(2 * seed + label, tf.int64), (turn // count) ^ (salt << 60)])
+        return tf.gather(positions, tf.random.experimental.index_shuffle(turn % count, key, count - 1))
 
-    def load(position):
-        record = tf.numpy_function(index.read, [draw(position)], tf.string, stateful=False)
-        example = examples.parse(tf.ensure_shape(record, []))
-        crop = load_crop(example["image/encoded"])
-        return augment(crop, recipe.augmentation, tf.stack([recipe.seed, position])), example["label"]
-
-    rows = tf.data.Dataset.range(start_step * recipe.batch_size, recipe.steps * recipe.batch_size)
-    rows = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return rows.batch(recipe.batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    return lambda turn, label: tf.where(label == REAL, shuffled(turn, REAL), shuffled(turn, FAKE))
 
 
-def _shuffled(positions, turn, seed, label):
-    count = tf.size(positions, tf.int64)
-    key = tf.stack([tf.constant(2 * seed + label, tf.int64), turn // count])
-    return tf.gather(positions, tf.random.experimental.index_shuffle(turn % count, key, count - 1))
+def _paired_order(index, seed, partners):
+    """Like `_order`, but the real and the fake of one turn are of the same identity wherever there is such a pair.
+
+    A fake beside its original differs in little but the manipulation. In even turns the real is the next in its class's
+    order and the fake is drawn from the same identity, in odd turns the other way round, so that both classes are
+    visited whole. For who has no partner one comes from another order of the other class.
+    """
+    leaders, others = _order(index, seed), _order(index, seed, salt=1)
+    first, count, flat = (tf.constant(x, tf.int64) for x in partners)
+
+    def draw(turn, label):
+        leading = turn % 2
+        leader = leaders(turn // 2, leading)
+        # uniform over all of int64, so that the remainder is fair enough
+        number = tf.random.stateless_uniform([], tf.stack([seed, turn]), None, None, tf.int64)
+        chosen = tf.gather(first, leader) + number % tf.maximum(tf.gather(count, leader), 1)
+        partner = tf.cond(
+            tf.gather(count, leader) > 0, lambda: tf.gather(flat, chosen), lambda: others(turn // 2, 1 - leading)
+        )
+        return tf.where(label == leading, leader, partner)
+
+    return draw
+
+
+class _Partners(NamedTuple):
+    """Of each record the records of the other class and the same identity: `flat[first:first + count]`."""
+
+    first: list
+    count: list
+    flat: list
+
+
+def _partners(index):
+    members = {}
+    for position, (identity, label) in enumerate(zip(index.identity, index.label, strict=True)):
+        if identity:
+            members.setdefault((identity, label), []).append(position)
+    flat, where = [], {}
+    for (identity, label), positions in members.items():
+        if (identity, 1 - label) in members:
+            where[identity, label] = (len(flat), len(positions))
+            flat += positions
+    spans = [where.get((name, 1 - label), (0, 0)) for name, label in zip(index.identity, index.label, strict=True)]
+    first, count = zip(*spans, strict=True)
+    return _Partners(first, count, flat)
 
 
 def load_crop(encoded):
@@ -67,13 +127,6 @@ def resize_to_crop(image):
     """Resize a uint8 image [height, width, 3] to [256, 256, 3]."""
     resized = tf.image.resize(image, (CROP_SIZE, CROP_SIZE), antialias=True)
     return tf.saturate_cast(tf.round(resized), tf.uint8)
-
-
-def augment(crop, preset, seed):
-    """Apply a preset to a uint8 crop: "off", or "flip", a mirror image in half of the cases; `seed` is int [2]."""
-    if preset == "flip":
-        crop = tf.image.stateless_random_flip_left_right(crop, seed)
-    return crop
 
 
 def evaluation_batches(files, batch_size=32):

@@ -97,7 +97,8 @@ def cross_entropy_loss(logits, labels):
         labels: integer tensor [n].
     """
     truth = ops.one_hot(labels, 2, dtype=logits.dtype)
-    return -ops.mean(ops.sum(truth * ops.log_softmax(logits, axis=-1), axis=-1))
+    # Not ops.mean: on JAX it computes in float32 whatever it is given.
+    return -ops.sum(truth * ops.log_softmax(logits, axis=-1)) / ops.cast(ops.shape(logits)[0], logits.dtype)
 
 
 def weight_center_loss(center_similarity, is_real, scale=2.0, margin=0.5):

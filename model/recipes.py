@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+NAMED_WEIGHTS = ("random", "imagenet")  # what `initial_weights` may be beside a file
 CROP_SIZE = 256  # side of a stored face crop in pixels (paper, section 4.1)
 
 
@@ -16,8 +17,12 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field("paper", description="The recipe's name.")
-    backbone: Literal["resnet34", "resnet18", "resnet10"] = Field(
+    backbone: Literal["resnet34", "resnet18", "resnet10", "xception", "efficientnetb0", "efficientnetb4"] = Field(
         "resnet34", description="Network below the embedding."
+    )
+    initial_weights: str = Field(
+        "random",
+        description="Where the weights start: random, imagenet, or a file: *.safetensors, *.h5, or a model.keras.",
     )
     image_size: int = Field(
         CROP_SIZE, ge=32, le=CROP_SIZE, description="Side that the 256x256 crops are shrunk to, pixels."
@@ -62,7 +67,13 @@ class Recipe(BaseModel):
     weight_decay_form: Literal["l2", "decoupled"] = Field(
         "l2", description="l2: part of the gradient; decoupled: Keras's."
     )
-    augmentation: Literal["off", "flip"] = Field("flip", description="off, or a random mirror image.")
+    pairing: bool = Field(
+        True, description="Put each fake beside a real of the same identity (its original), where the data tells them."
+    )
+    augmentation: Literal["off", "paper", "forensic"] = Field(
+        "paper",
+        description="off; paper: mirror images; forensic: also JPEG, downscaling, blur, noise, brightness, contrast.",
+    )
     seed: int = Field(0, ge=0, description="Seed of weights, batches and augmentation.")
 
     @model_validator(mode="after")
@@ -91,9 +102,26 @@ class Recipe(BaseModel):
         """First step with the expander's negatives."""
         return 2 * self.steps // 3 if self.expander_start is None else self.expander_start
 
+    @property
+    def score(self):
+        """The output that tells fakes from reals: the similarity to the real centre where no classifier is trained."""
+        return "logit" if self.cross_entropy_weight else "center_similarity"
+
 
 RECIPES = {
     "paper": (Recipe(), "Multi-metric Loss with the Adaptive Hardness-aware Expander, as published"),
+    "without_expander": (
+        Recipe(name="without_expander", expander=False),
+        "the paper's without the expander (section 4.3.2; Table 3, third row)",
+    ),
+    "triplet_cross_entropy": (
+        Recipe(name="triplet_cross_entropy", weight_center_weight=0, expander=False),
+        "Triplet Loss and cross-entropy (Table 3, second row)",
+    ),
+    "triplet": (
+        Recipe(name="triplet", cross_entropy_weight=0, weight_center_weight=0, expander=False),
+        "Triplet Loss alone (Table 3, first row); judge it by center_similarity, its classifier learns nothing",
+    ),
     "cross_entropy": (
         Recipe(name="cross_entropy", triplet_weight=0, weight_center_weight=0, expander=False),
         "a plain classifier: the same network and input, cross-entropy alone",

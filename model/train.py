@@ -19,10 +19,10 @@ tf = import_tensorflow()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from absl import app, flags  # noqa: E402
+from absl import app, flags, logging  # noqa: E402
 from pydantic import ValidationError  # noqa: E402
 
-from model import examples, export, training_log  # noqa: E402
+from model import examples, export, pretrained, training_log  # noqa: E402
 from model.detector import DeepfakeDetector, create_optimizer  # noqa: E402
 from model.input_pipeline import training_batches  # noqa: E402
 from model.interrupt import Interrupted  # noqa: E402
@@ -32,7 +32,7 @@ FLAGS = flags.FLAGS
 LOG_INTERVAL = 20  # steps between two progress lines where there is no terminal
 
 
-def train(recipe, train_files, val_files, run_dir, validate_every=None):
+def train(recipe, train_files, val_files, run_dir, validate_every=None, strategy=None):
     """Train by `recipe` and return the best detector.
 
     Args:
@@ -40,32 +40,31 @@ def train(recipe, train_files, val_files, run_dir, validate_every=None):
         train_files, val_files: TFRecord files of face examples; `val_files` may be empty: then the last weights win.
         run_dir: checkpoints, `history.jsonl`, `recipe.json` and TensorBoard logs; an interrupted run found there goes on.
         validate_every: steps between validations, and between saved states; by default a tenth of the steps.
+        strategy: a `tf.distribute.Strategy`; by default a MirroredStrategy over all GPUs, or the CPU.
 
     Returns:
         (detector, history): the `DeepfakeDetector` with the weights of the best validation, and a list of dicts.
 
     Raises:
         ExamplesError: files that cannot be used, or a class without a face.
+        WeightsError: the weights to start from cannot be had or do not fit.
         Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
     index = examples.index_records(train_files)
-    strategy = tf.distribute.MirroredStrategy()
+    strategy = strategy or tf.distribute.MirroredStrategy()
     replicas = strategy.num_replicas_in_sync
     if recipe.batch_size % (2 * replicas):
         raise ValueError(
             f"batch_size must be a multiple of {2 * replicas}: {replicas} replicas, each half real and half fake. "
             f"Received: batch_size={recipe.batch_size}"
         )
-    state = training_log.load_state(run_dir)
+    state, marks = training_log.load_state(run_dir), {"examples": index.digest()}
+    if state and state["examples"] != marks["examples"]:
+        raise ValueError(f"{run_dir}: holds a training on other face examples. Give another folder, or delete this one")
     _keep_recipe(recipe, run_dir, resumed=state is not None)
     start = state["step"] if state else 0
     with strategy.scope():
-        keras.utils.set_random_seed(recipe.seed)
-        detector = DeepfakeDetector(recipe)
-        detector.compile(optimizer=create_optimizer(recipe), jit_compile=False)
-        detector.optimizer.build(detector.trainable_variables)
-        if state:
-            detector.load_weights(state["weights"])
+        detector = _create_detector(recipe, state)
     real, fake = np.bincount(index.label, minlength=2)
     print(f"{recipe.name}: {recipe.backbone} at {recipe.image_size}x{recipe.image_size}, {real} real and {fake} fake faces, "
           f"{len(val_files)} validation files, {replicas} replica(s), steps {start} to {recipe.steps}", flush=True)  # fmt: skip
@@ -73,7 +72,9 @@ def train(recipe, train_files, val_files, run_dir, validate_every=None):
     history = state["history"] if state else []
     if start < recipe.steps:
         interval = validate_every or max(1, recipe.steps // 10)
-        validation = training_log.Validation(run_dir, val_files, interval, recipe.steps, start, history)
+        validation = training_log.Validation(
+            run_dir, val_files, interval, recipe.steps, LOG_INTERVAL, recipe.score, state, marks
+        )
         progress = training_log.Progress(recipe.steps, start, LOG_INTERVAL)
         batches = training_batches(index, recipe, start)
         detector.fit(batches, epochs=1, callbacks=[progress, validation], shuffle=False, verbose=0)
@@ -82,6 +83,35 @@ def train(recipe, train_files, val_files, run_dir, validate_every=None):
     with open(os.path.join(run_dir, "history.jsonl"), "w") as stream:
         stream.writelines(json.dumps(row) + "\n" for row in history)
     return detector, history
+
+
+def _create_detector(recipe, state):
+    """A compiled detector with its first weights, or with those of a saved state."""
+    keras.utils.set_random_seed(recipe.seed)
+    detector = DeepfakeDetector(recipe)
+    detector.compile(optimizer=create_optimizer(recipe), jit_compile=False)
+    detector.optimizer.build(detector.trainable_variables)
+    if state:
+        detector.load_weights(state["weights"])
+    else:
+        pretrained.initialize(detector, recipe.initial_weights)
+    return detector
+
+
+def create_strategy(cpu_replicas):
+    """A MirroredStrategy over all GPUs or the CPU, or over so many logical CPUs, to try distribution on one machine.
+
+    Raises:
+        ValueError: TensorFlow has begun its work, so that the CPU cannot be divided any more.
+    """
+    if not cpu_replicas:
+        return tf.distribute.MirroredStrategy()
+    devices = [tf.config.LogicalDeviceConfiguration() for _ in range(cpu_replicas)]
+    try:
+        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
+    except RuntimeError as error:
+        raise ValueError(f"--cpu_replicas: {error}") from error
+    return tf.distribute.MirroredStrategy([f"CPU:{k}" for k in range(cpu_replicas)])
 
 
 def _keep_recipe(recipe, run_dir, resumed):
@@ -107,12 +137,20 @@ def save_model(detector, model_dir):
     export.export_saved_model(detector, os.path.join(model_dir, "Format-Serving"))
 
 
+def recipe_list():
+    """One line per recipe: its name and what it is."""
+    width = max(map(len, RECIPES))
+    return "\n".join(f"{name:{width}}  {meaning}" for name, (_, meaning) in RECIPES.items())
+
+
 def define_flags():
     """Define this command's flags; every field of a recipe is one."""
     flags.DEFINE_string("examples", None, "Folder of face examples with Split-train/ and Split-val/.", required=True)
     flags.DEFINE_string("model_dir", None, "Where the model and the run's logs go.", required=True)
     flags.DEFINE_enum("recipe", "paper", list(RECIPES), "Named set of choices; the flags below override its fields.")
     flags.DEFINE_integer("validate_every", None, "Steps between validations; a tenth of the steps by default.")
+    flags.DEFINE_integer("cpu_replicas", None, "Divide the CPU into so many replicas, to try distribution.", 1)
+    flags.DEFINE_bool("list_recipes", False, "Show the recipes, one line each, and end.")
     for name, field in Recipe.model_fields.items():
         if name == "name":
             continue
@@ -130,6 +168,8 @@ def define_flags():
 
 def main(_):
     """Command line: train, then write the model."""
+    if not FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)  # else absl shows what Keras and TensorFlow note about every export
     overrides = {n: FLAGS[n].value for n in Recipe.model_fields if n != "name" and FLAGS[n].value is not None}
     try:
         recipe = get_recipe(FLAGS.recipe, **overrides)
@@ -141,7 +181,8 @@ def main(_):
             val_files = []
         os.makedirs(FLAGS.model_dir, exist_ok=True)
         run_dir = os.path.join(FLAGS.model_dir, "run")
-        detector, history = train(recipe, train_files, val_files, run_dir, FLAGS.validate_every)
+        strategy = create_strategy(FLAGS.cpu_replicas)
+        detector, history = train(recipe, train_files, val_files, run_dir, FLAGS.validate_every, strategy)
         save_model(detector, FLAGS.model_dir)
     except ValidationError as error:
         fields = (
@@ -157,9 +198,8 @@ def main(_):
         print(f"{stop}. The same command goes on from there.")
         return 128 + stop.number
     best = max(history, key=training_log.criterion)
-    print(
-        f"best: step {best['step']}, validation AUC {best.get('val_auc')} (frames), {best.get('val_video_auc')} (videos)"
-    )
+    auc, video_auc = (training_log.figure(best.get(name)) for name in ("val_auc", "val_video_auc"))
+    print(f"best: step {best['step']}, validation AUC {auc} (frames), {video_auc} (videos)")
     print(f"model: {os.path.join(FLAGS.model_dir, 'Format-Serving')}")
     print(f"TensorBoard: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
     return 0
@@ -171,7 +211,10 @@ def _fail(message):
 
 
 def parse_flags(argv):
-    """Parse the command line; a wrong flag ends the program with 2 and the flag's name, --help with 0."""
+    """Parse the command line; a wrong flag ends the program with 2 and the flag's name, --help and a list with 0."""
+    if any(argument.lstrip("-") == "list_recipes" for argument in argv[1:]):  # it needs none of the required flags
+        print(recipe_list())
+        sys.exit(0)
     try:
         return FLAGS(argv)
     except flags.Error as error:

@@ -48,20 +48,28 @@ class Progress(keras.callbacks.Callback):
 
 
 class Validation(keras.callbacks.Callback):
-    """Every `interval` steps: validate, keep the best by validation AUC, log, and save the state to resume from.
+    """Log the losses, validate, keep the best by validation AUC, and save the state to resume from.
 
     The best checkpoint is chosen on the validation files alone. Without them the last one is the best.
 
     Args:
-        run_dir: receives `checkpoints/{last,best}.weights.h5`, `history.jsonl` and `logs/` (TensorBoard).
+        run_dir: receives `checkpoints/{best,state-*}.weights.h5` and `logs/` (TensorBoard).
         val_files: TFRecord files of the validation split; may be empty.
-        history: rows of the part of the training that is already done.
+        interval: steps between two validations, and between two saved states.
+        log_interval: steps between two points of the training's curves in TensorBoard.
+        score: the output that tells fakes from reals, "logit" or "center_similarity".
+        state: what `load_state` gave, or None at the start.
+        marks: goes into the saved state as it is, to be compared by whoever resumes.
     """
 
-    def __init__(self, run_dir, val_files, interval, steps, start, history):
+    def __init__(self, run_dir, val_files, interval, steps, log_interval=20, score="logit", state=None, marks=None):
         super().__init__()
-        self.run_dir, self.val_files, self.interval = run_dir, val_files, interval
-        self.steps, self.step, self.history = steps, start, list(history)
+        self.run_dir, self.val_files, self.interval, self.steps = run_dir, val_files, interval, steps
+        self.log_interval, self.score, self.marks = log_interval, score, marks or {}
+        state = state or {"step": 0, "history": [], "sums": {}, "summed": 0}
+        self.step, self.history = state["step"], list(state["history"])
+        self.sums, self.summed = dict(state["sums"]), state["summed"]
+        self.since_reset = 0
         self.writer = tf.summary.create_file_writer(os.path.join(run_dir, "logs"))
         self.signal = None
         self.handlers = {}
@@ -79,37 +87,62 @@ class Validation(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
+        self.since_reset += 1
+        validate = self.step % self.interval == 0 or self.step == self.steps
+        if validate or self.signal is not None or self.step % self.log_interval == 0:
+            self.log({name: float(value) for name, value in logs.items()})
         if self.signal is not None:
-            save_state(self.model, self.run_dir, self.step, self.history)
+            self.save()
             self.model.stop_training = True
-        if self.step % self.interval == 0 or self.step == self.steps:
-            self.validate({name: float(value) for name, value in logs.items()})
-            self.model.reset_metrics()
+        if validate:
+            self.validate()
 
-    def validate(self, losses):
+    def log(self, means):
+        """Write the means of the steps since the last reset, add them up for the history, and reset."""
+        for name, value in means.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value * self.since_reset
+        self.summed += self.since_reset
+        self.write("training", {**means, "learning_rate": self.learning_rate()})
+        self.model.reset_metrics()
+        self.since_reset = 0
+
+    def validate(self):
         """Score the validation split, write the history and the checkpoints."""
-        rate = keras.ops.convert_to_numpy(
-            self.model.optimizer.learning_rate
-        )  # a mirrored variable where it is constant
-        row = {"step": self.step, "learning_rate": float(rate), **losses}
+        row = {"step": self.step, "learning_rate": self.learning_rate()}
+        row.update({name: total / self.summed for name, total in self.sums.items()})
+        self.sums, self.summed = {}, 0
         if self.val_files:
             if self.predict is None:
                 self.predict = scoring.predictor(self.model)  # traced once
-            row.update(validation_metrics(self.predict, self.val_files))
+            row.update(validation_metrics(self.predict, self.val_files, self.score))
         best = max((criterion(r) for r in self.history), default=None)
         if best is None or criterion(row) > best:
             save_weights(self.model, os.path.join(self.run_dir, "checkpoints", "best.weights.h5"))
         self.history.append(row)
-        with self.writer.as_default(step=self.step):
-            for name, value in row.items():
-                if name != "step" and value is not None:
-                    group = "validation" if name.startswith("val_") else "training"
-                    tf.summary.scalar(f"{group}/{name.removeprefix('val_')}", value)
-        self.writer.flush()
-        save_state(self.model, self.run_dir, self.step, self.history)
+        self.write(
+            "validation", {name.removeprefix("val_"): value for name, value in row.items() if name.startswith("val_")}
+        )
+        self.save()
         if self.val_files:
-            tqdm.write(f"step {self.step}: validation AUC {_figure(row['val_auc'])} (frames), "
-                       f"{_figure(row['val_video_auc'])} (videos), ACC {_figure(row['val_acc'])}")  # fmt: skip
+            tqdm.write(f"step {self.step}: validation AUC {figure(row['val_auc'])} (frames), "
+                       f"{figure(row['val_video_auc'])} (videos), ACC {figure(row['val_acc'])}")  # fmt: skip
+
+    def learning_rate(self):
+        """Of the next step, as a number."""
+        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))  # may be a mirrored variable
+
+    def write(self, group, values):
+        """Write points of TensorBoard's curves."""
+        with self.writer.as_default(step=self.step):
+            for name, value in values.items():
+                if value is not None:
+                    tf.summary.scalar(f"{group}/{name}", value)
+        self.writer.flush()
+
+    def save(self):
+        """Write the state to resume from."""
+        sums = {"sums": self.sums, "summed": self.summed}
+        save_state(self.model, self.run_dir, {"step": self.step, "history": self.history, **sums, **self.marks})
 
     def on_train_end(self, logs=None):
         self.writer.close()
@@ -119,21 +152,25 @@ class Validation(keras.callbacks.Callback):
             raise Interrupted(self.signal, self.step)
 
 
-def _figure(value):
+def figure(value):
+    """An AUC or ACC for people; "none" where there is none."""
     return "none" if value is None else f"{value:.4f}"
 
 
-def validation_metrics(predict, files):
-    """ACC and AUC on the validation files, at frame and at video level; None where there is none."""
+def validation_metrics(predict, files, score="logit"):
+    """ACC and AUC on the validation files, at frame and at video level; None where there is none.
+
+    By "center_similarity" only the order counts, the less similar the more fake, so that there is no ACC.
+    """
     frames = scoring.join_batches(scoring.score_examples(predict, files))
     videos = scoring.mean_by_video(frames)
-    by_frame = scoring.accuracy_and_auc(frames["label"], frames["logit"])
-    by_video = scoring.accuracy_and_auc(videos["label"], videos["logit"])
+    sign = 1 if score == "logit" else -1
+    by_frame, by_video = (scoring.accuracy_and_auc(rows["label"], sign * rows[score]) for rows in (frames, videos))
     return {
         "val_auc": by_frame["auc"],
-        "val_acc": by_frame["acc"],
+        "val_acc": by_frame["acc"] if score == "logit" else None,
         "val_video_auc": by_video["auc"],
-        "val_video_acc": by_video["acc"],
+        "val_video_acc": by_video["acc"] if score == "logit" else None,
     }
 
 
@@ -153,21 +190,21 @@ def save_weights(model, path):
     os.replace(temporary, path)
 
 
-def save_state(model, run_dir, step, history):
-    """Write what resumes the training: weights, centre, optimizer, then the step and history that belong to them."""
-    name = f"state-{step}.weights.h5"
+def save_state(model, run_dir, state):
+    """Write what resumes the training: weights, centre, optimizer, then `state`, which needs a "step", that names them."""
+    name = f"state-{state['step']}.weights.h5"
     save_weights(model, os.path.join(run_dir, "checkpoints", name))
-    state = os.path.join(run_dir, "checkpoints", "state.json")
-    with open(state + ".partial", "w") as stream:
-        json.dump({"step": step, "weights": name, "history": history}, stream)
-    os.replace(state + ".partial", state)
-    for other in os.listdir(os.path.dirname(state)):  # older states are not needed once the new one is named
+    path = os.path.join(run_dir, "checkpoints", "state.json")
+    with open(path + ".partial", "w") as stream:
+        json.dump({**state, "weights": name}, stream)
+    os.replace(path + ".partial", path)
+    for other in os.listdir(os.path.dirname(path)):  # older states are not needed once the new one is named
         if other.startswith("state-") and other != name:
-            os.remove(os.path.join(os.path.dirname(state), other))
+            os.remove(os.path.join(os.path.dirname(path), other))
 
 
 def load_state(run_dir):
-    """Return {"step", "weights" (path), "history"} of an interrupted training, or None where there is none."""
+    """Return the state of an interrupted training, its "weights" as a path, or None where there is none."""
     path = os.path.join(run_dir, "checkpoints", "state.json")
     if not os.path.exists(path):
         return None

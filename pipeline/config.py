@@ -21,6 +21,7 @@ from components.pusher import PusherParameters
 from components.statistics_gen.component import StatisticsGenParameters
 from components.trainer import TrainerParameters
 from components.video_example_gen.component import VideoExampleGenParameters
+from model.recipes import NAMED_WEIGHTS
 from pipeline.problems import explain
 
 
@@ -199,6 +200,9 @@ def _resolve_paths(raw, folder):
         for part in path:
             place = place.get(part) if isinstance(place, dict) else None
         _resolve(place, last, folder)
+    trainer = raw.get("components", {}).get("Trainer", {}) if isinstance(raw.get("components", {}), dict) else {}
+    if isinstance(trainer, dict) and trainer.get("initial_weights") not in NAMED_WEIGHTS:
+        _resolve(trainer, "initial_weights", folder)
     try:
         datasets = raw["components"]["VideoExampleGen"]["datasets"]
     except (KeyError, TypeError):
@@ -226,6 +230,9 @@ def _missing_paths(config):
             load_schema(schema)
     except InputError as error:
         yield f"components.ExampleValidator.{'' if str(error).startswith('schema_file') else 'schema_file: '}{error}"
+    weights = config.components.Trainer.initial_weights
+    if weights and weights not in NAMED_WEIGHTS and not os.path.isfile(weights):
+        yield f"components.Trainer.initial_weights: {weights}: no such file. Give one, or {' or '.join(NAMED_WEIGHTS)}"
     for where, folder in (
         ("pipeline_root", config.pipeline_root),
         ("components.Pusher.serving_dir", config.components.Pusher.serving_dir),

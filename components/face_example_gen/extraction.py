@@ -129,6 +129,7 @@ def _example(video, frame, crop, box, landmarks=None, score=None):
         box=tuple(box),
         landmarks=landmarks,
         score=score,
+        identity=video.identities[0] if video.identities else "",
     )
 
 

@@ -22,7 +22,8 @@ class Video:
         method: "real", or the manipulation ("df", "ff", "fs", "nt", ...; "fake" where the data set tells no more).
         label: 0 real, 1 fake.
         split: "train", "val", "test"; "" until it is assigned.
-        identities: everyone whose face or motion it holds, as `<dataset>/<person>`; empty if the data set tells none.
+        identities: everyone whose face or motion it holds, as `<dataset>/<person>`; first whose video it is (of a
+            fake: the original that it was made of). Empty if the data set tells none.
         kind: "video", "image", or "crop" for a face that is already cut out.
         digest: of the content; see `components.video_example_gen.digests`.
     """

@@ -91,7 +91,7 @@ def _people(cells, path, label):
     people = [name.strip() for name in cells.get("identities", "").split(";") if name.strip()]
     original = cells.get("original", "")
     if original:
-        people.append(stem(original) if kind_of(original) else original)
+        people.insert(0, stem(original) if kind_of(original) else original)
     elif "original" in cells and label == 0:
-        people.append(stem(path))  # the fakes made of it name it so
+        people.insert(0, stem(path))  # the fakes made of it name it so
     return tuple(dict.fromkeys(people))

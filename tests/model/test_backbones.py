@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from model.backbones import create_backbone
+from model.backbones import create_backbone, normalize_pixels
 
 
 def parameters(variables):
@@ -84,3 +84,43 @@ def test_a_block_starts_as_its_shortcut(backbone):
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match="Received: backbone='resnet50'"):
         create_backbone("resnet50", 32)
+
+
+# --- networks that Keras has ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "name, features, count",
+    # the published counts (keras.io/api/applications) less the classifier's
+    [
+        ("xception", 2048, 22_910_480 - 2049 * 1000),
+        ("efficientnetb0", 1280, 5_330_571 - 7 - 1281 * 1000),
+        ("efficientnetb4", 1792, 19_466_823 - 7 - 1793 * 1000),
+    ],
+)
+def test_applications_are_the_published_networks(name, features, count):
+    backbone = create_backbone(name, 96)
+    weights = [v for v in backbone.variables if "seed_generator" not in v.path]  # of its dropout
+    assert parameters(weights) == count  # 7: EfficientNet's own normalisation of pixels, which is left out
+    assert backbone.output_shape == (None, features)
+    assert backbone.get_layer("features").output.shape[-1] == features
+
+
+def test_synchronized_reaches_the_norms_of_an_application():
+    norms = [
+        layer
+        for layer in create_backbone("efficientnetb0", 32, synchronized=True).layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert len(norms) == 49 and all(layer.synchronized for layer in norms)
+
+
+def test_xception_says_which_size_it_needs():
+    with pytest.raises(ValueError, match="71"):
+        create_backbone("xception", 64)
+
+
+def test_pixels_are_normalised_as_published():
+    pixels = np.array([0.0, 127.5, 255.0], np.float32).reshape(1, 1, 1, 3)
+    assert np.ravel(normalize_pixels("xception", pixels)) == pytest.approx([-1, 0, 1])
+    expected = [(0 - 123.675) / 58.395, (127.5 - 116.28) / 57.12, (255 - 103.53) / 57.375]
+    for name in ("resnet34", "efficientnetb4"):
+        assert np.ravel(normalize_pixels(name, pixels)) == pytest.approx(expected)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.detector import PIXEL_MEAN, PIXEL_STD, TRACKED, DeepfakeDetector, create_optimizer
+from model.backbones import PIXEL_MEAN, PIXEL_STD
+from model.detector import TRACKED, DeepfakeDetector, create_optimizer
 
 
 def build(recipe):

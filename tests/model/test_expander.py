@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import expander
+from model import expander, losses
 
 
 def expanded(x, eta):
@@ -57,6 +57,31 @@ def test_never_passes_the_positive_and_only_gets_harder(eta, unit_vectors):
     assert farther.sum() > 100
     assert (similarity[farther] <= positive[farther] + 1e-9).all()
     assert (similarity[farther] > plain[farther]).all()
+
+
+def built_negatives(x, eta):
+    """Similarities to negatives that are really made: three tensors [n, n, n, d]."""
+    anchor, positive, negative = x[:, None, None], x[None, :, None], x[None, None, :]
+    itself = tf.eye(x.shape[0], dtype=x.dtype)  # kept away from the root of 0; no triplet has such a pair
+    d_positive = tf.sqrt(tf.reduce_sum((positive - anchor) ** 2, axis=-1) + itself[:, :, None])[..., None]
+    d_negative = tf.sqrt(tf.reduce_sum((negative - anchor) ** 2, axis=-1) + itself[:, None, :])[..., None]
+    t = tf.where(d_negative > d_positive, (eta * d_negative + (1 - eta) * d_positive) / d_negative, 1.0)
+    return tf.reduce_sum(anchor * (anchor + t * (negative - anchor)), axis=-1)
+
+
+@pytest.mark.parametrize("mining", ["all", "hard", "semi_hard"])
+@pytest.mark.parametrize("eta", [0.0, 0.036, 0.236, 0.7, 1.0])
+def test_loss_and_gradient_equal_those_of_built_negatives(eta, mining, unit_vectors):
+    x, labels = tf.Variable(unit_vectors(10, 6, seed=7)), tf.constant([0, 1] * 5)
+    results = []
+    for negatives in (built_negatives, lambda x, eta: expander.expanded_negative_similarity(x @ tf.transpose(x), eta)):
+        with tf.GradientTape() as tape:
+            similarity = negatives(x, tf.constant(eta, tf.float64))
+            loss, _ = losses.triplet_loss(x @ tf.transpose(x), labels, 1.0, mining, negative_similarity=similarity)
+        results.append((loss.numpy(), tape.gradient(loss, x).numpy()))
+    (built, built_gradient), (closed, closed_gradient) = results
+    assert closed == pytest.approx(built, abs=1e-12, rel=0)
+    np.testing.assert_allclose(closed_gradient, built_gradient, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])

@@ -16,6 +16,14 @@ def index(examples_dir):
     return examples.index_records(examples.find_files(str(examples_dir), "train"))
 
 
+@pytest.fixture
+def origins(tmp_path, write_tfrecord, face):
+    """An index where fake i was made of real i // 2, reals 0 to 4; fakes 10 and 11, and reals 5 and 6, have nobody."""
+    rows = [face(0, i, identity=f"d/{i}" if i < 5 else f"alone/{i}") for i in range(7)]
+    rows += [face(1, i, identity=f"d/{i // 2}" if i < 10 else "") for i in range(12)]
+    return examples.index_records([write_tfrecord(tmp_path / "o.tfrecord", [row.serialize() for row in rows])])
+
+
 @pytest.fixture(scope="module")
 def known(crop):
     """known(crop) is the (label, seed) it was made with."""
@@ -53,6 +61,41 @@ def test_every_example_of_a_class_is_seen_once_per_pass_in_a_new_order(index, sm
         assert first != sorted(first)
 
 
+def pairs(index, known, recipe):
+    """The (real, fake) seeds that stand beside each other, in order."""
+    found = []
+    for crops, labels in batches(index, recipe):
+        assert labels.tolist() == [0, 1] * (len(labels) // 2)
+        names = [known(image) for image in crops]
+        assert [label for label, _ in names] == labels.tolist()
+        found += [(real, fake) for (_, real), (_, fake) in zip(names[::2], names[1::2], strict=True)]
+    return found
+
+
+def test_a_fake_stands_beside_its_original(origins, small_recipe, known):
+    found = pairs(origins, known, small_recipe(steps=30, augmentation="off", pairing=True))
+    for real, fake in found:
+        assert fake // 2 == real if fake < 10 and real < 5 else True
+    paired = [fake // 2 == real for real, fake in found]
+    assert 0.6 < np.mean(paired) < 0.95  # all but those that lead and have nobody
+    # In even turns reals lead, in odd ones fakes, each visiting its whole class; a real's fakes take turns.
+    assert sorted(real for real, _ in found[0:14:2]) == list(range(7))
+    assert sorted(fake for _, fake in found[1:25:2]) == list(range(12))
+    assert {fake for real, fake in found[::2] if real == 2} >= {4, 5}
+    assert found[:8] != found[14:22]
+
+
+def test_without_pairing_a_fake_stands_anywhere(origins, small_recipe, known):
+    found = pairs(origins, known, small_recipe(steps=30, augmentation="off", pairing=False))
+    assert np.mean([fake // 2 == real for real, fake in found]) < 0.4
+
+
+def test_a_paired_stream_goes_on_where_it_stopped(origins, small_recipe):
+    recipe = small_recipe(steps=9, augmentation="paper", pairing=True)
+    whole, rest = batches(origins, recipe), batches(origins, recipe, start_step=5)
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(whole[5:], rest, strict=True))
+
+
 def test_the_seed_changes_the_order(index, small_recipe):
     one, other, again = (batches(index, small_recipe(steps=1, seed=seed))[0][0] for seed in (1, 2, 1))
     assert np.array_equal(one, again)
@@ -60,7 +103,7 @@ def test_the_seed_changes_the_order(index, small_recipe):
 
 
 def test_a_resumed_stream_is_the_rest_of_the_whole_one(index, small_recipe):
-    recipe = small_recipe(steps=8, augmentation="flip")
+    recipe = small_recipe(steps=8, augmentation="paper")
     whole, rest = batches(index, recipe), batches(index, recipe, start_step=5)
     assert len(whole) == 8 and len(rest) == 3
     for (crops, labels), (resumed, resumed_labels) in zip(whole[5:], rest, strict=True):
@@ -69,9 +112,19 @@ def test_a_resumed_stream_is_the_rest_of_the_whole_one(index, small_recipe):
     assert not np.array_equal(whole[0][0], rest[0][0])
 
 
+def test_augmentation_repeats_exactly_and_differs_from_row_to_row(tmp_path, write_tfrecord, face, small_recipe):
+    records = [face(label, 0).serialize() for label in (0, 1)]
+    index = examples.index_records([write_tfrecord(tmp_path / "two.tfrecord", records)])
+    recipe = small_recipe(steps=4, augmentation="forensic")
+    one, again = batches(index, recipe), batches(index, recipe)
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, again, strict=True))
+    reals = np.concatenate([crops[::2] for crops, _ in one])  # 16 times the same crop
+    assert len({crop.tobytes() for crop in reals}) > 8
+
+
 def test_flip_only_mirrors_about_half(index, small_recipe):
     plain = batches(index, small_recipe(steps=8, augmentation="off"))
-    flipped = batches(index, small_recipe(steps=8, augmentation="flip"))
+    flipped = batches(index, small_recipe(steps=8, augmentation="paper"))
     kinds = collections.Counter()
     for (crops, labels), (others, other_labels) in zip(plain, flipped, strict=True):
         assert np.array_equal(labels, other_labels)

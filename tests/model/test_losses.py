@@ -1,10 +1,20 @@
-"""The losses against plain loops, finite differences and the corrected Eq. 4, in float64."""
+"""The losses against loops, finite differences, the corrected Eq. 4 and published libraries, in float64."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import losses
+from model import expander, losses
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "losses.json").read_text())["cases"]
 
 LABELS = {
     "balanced": [0, 1, 0, 1, 0, 1, 0, 1],
@@ -167,6 +177,158 @@ def test_cross_entropy_at_chance_and_far_out():
     )
     far = tf.constant([[1e4, -1e4], [1e4, -1e4]], tf.float64)
     assert float(losses.cross_entropy_loss(far, tf.constant([0, 1]))) == pytest.approx(1e4)
+
+
+# --- published libraries ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", sorted(GOLDEN[0]["triplet"]))
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case["name"])
+def test_triplet_loss_equals_pytorch_metric_learning(case, kind):
+    mining, reduction, margin = kind.split("/")
+    x = tf.Variable(np.array(case["embedding"]))
+    with tf.GradientTape() as tape:
+        gram = x @ tf.transpose(x)
+        loss, _ = losses.triplet_loss(gram, tf.constant(case["labels"]), float(margin), mining, reduction)
+    expected = case["triplet"][kind]
+    assert float(loss) == pytest.approx(expected["value"], abs=1e-12, rel=0)
+    np.testing.assert_allclose(tape.gradient(loss, x), expected["gradient"], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", sorted(GOLDEN[0]["weight_center"]))
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case["name"])
+def test_weight_center_equals_pytorch_metric_learning(case, kind):
+    scale, margin = map(float, kind.split("/"))
+    x = tf.Variable(np.array(case["embedding"]))
+    with tf.GradientTape() as tape:
+        similarity = tf.linalg.matvec(x, tf.constant(case["center"], tf.float64))
+        loss = losses.weight_center_loss(similarity, tf.equal(case["labels"], losses.REAL), scale, margin)
+    expected = case["weight_center"][kind]
+    assert float(loss) == pytest.approx(expected["value"], abs=1e-12, rel=0)
+    np.testing.assert_allclose(tape.gradient(loss, x), expected["gradient"], rtol=0, atol=1e-12)
+
+
+# TensorFlow Addons ended with Keras 2: it runs on tf-keras alone, and looks for one module under its old name.
+ADDONS = """
+import json, sys, types, warnings
+warnings.simplefilter("ignore")
+import tf_keras
+from tf_keras.src.engine import keras_tensor
+sys.modules["keras.src.engine"] = types.SimpleNamespace(keras_tensor=keras_tensor)
+sys.modules["keras.src.engine.keras_tensor"] = keras_tensor
+import tensorflow as tf
+import tensorflow_addons as tfa
+
+given = json.loads(sys.stdin.read())
+x, labels = tf.Variable(given["embedding"], dtype=tf.float32), tf.constant(given["labels"])
+found = {}
+for mining, loss in (("semi_hard", tfa.losses.TripletSemiHardLoss), ("hard", tfa.losses.TripletHardLoss)):
+    with tf.GradientTape() as tape:
+        value = loss(margin=2 * given["margin"], distance_metric="squared-L2")(labels, x)
+    found[mining] = {"value": float(value), "gradient": tape.gradient(value, x).numpy().tolist()}
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("margin", [1.0, 0.3])
+def test_mined_triplets_equal_tensorflow_addons(margin, unit_vectors):
+    """On unit vectors a margin m of dot products is one of 2 m of squared distances, and the loss doubles."""
+    for name in ("tensorflow_addons", "tf_keras"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed: `make test` installs it where Python is 3.11")
+    labels, embedding = [0, 1, 0, 1, 0, 1, 0, 1], unit_vectors(8, 4, seed=11)
+    done = subprocess.run(
+        [sys.executable, "-c", ADDONS],
+        input=json.dumps({"embedding": embedding.tolist(), "labels": labels, "margin": margin}),
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    for mining, expected in json.loads(done.stdout.splitlines()[-1]).items():
+        x = tf.Variable(embedding, dtype=tf.float32)
+        with tf.GradientTape() as tape:
+            unit = x / tf.norm(x, axis=1, keepdims=True)  # so that both gradients are along the sphere
+            loss, _ = losses.triplet_loss(unit @ tf.transpose(unit), tf.constant(labels), margin, mining, "all")
+        assert float(loss) == pytest.approx(expected["value"] / 2, abs=1e-6)
+        theirs = np.array(expected["gradient"]) / 2
+        theirs -= np.sum(theirs * embedding, axis=1, keepdims=True) * embedding
+        np.testing.assert_allclose(tape.gradient(loss, x), theirs, rtol=0, atol=1e-6)
+
+
+# --- number types and backends ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("vectors", ["random", "identical", "opposite"])
+@pytest.mark.parametrize("batch", LABELS)
+def test_every_term_is_finite_in_every_precision(batch, vectors, dtype, unit_vectors):
+    labels = tf.constant(LABELS[batch])
+    x = unit_vectors(len(LABELS[batch]), 8, seed=3)
+    if vectors != "random":
+        x[:] = x[:1]
+    if vectors == "opposite":
+        x[1::2] *= -1
+    sides = np.where(np.array(LABELS[batch])[:, None] == [[0, 1]], 100.0, -100.0)
+    x, logits = tf.Variable(x, dtype=dtype), tf.Variable(sides, dtype=dtype)
+    with tf.GradientTape(persistent=True) as tape:
+        entropy = losses.cross_entropy_loss(logits, labels)  # 0: every sample is far on its own side
+        gram = x @ tf.transpose(x)
+        negatives = expander.expanded_negative_similarity(gram, expander.balance_factor(entropy))
+        terms = [entropy, losses.weight_center_loss(gram[:, 0], labels == losses.REAL)]
+        for mining in ("all", "hard", "semi_hard"):
+            terms.append(losses.triplet_loss(gram, labels, 1.0, mining, negative_similarity=negatives)[0])
+    assert float(entropy) == 0
+    for term in terms:
+        assert term.dtype == dtype and np.isfinite(float(term))
+        for gradient in tape.gradient(term, [x, logits]):
+            assert gradient is None or np.isfinite(np.asarray(tf.cast(gradient, tf.float32))).all()
+
+
+OTHER_BACKEND = """
+import json, sys
+import jax
+jax.config.update("jax_enable_x64", True)
+import jax.numpy as jnp
+from model import expander, losses
+
+given = json.loads(sys.stdin.read())
+x, labels = jnp.array(given["embedding"]), jnp.array(given["labels"])
+
+def terms(x):
+    gram = x @ x.T
+    entropy = losses.cross_entropy_loss(x[:, :2], labels)
+    negatives = expander.expanded_negative_similarity(gram, expander.balance_factor(entropy))
+    found = [entropy, losses.weight_center_loss(gram[:, 0], labels == 0)]
+    for mining in ("all", "hard", "semi_hard"):
+        found.append(losses.triplet_loss(gram, labels, 1.0, mining, "active", negatives)[0])
+    return jnp.stack(found)
+
+assert "tensorflow" not in sys.modules
+print(json.dumps({"values": terms(x).tolist(), "gradients": jax.jacobian(terms)(x).tolist()}))
+"""
+
+
+def test_the_terms_and_their_gradients_are_the_same_on_another_backend(unit_vectors):
+    """On Keras's JAX backend, in a process of its own."""
+    labels, embedding = LABELS["unbalanced"], unit_vectors(7, 5, seed=12)
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_BACKEND],
+        input=json.dumps({"embedding": embedding.tolist(), "labels": labels}),
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    x, y = tf.Variable(embedding), tf.constant(labels)
+    with tf.GradientTape(persistent=True) as tape:
+        gram = x @ tf.transpose(x)
+        entropy = losses.cross_entropy_loss(x[:, :2], y)
+        negatives = expander.expanded_negative_similarity(gram, expander.balance_factor(entropy))
+        terms = [entropy, losses.weight_center_loss(gram[:, 0], y == 0)]
+        for mining in ("all", "hard", "semi_hard"):
+            terms.append(losses.triplet_loss(gram, y, 1.0, mining, "active", negatives)[0])
+    assert found["values"] == pytest.approx([float(term) for term in terms], abs=1e-12)
+    for term, gradient in zip(terms, found["gradients"], strict=True):
+        np.testing.assert_allclose(gradient, tf.convert_to_tensor(tape.gradient(term, x)), rtol=0, atol=1e-12)
 
 
 def finite_differences(function, x, step=1e-6):

@@ -120,11 +120,11 @@ class StubModel:
 def validation(run_dir, monkeypatch, metrics, steps, interval, stop_at=None):
     """Run the callback over `steps` with given metrics per validated step; a signal arrives within step `stop_at`."""
     model = StubModel()
-    callback = training_log.Validation(str(run_dir), ["val"], interval, steps, 0, [])
+    callback = training_log.Validation(str(run_dir), ["val"], interval, steps)
     callback.set_model(model)
     monkeypatch.setattr(scoring, "predictor", lambda model: None)
     monkeypatch.setattr(
-        training_log, "validation_metrics", lambda predict, files: dict(metrics[model.step], val_video_auc=None)
+        training_log, "validation_metrics", lambda predict, files, score: dict(metrics[model.step], val_video_auc=None)
     )
     callback.on_train_begin()
     for step in range(1, steps + 1):

@@ -54,7 +54,7 @@ def test_what_is_right_passes_with_defaults_filled_in(raw, write):
         ('components.Evaluator.thresholds=[{"min": 7}]',
          "components.Evaluator.thresholds.0.min: must be less than or equal to 1. Given: 7"),
         ("components.Evaluator.thresholds=[{}]", "components.Evaluator.thresholds.0.min: is missing"),
-        ("components.Trainer.recipe=papper", "components.Trainer.recipe: must be 'paper', 'cross_entropy'"),
+        ("components.Trainer.recipe=papper", "components.Trainer.recipe: must be 'paper', 'without_expander'"),
         # contradictions
         ("engine.workers=2", 'engine: workers is 2, but runner is "in_process"; set runner to "multi_process"'),
         ('engine.beam_args=["--runner=FlinkRunner"]', 'engine: beam_args are given, but runner is "in_process"; set runner'),

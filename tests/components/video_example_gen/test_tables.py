@@ -19,7 +19,7 @@ def test_labels_and_columns_in_any_case_and_order(tmp_path):
 def test_all_columns(tmp_path):
     text = 'path,label,split,method,identities,original\n"a, b.mp4",fake,Validation,nt,x; y;x,z.mp4\nz.mp4,real,,,,\n'
     assert _read(tmp_path, text) == [
-        Row("a, b.mp4", 1, "val", "nt", ("x", "y", "z")),
+        Row("a, b.mp4", 1, "val", "nt", ("z", "x", "y")),
         Row("z.mp4", 0, "", "real", ("z",)),
     ]
 
