@@ -67,7 +67,10 @@ def test_a_stage_beyond_the_last_step_is_named(field):
 
 
 def test_an_unknown_recipe_names_those_there_are():
-    with pytest.raises(ValueError, match="unknown recipe 'papers'.*paper, without_expander, triplet_cross_entropy, triplet, cross_entropy, sample"):
+    with pytest.raises(
+        ValueError,
+        match="unknown recipe 'papers'.*paper, without_expander, triplet_cross_entropy, triplet, cross_entropy, sample",
+    ):
         get_recipe("papers")
 
 

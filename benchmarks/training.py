@@ -1,0 +1,154 @@
+"""One training step: the whole method against cross-entropy alone, and against PyTorch's step of the same network.
+
+    python -m benchmarks.training
+    pip install torch==2.13.0        # CPU; with it the comparison with PyTorch runs, too
+
+ResNet-34, batch 16, 256x256, in turns. Then: how many faces per second the input pipeline alone delivers, beside how
+many the step takes.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+
+from benchmarks import common
+
+
+def main(arguments=None):
+    """Command line; returns the exit code."""
+    parser = common.parser("training", __doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="steps that are timed of each (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    size, batch, rounds = (64, 8, 2) if options.quick else (256, 16, options.rounds)
+
+    contenders = {
+        "whole method": keras_step("paper", size, batch),
+        "cross-entropy alone": keras_step("cross_entropy", size, batch),
+    }
+    try:
+        contenders["PyTorch"] = torch_step(size, batch)
+    except ImportError:
+        print("torch is not installed: no comparison with it")
+    times = common.interleaved(contenders, rounds)
+    for name, seconds in times.items():
+        print(f"{name:20} {1000 * statistics.median(seconds):8.0f} ms a step (median of {rounds})")
+    ratios = {"method_to_cross_entropy": common.median_ratio(times, "whole method", "cross-entropy alone")}
+    if "PyTorch" in times:
+        ratios["cross_entropy_to_torch"] = common.median_ratio(times, "cross-entropy alone", "PyTorch")
+        ratios["method_to_torch"] = common.median_ratio(times, "whole method", "PyTorch")
+
+    figures = {name: statistics.median(seconds) for name, seconds in times.items()}
+    taken = batch / figures["whole method"]
+    for preset in ("paper", "forensic"):
+        delivered = pipeline_rate(preset, 10 if options.quick else 60)
+        figures[f"faces/s delivered, {preset}"] = delivered
+        ratios[f"{preset}_input_to_step"] = delivered / taken
+        print(f"input pipeline, {preset}: {delivered:.0f} faces/s; the step takes {taken:.1f}")
+    for name, ratio in ratios.items():
+        print(f"{name:28} {ratio:.3f}")
+    common.write_json(options.json, ratios, figures)
+    return 0
+
+
+def keras_step(recipe, size, batch):
+    """A function that takes one training step of a ResNet-34 by a recipe, all its terms acting."""
+    from model.quiet import import_tensorflow
+
+    tf = import_tensorflow()
+    from model.detector import DeepfakeDetector, create_optimizer
+    from model.recipes import get_recipe
+
+    recipe = get_recipe(recipe, image_size=size, batch_size=batch, weight_center_start=0, expander_start=0)
+    detector = DeepfakeDetector(recipe)
+    detector.compile(optimizer=create_optimizer(recipe), jit_compile=False)
+    detector.optimizer.build(detector.trainable_variables)
+    step = tf.function(lambda crops, labels: detector.train_step((crops, labels)))
+    crops = tf.cast(tf.random.uniform([batch, 256, 256, 3], 0, 256, tf.int32, seed=1), tf.uint8)
+    labels = tf.constant([0, 1] * (batch // 2), tf.int64)
+    return lambda: step(crops, labels)["loss"].numpy()
+
+
+def torch_step(size, batch):
+    """The same for PyTorch, in its fastest layout: the same network, normalisation, cross-entropy and optimizer."""
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+
+    class Block(nn.Module):
+        def __init__(self, before, width, stride):
+            super().__init__()
+            self.conv1 = nn.Conv2d(before, width, 3, stride, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(width)
+            self.shortcut = nn.Identity()
+            if stride != 1 or before != width:
+                self.shortcut = nn.Sequential(nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+
+        def forward(self, x):
+            y = torch.relu(self.bn1(self.conv1(x)))
+            return torch.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+    blocks, before = [], 64
+    for stage, (width, depth) in enumerate(zip((64, 128, 256, 512), (3, 4, 6, 3), strict=True)):
+        for k in range(depth):
+            blocks.append(Block(before, width, 2 if stage and not k else 1))
+            before = width
+    stem = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 128), nn.Linear(128, 2)]
+    network = nn.Sequential(*stem, *blocks, *head).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
+    crops = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8)
+    labels = torch.tensor([0, 1] * (batch // 2))
+    mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in ((123.7, 116.3, 103.5), (58.4, 57.1, 57.4)))
+
+    def step():
+        images = ((crops.float() - mean) / deviation).to(memory_format=torch.channels_last)
+        loss = nn.functional.cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def pipeline_rate(preset, batches):
+    """Faces per second that the input pipeline delivers by itself, decoding 256x256 PNGs of two photographs."""
+    import cv2
+    import numpy as np
+    import tensorflow as tf
+    from skimage import data
+
+    from model import examples
+    from model.input_pipeline import training_batches
+    from model.recipes import get_recipe
+
+    photo = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "faces.tfrecord")
+        with tf.io.TFRecordWriter(path) as writer:
+            for k in range(64):
+                x, y = rng.integers(0, 200, 2)
+                crop = photo[y : y + 256, x : x + 256]
+                writer.write(
+                    examples.FaceExample(
+                        cv2.imencode(".png", crop)[1].tobytes(), "png", k % 2, "photo", "real", f"photo/{k}", 0, 0.0,
+                        (0, 0, 256, 256), identity=f"photo/{k // 2}",
+                    ).serialize()
+                )  # fmt: skip
+        recipe = get_recipe("paper", augmentation=preset, steps=batches + 5)
+        stream = iter(training_batches(examples.index_records([path]), recipe))
+        for _ in range(5):
+            next(stream)
+        began = time.perf_counter()
+        count = sum(len(labels) for _, labels in stream)
+        return count / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
