@@ -1,12 +1,13 @@
 # make run    the environment, then the whole pipeline on the embedded sample
 # make test   the environment, then the tests
+# make bench  the benchmarks, their figures into benchmarks/results
 PYTHON ?= python3
 VENV ?= .venv
 CONFIG ?= pipeline_config.json
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: run test lint format schema clean
+.PHONY: run test bench lint format schema clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/installed
@@ -14,6 +15,10 @@ run: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks.training --json benchmarks/results/training.json
+	$(BIN)/python -m benchmarks.expander --json benchmarks/results/expander.json
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -7,7 +7,6 @@ nothing. With --warm_steps all recipes of a seed start from one network, trained
 faces. Started again, it goes on where it stopped: finished runs are kept, a cut one resumes.
 """
 
-import itertools
 import json
 import math
 import multiprocessing
@@ -34,7 +33,7 @@ def main(arguments=None):
     """Command line; returns the exit code."""
     options, fields = _parse(arguments)
     seeds = range(options.seeds)
-    runs = [("warm", seed) for seed in seeds if options.warm_steps] + list(itertools.product(options.recipes, seeds))
+    runs = [(name, seed) for seed in seeds for name in (["warm"] if options.warm_steps else []) + options.recipes]
     results = {}
     for number, (name, seed) in enumerate(runs, start=1):
         folder = os.path.join(options.out, f"{name}-{seed}")

@@ -67,7 +67,7 @@ def train(recipe, train_files, val_files, run_dir, validate_every=None, strategy
         detector = _create_detector(recipe, state)
     real, fake = np.bincount(index.label, minlength=2)
     print(f"{recipe.name}: {recipe.backbone} at {recipe.image_size}x{recipe.image_size}, {real} real and {fake} fake faces, "
-          f"{len(val_files)} validation files, {replicas} replica(s), steps {start} to {recipe.steps}", flush=True)  # fmt: skip
+          f"{len(val_files)} validation files, {replicas} replica(s), from {recipe.initial_weights} weights, steps {start} to {recipe.steps}", flush=True)  # fmt: skip
 
     history = state["history"] if state else []
     if start < recipe.steps:

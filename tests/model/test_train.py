@@ -16,6 +16,7 @@ import pytest
 from absl import flags
 
 from model import examples, export, scoring, train, training_log
+from model.detector import TRACKED
 
 ROOT = Path(__file__).parents[2]
 FLAGS = {
@@ -53,6 +54,16 @@ def test_the_history_tells_every_term_at_every_validation(run):
     # Weight-Center acts from step 13 on, so the first ten steps hold none of it.
     assert run.history[0]["weight_center"] == 0 < run.history[1]["weight_center"]
     assert list((run.dir / "logs").glob("events*"))
+
+
+def test_tensorboard_gets_every_term_between_validations_too(run):
+    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
+
+    events = EventAccumulator(str(run.dir / "logs"), {TENSORS: 0}).Reload()
+    curves = {tag: [event.step for event in events.Tensors(tag)] for tag in events.Tags()["tensors"]}
+    for name in (*TRACKED, "learning_rate"):
+        assert curves[f"training/{name}"] == [10, 20, 30, 40], name
+    assert curves["validation/auc"] == [10, 20, 30, 40]
 
 
 def test_the_detector_is_the_one_of_the_best_validation(run):
@@ -170,6 +181,32 @@ def test_a_signal_saves_the_step_and_loses_no_validation(stop_at, validated, tmp
     state = training_log.load_state(str(tmp_path))
     assert (state["step"], Path(state["weights"]).read_text()) == (stop_at, str(stop_at))
     assert [row["step"] for row in state["history"]] == validated
+
+
+def test_the_history_holds_means_over_all_steps_whatever_was_logged_between(tmp_path):
+    """Also over a stop: the sums so far are part of the state."""
+
+    def run(state, steps):
+        callback = training_log.Validation(str(tmp_path), [], 10, 10, log_interval=4, state=state, marks={"a": 1})
+        callback.set_model(model)
+        total = count = 0
+        model.reset_metrics = lambda: None
+        for step in range(callback.step + 1, steps + 1):
+            model.step, total, count = step, total + step, count + 1
+            before = callback.since_reset
+            callback.signal = signal.SIGTERM if step == steps < 10 else None
+            callback.on_train_batch_end(0, {"loss": total / count})
+            if callback.since_reset <= before:  # it has reset the means
+                total = count = 0
+        return callback
+
+    model = StubModel()
+    run(None, 6)
+    state = training_log.load_state(str(tmp_path))
+    assert (state["step"], state["summed"], state["a"]) == (6, 6, 1)
+    assert state["sums"]["loss"] == pytest.approx(1 + 2 + 3 + 4 + 5 + 6)
+    callback = run(state, 10)
+    assert [row["loss"] for row in callback.history] == [pytest.approx(5.5)]
 
 
 def test_there_is_no_state_before_the_first_save(tmp_path):
@@ -329,7 +366,10 @@ def test_a_killed_training_goes_on_to_the_same_bits(replicas, examples_dir, tmp_
         process = training(examples_dir, tmp_path / name, **choices)
         output = finish(process)
         assert process.returncode == 0, output
-        assert f"{replicas} replica(s), steps {state['step'] if name == 'killed' else 0} to 24" in output
+        assert (
+            f"{replicas} replica(s), from random weights, steps {state['step'] if name == 'killed' else 0} to 24"
+            in output
+        )
     one, two = (
         read_weights(tmp_path / folder / "run" / "checkpoints" / "state-24.weights.h5")
         for folder in ("killed", "whole")
