@@ -2,7 +2,9 @@
 
 from setuptools import find_packages, setup
 
+FAST = ["numba>=0.63,<1"]  # the face detector's image pyramid, compiled
 TEST = [
+    *FAST,
     "pytest>=8.3,<10",
     "pytest-xdist>=3.6,<4",
     "hypothesis>=6.100,<7",
@@ -32,6 +34,7 @@ setup(
         "absl-py>=2.1,<3",
         "av>=18,<19",
         "opencv-python-headless>=4.11,<6",
+        "pillow>=11,<13",
         "numpy>=2.1,<3",
         "pydantic>=2.10,<3",
         "pyarrow>=18",
@@ -43,6 +46,7 @@ setup(
     extras_require={
         # Holds all files of tensorflow-cpu and more; pip writes it after that one, so the CUDA build is what remains.
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        "fast": FAST,
         "hub": ["huggingface_hub>=0.30,<3"],  # fetches published ImageNet weights
         "test": TEST,
     },

@@ -24,6 +24,8 @@ SCHEMA = {
     # Crops that were cut elsewhere have no landmarks and no score.
     "face/landmarks": tf.io.FixedLenFeature([5, 2], tf.float32, default_value=np.full([5, 2], np.nan, np.float32)),
     "face/score": tf.io.FixedLenFeature([], tf.float32, default_value=np.float32(np.nan)),
+    # Which person of the video: 0 is the most prominent one.
+    "face/track": tf.io.FixedLenFeature([], tf.int64, default_value=0),
 }
 
 
@@ -36,7 +38,7 @@ class FaceExample:
     """One face in one frame of one video.
 
     Attributes:
-        image: the encoded crop (`image_format`: "png"), 256x256 RGB, without loss.
+        image: the encoded crop, 256x256 RGB, without loss; `image_format` is "webp" or "png".
         label: 0 real, 1 fake.
         video_id: `<dataset>/<method>/<name>`.
         frame_index: number of the frame in the video, from 0.
@@ -46,6 +48,7 @@ class FaceExample:
         score: the detector's confidence, or None likewise.
         identity: whose video it is, the first of the manifest's identities: a fake and the real video that it was made
             of have the same. "" where the data set tells nobody.
+        track: which person of the video, by prominence; 0 is the main one.
     """
 
     image: bytes
@@ -60,6 +63,7 @@ class FaceExample:
     landmarks: np.ndarray | None = None
     score: float | None = None
     identity: str = ""
+    track: int = 0
 
     def serialize(self):
         """Return the bytes of the `tf.train.Example`; the same example always gives the same bytes."""
@@ -74,6 +78,7 @@ class FaceExample:
             "frame/index": _ints(self.frame_index),
             "frame/timestamp": _floats([self.timestamp]),
             "face/box": _floats(self.box),
+            "face/track": _ints(self.track),
         }
         if self.landmarks is not None:
             feature["face/landmarks"] = _floats(np.ravel(self.landmarks))
@@ -101,7 +106,13 @@ def parse(serialized):
 
 
 def decode_image(encoded):
-    """Decode an encoded crop to uint8 [height, width, 3]."""
+    """Decode an encoded crop, WebP or what `decode_common` takes, to uint8 [height, width, 3]."""
+    is_webp = tf.strings.substr(encoded, 8, 4) == b"WEBP"
+    return tf.cond(is_webp, lambda: tf.io.decode_webp(encoded, channels=3)[0], lambda: decode_common(encoded))
+
+
+def decode_common(encoded):
+    """Decode a PNG, JPEG, BMP or GIF to uint8 [height, width, 3], with operations that every TensorFlow has."""
     image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     image.set_shape([None, None, 3])
     return image

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from model import examples
 from model.input_pipeline import load_crop
 from model.recipes import CROP_SIZE
 
@@ -22,8 +23,11 @@ def export_saved_model(detector, folder):
         return {name: tf.cast(outputs[name], tf.float32) for name in SERVED}
 
     def serve_bytes(image_bytes):
+        # Not WebP: older servers lack the operation, and would refuse the whole model.
         crops = tf.map_fn(
-            load_crop, image_bytes, fn_output_signature=tf.TensorSpec([CROP_SIZE, CROP_SIZE, 3], tf.uint8)
+            lambda encoded: load_crop(encoded, examples.decode_common),
+            image_bytes,
+            fn_output_signature=tf.TensorSpec([CROP_SIZE, CROP_SIZE, 3], tf.uint8),
         )
         return serve_crops(crops)
 

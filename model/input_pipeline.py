@@ -114,9 +114,9 @@ def _partners(index):
     return _Partners(first, count, flat)
 
 
-def load_crop(encoded):
+def load_crop(encoded, decode=examples.decode_image):
     """Decode an encoded image to a crop, uint8 [256, 256, 3]; another size is resized, bilinear with antialiasing."""
-    image = examples.decode_image(encoded)
+    image = decode(encoded)
     shape = tf.shape(image)
     fits = tf.reduce_all(shape[:2] == CROP_SIZE)
     crop = tf.cond(fits, lambda: image, lambda: resize_to_crop(image))

@@ -20,6 +20,10 @@ class Schema(BaseModel):
     max_video_reject_rate: float = Field(ge=0, le=1, description="share of a data set's videos that may give no face")
     max_detection_rate_difference: float = Field(ge=0, le=1, description="of frames with a face, real against fake")
     min_frames_for_rates: int = Field(ge=0, description="frames of each class below which rates are not judged")
+    max_outcome_difference: float = Field(
+        ge=0, le=1, description="of how often each reject or note was given, real against fake; beyond it is a warning"
+    )
+    min_videos_for_outcomes: int = Field(ge=0, description="videos of each class below which outcomes are not compared")
     mean_pixel_range: tuple[float, float] = Field(description="of the mean of 0-255 values in a group")
     max_flat_crop_rate: float = Field(ge=0, le=1, description="share of crops of one single colour")
 
@@ -41,6 +45,7 @@ def find_anomalies(statistics, schema):
         _shared_identities,
         _reject_rates,
         _detection_differences,
+        _outcome_differences,
         _pixels,
         _labels,
         _incomplete_sources,
@@ -122,7 +127,7 @@ def _detection_differences(statistics, schema):
     frames, faces = collections.Counter(), collections.Counter()
     for group in statistics["groups"]:
         frames[group["dataset"], group["label"]] += group["frames"]
-        faces[group["dataset"], group["label"]] += group["faces"]
+        faces[group["dataset"], group["label"]] += group["frames_with_face"]
     for dataset in sorted({dataset for dataset, _ in frames}):
         if min(frames[dataset, 0], frames[dataset, 1]) < max(schema.min_frames_for_rates, 1):
             continue
@@ -135,6 +140,33 @@ def _detection_differences(statistics, schema):
                 f"{schema.max_detection_rate_difference:.1%} apart: a detector could learn that instead of the forgery",
                 "look at the rejects of both classes; raise max_detection_rate_difference only if you know why",
             )
+
+
+def _outcome_differences(statistics, schema):
+    """The rule is the same for real and fake, but what it does to them may differ, and could then be learned."""
+    whole = collections.Counter()  # videos, and under the scope "frame" frames
+    found = collections.defaultdict(collections.Counter)
+    for group in statistics["groups"]:
+        key = group["dataset"], group["label"]
+        whole[(*key, "video")] += group["videos"]
+        whole[(*key, "frame")] += group["frames"]
+        for scope, reasons in group["rejects"].items():
+            for reason, count in reasons.items():
+                found[group["dataset"]][group["label"], scope, reason] += count
+    for dataset, counts in sorted(found.items()):
+        if min(whole[dataset, label, "video"] for label in LABELS) < max(schema.min_videos_for_outcomes, 1):
+            continue
+        for scope, reason in sorted({key[1:] for key in counts}):
+            of = "frame" if scope == "frame" else "video"
+            real, fake = (counts[label, scope, reason] / max(whole[dataset, label, of], 1) for label in LABELS)
+            if abs(real - fake) > schema.max_outcome_difference:
+                yield Anomaly(
+                    "warning",
+                    dataset,
+                    f"{scope} {reason}: {real:.1%} of real and {fake:.1%} of fake {of}s, more than "
+                    f"{schema.max_outcome_difference:.1%} apart",
+                    "look at the rejects of both classes: do they come from different cameras, sizes or encoders?",
+                )
 
 
 def _pixels(statistics, schema):
@@ -189,10 +221,11 @@ def _incomplete_sources(statistics, schema):
 
 def _damaged_files(statistics, schema):
     for group in statistics["groups"]:
-        for scope in ("part", "frame"):
+        for scope in ("part", "frame", "note"):
             for reason, count in group["rejects"].get(scope, {}).items():
-                if reason != "no_face":
-                    yield Anomaly("warning", _where(group), f"{count} {scope} rejects: {reason}", "see the rejects")
+                if reason not in ("no_face", "smaller_faces"):
+                    what = "notes" if scope == "note" else f"{scope} rejects"
+                    yield Anomaly("warning", _where(group), f"{count} {what}: {reason}", "see the rejects")
 
 
 def _where(group):

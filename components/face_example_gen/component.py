@@ -6,19 +6,9 @@ import json
 import os
 import re
 
-from pydantic import Field, PositiveInt
-
-from components.base import Component, Context, InputError, Parameters
+from components.base import Component, Context, InputError
+from components.face_example_gen.parameters import FaceExampleGenParameters
 from components.video_example_gen.manifest import SPLITS, read_manifest
-
-
-class FaceExampleGenParameters(Parameters):
-    """Parameters of FaceExampleGen."""
-
-    frames: PositiveInt = Field(32, description="Frames per video, evenly spaced over the whole of it.")
-    shards: PositiveInt = Field(
-        16, description="TFRecord files per split; also the most workers that can share a split."
-    )
 
 
 def execute(context: Context):
@@ -31,7 +21,7 @@ def execute(context: Context):
     """
     from components.beam import beam, pipeline_options  # this and what follows takes seconds to import
     from components.face_example_gen import progress
-    from components.face_example_gen.shards import ExtractFaces
+    from components.face_example_gen.shards import ExtractFaces, deal
 
     parameters, examples_dir = context.parameters, context.outputs["examples"]
     rejects_dir = context.outputs["rejects"]
@@ -39,13 +29,13 @@ def execute(context: Context):
     if not videos:
         raise InputError(f"{context.inputs['videos']}: the manifests name no video")
     manifest_path = os.path.join(examples_dir, "manifest.json")
-    arguments = (examples_dir, rejects_dir, parameters.shards, parameters.frames)
     print(f"FaceExampleGen: {len(videos)} videos, {parameters.frames} frames each", flush=True)
     try:
         _claim(examples_dir, parameters, videos)
         options = pipeline_options(context.beam_args)
         with progress.shown(examples_dir, len(videos)), beam.Pipeline(options=options) as pipeline:
-            _ = pipeline | "Videos" >> beam.Create(videos) | "ExtractFaces" >> ExtractFaces(*arguments)
+            dealt = pipeline | "Videos" >> beam.Create(deal(videos, parameters.shards))
+            _ = dealt | "ExtractFaces" >> ExtractFaces(examples_dir, rejects_dir, parameters)
         shards = _merge_summaries(examples_dir)
         with open(manifest_path, "w") as stream:
             json.dump({"schema": 1, "files": shards}, stream, indent=1)
@@ -56,8 +46,14 @@ def execute(context: Context):
         raise InputError(
             f"{unwritable}. Make room or give another pipeline_root; the finished shards are kept and a re-run continues"
         ) from error
-    for path in glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "shard-*.json*")):
-        os.remove(path)
+    # Notes of the shards, and what a run that was killed had begun to write.
+    for folder, pattern in (
+        (examples_dir, "Split-*/shard-*.json*"),
+        (examples_dir, "Split-*/*.partial"),
+        (rejects_dir, "*.partial"),
+    ):
+        for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
+            os.remove(path)
     figures = {key: sum(shard[key] for shard in shards) for key in ("videos", "examples", "rejects")}
     return {"videos": figures["videos"], "faces": figures["examples"], "rejects": figures["rejects"]}
 
@@ -112,7 +108,17 @@ COMPONENT = Component(
     outputs={"examples": "Examples", "rejects": "Rejects"},
     parameters=FaceExampleGenParameters,
     execute=execute,
-    libraries=("mtcnn", "av", "opencv-python-headless", "scikit-image", "tensorflow-cpu", "tensorflow", "numpy"),
+    libraries=(
+        "mtcnn",
+        "av",
+        "opencv-python-headless",
+        "pillow",
+        "scikit-image",
+        "tensorflow-cpu",
+        "tensorflow",
+        "numba",
+        "numpy",
+    ),
     resumable=True,
     uses_beam=True,
 )

@@ -1,4 +1,4 @@
-"""Frames evenly spaced over a whole video, by timestamp, one at a time in memory."""
+"""Frames evenly spaced over a whole video, by timestamp, one at a time in memory; pictures as videos of one frame."""
 
 import os
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import av
 import cv2
 import numpy as np
+
+MAX_PIXELS = 8192 * 8192  # of a frame; beyond any camera, and a header that claims more is damaged or hostile
+HDR_TRANSFERS = (16, 18)  # PQ and HLG, by FFmpeg's numbers of transfer characteristics
 
 
 class DecodeError(Exception):
@@ -61,6 +64,8 @@ class VideoFrames:
     Attributes:
         wanted: indices of the chosen frames.
         damage: None, or a sentence on what of the file could not be read; complete after the iteration.
+        marks: what else of it should be known, reason -> sentence: `hdr`, whose brightness nothing maps to that of
+            common video; complete after the iteration.
 
     Raises:
         DecodeError: on construction, where the file has no readable video.
@@ -68,7 +73,7 @@ class VideoFrames:
 
     def __init__(self, path, count):
         self.path = path
-        self.damage = None
+        self.damage, self.marks = None, {}
         if os.path.getsize(path) == 0:
             raise DecodeError("empty_file", "the file is empty")
         self._pts, named, length = self._scan()
@@ -89,6 +94,12 @@ class VideoFrames:
             container.close()
             raise DecodeError("no_video_stream", "holds no video stream")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            container.close()
+            raise DecodeError("unknown_codec", "nothing here decodes its video stream")
+        if stream.width * stream.height > MAX_PIXELS:
+            container.close()
+            raise DecodeError("too_large", f"its frames of {stream.width}x{stream.height} are too large")
         stream.thread_count = 1  # processes share the work, not threads
         return container, stream
 
@@ -114,9 +125,14 @@ class VideoFrames:
         return float((int(self._pts[-1]) + longest) * self._time_base)
 
     def __iter__(self):
+        for index, seconds, image in self.pictures():
+            yield Frame(index, seconds, np.ascontiguousarray(image))
+
+    def pictures(self):
+        """As the iteration, but tuples (index, seconds, image) whose image is a view that the next step may destroy."""
         container, stream = self._open()
         order = {self._pts[index]: int(index) for index in self.wanted}
-        last, lost = self._pts[self.wanted[-1]], 0
+        last, lost, first = self._pts[self.wanted[-1]], 0, True
         with container:
             packets = container.demux(stream)
             while True:
@@ -124,6 +140,11 @@ class VideoFrames:
                     packet = next(packets)
                 except (StopIteration, av.error.FFmpegError):
                     break
+                # A frame that no other refers to need not be decoded unless it is wanted itself. The first packet opens the
+                # decoder, and that of AV1 would go on to skip whatever it was opened to skip.
+                wanted = first or packet.pts is None or packet.pts in order
+                first = False
+                stream.codec_context.skip_frame = "DEFAULT" if wanted else "NONREF"
                 try:
                     frames = packet.decode()
                 except av.error.FFmpegError:
@@ -131,16 +152,21 @@ class VideoFrames:
                     continue
                 for frame in frames:
                     if frame.pts in order:
-                        yield self._frame(order.pop(frame.pts), frame)
+                        yield self._picture(order.pop(frame.pts), frame)
                 if not order or (packet.dts is not None and packet.dts > last + _reorder_window(stream)):
                     break
         if lost and self.damage is None:
             self.damage = f"{lost} packets do not decode"
 
-    def _frame(self, index, frame):
+    def _picture(self, index, frame):
+        if frame.width * frame.height > MAX_PIXELS:  # it may differ from what the header says
+            raise DecodeError("too_large", f"frame {index} of {frame.width}x{frame.height} is too large")
+        if frame.color_trc in HDR_TRANSFERS:
+            self.marks["hdr"] = "high dynamic range: its brightness is taken as it is"
         seconds = float((frame.pts - int(self._pts[0])) * frame.time_base)
-        image = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
-        return Frame(index, seconds, np.ascontiguousarray(image))
+        plane = frame.reformat(format="rgb24").planes[0]
+        image = np.ndarray((frame.height, frame.width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1))
+        return index, seconds, np.rot90(image, frame.rotation // 90)
 
 
 def _reorder_window(stream):
@@ -161,16 +187,48 @@ def _words(error):
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def read_image(path):
-    """Read a picture as RGB uint8 [height, width, 3].
+class Still:
+    """A picture as a video of one frame; the same attributes as `VideoFrames`.
 
     Raises:
-        DecodeError: empty, or not a picture.
+        DecodeError: on construction, where it is empty or no picture.
     """
-    encoded = np.fromfile(path, np.uint8)
-    if not len(encoded):
-        raise DecodeError("empty_file", "the file is empty")
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise DecodeError("not_an_image", "cannot be read as a picture")
-    return image
+
+    def __init__(self, path):
+        self.wanted, self.damage, self.marks = np.zeros(1, int), None, {}
+        encoded = np.fromfile(path, np.uint8)
+        if not len(encoded):
+            raise DecodeError("empty_file", "the file is empty")
+        try:
+            image = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
+        except cv2.error as error:  # more pixels than OpenCV allows
+            raise DecodeError("too_large", f"cannot be read as a picture ({error.err})") from error
+        if image is None:
+            raise DecodeError("not_an_image", "cannot be read as a picture")
+        if image.shape[0] * image.shape[1] > MAX_PIXELS:
+            raise DecodeError("too_large", f"a picture of {image.shape[1]}x{image.shape[0]} is too large")
+        self._image = image
+
+    def pictures(self):
+        """See `VideoFrames.pictures`."""
+        yield 0, 0.0, self._image
+
+
+def open_source(path, kind, count):
+    """Open the file of a manifest line.
+
+    Args:
+        kind: "video", or "image" or "crop" for a picture.
+        count: frames of a video.
+
+    Raises:
+        DecodeError: for whatever keeps it from being read.
+    """
+    try:
+        return VideoFrames(path, count) if kind == "video" else Still(path)
+    except FileNotFoundError as error:
+        raise DecodeError("missing_file", error.strerror) from error
+    except OSError as error:
+        raise DecodeError("unreadable_file", error.strerror or str(error)) from error
+    except MemoryError as error:
+        raise DecodeError("too_large", "it takes more memory than a video may") from error

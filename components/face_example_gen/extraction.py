@@ -3,12 +3,14 @@
 from dataclasses import asdict, dataclass
 
 from components.face_example_gen import alignment
-from components.face_example_gen.decoder import DecodeError, Frame, VideoFrames, read_image
-from components.face_example_gen.tracker import main_face
+from components.face_example_gen.decoder import DecodeError
+from components.face_example_gen.detector import MIN_FACE_SIZES
+from components.face_example_gen.tracker import link
 from components.video_example_gen.manifest import Video
 from model.examples import FaceExample
 
-MAX_CANDIDATES = 5  # faces kept per frame for tracking: a crowd costs no more memory than a family
+# Faces kept per frame, the most prominent ones: a crowd costs no more memory than a family.
+MAX_FACES = {"main": 5, "all": 32}
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Reject:
 
     Attributes:
         scope: "video": nothing came of it; "frame": this frame gave none; "part": the file is damaged, the readable part
-            was used.
+            was used; "note": it was used, and this should be known of it.
         reason: a short key, the same for real and fake.
         detail: a sentence.
         frame: index of the frame for scope "frame", else None.
@@ -37,99 +39,124 @@ class Reject:
     as_dict = asdict
 
 
-def extract(video: Video, count, detector):
-    """Extract the main face of evenly spaced frames.
+@dataclass(frozen=True)
+class _Seen:
+    """A frame that was looked at: its number and time, its faces, and of each the crop, or None."""
+
+    index: int
+    timestamp: float
+    faces: list
+    crops: list
+
+
+def extract(video: Video, read, detector, parameters):
+    """Extract the faces of the chosen frames of a video.
 
     Args:
         video: a manifest line.
-        count: frames per video.
-        detector: a function without arguments that returns a `FaceDetector`; not called for crops.
+        read: a function without arguments that gives a `reading.Reading` of its file.
+        detector: a function without arguments that returns a `FaceDetector`; not called before there is a frame to look
+            at, nor for crops.
+        parameters: a `FaceExampleGenParameters`.
 
     Returns:
         (list of `FaceExample`, list of `Reject`).
     """
+    reading, notes = read(), {}
     try:
         if video.kind == "crop":
-            image = read_image(video.uri)
-            height, width = image.shape[:2]
-            crop = alignment.encode_png(alignment.fit_crop(image))
-            return [_example(video, Frame(0, 0.0, image), crop, (0, 0, width, height))], []
-        frames = _Still(video.uri) if video.kind == "image" else VideoFrames(video.uri, count)
+            return [_already_cut(video, batch, parameters) for batch in reading], []
+        seen = _look(reading, detector, parameters, parameters.min_face_size)
+        if seen and parameters.min_face_size > MIN_FACE_SIZES[0] and not any(frame.faces for frame in seen):
+            notes["smaller_faces"] = f"no face from {parameters.min_face_size:g} pixels on: looked again from 20 on"
+            reading = read()
+            seen = _look(reading, detector, parameters, MIN_FACE_SIZES[0])
     except DecodeError as error:
         return [], [_reject(video, "video", error.reason, str(error))]
-    except OSError as error:
-        reason = "missing_file" if isinstance(error, FileNotFoundError) else "unreadable_file"
-        return [], [_reject(video, "video", reason, error.strerror or str(error))]
-    try:
-        examples, rejects = _faces(video, frames, detector())  # an OSError here is the detector's own: let it out
-    except DecodeError as error:  # the file changed since it was opened
-        return [], [_reject(video, "video", error.reason, str(error))]
+    examples, rejects = _choose(video, seen, parameters)
+    for index in sorted({int(i) for i in reading.wanted} - {frame.index for frame in seen}):
+        rejects.append(_reject(video, "frame", "undecodable_frame", "the frame does not decode", index))
     if not examples:
         lost_all = all(reject.reason == "undecodable_frame" for reject in rejects)
         reason = ("undecodable", "no chosen frame decodes") if lost_all else ("no_face", "no face in any chosen frame")
         rejects.append(_reject(video, "video", *reason))
-    if frames.damage:
-        rejects.append(_reject(video, "part", "damaged_file", frames.damage))
+    if reading.damage:
+        rejects.append(_reject(video, "part", "damaged_file", reading.damage))
+    rejects += [_reject(video, "note", reason, detail) for reason, detail in (notes | reading.marks).items()]
     return examples, rejects
 
 
-class _Still:
-    """A picture as a video of one frame."""
-
-    wanted, damage = (0,), None
-
-    def __init__(self, path):
-        self.image = read_image(path)
-
-    def __iter__(self):
-        yield Frame(0, 0.0, self.image)
+def _already_cut(video, batch, parameters):
+    image = batch.images[0]
+    height, width = image.shape[:2]
+    crop = alignment.fit_crop(image, parameters.crop_size)
+    return _example(video, 0, 0.0, crop, parameters, box=(0, 0, width, height))
 
 
-def _faces(video, frames, detector):
-    """Detect in every frame, then keep the main face; crops are cut at once, so that no frame stays in memory."""
-    seen, candidates, rejects = [], [], []
-    for frame in frames:
-        faces = detector.detect(frame.image)
-        faces = sorted(faces, key=lambda face: -face.score * face.box[2] * face.box[3])[:MAX_CANDIDATES]
-        candidates.append([(face, _crop(frame.image, face)) for face in faces])
-        seen.append(Frame(frame.index, frame.timestamp, None))
-    examples = []
-    chosen = main_face([[face for face, _ in of_frame] for of_frame in candidates])
-    for frame, of_frame, index in zip(seen, candidates, chosen, strict=True):
-        face, crop = of_frame[index] if index is not None else (None, None)
-        if crop is not None:
-            examples.append(_example(video, frame, crop, face.box, face.landmarks, face.score))
-        elif face is not None:
-            rejects.append(_reject(video, "frame", "degenerate_landmarks", "its landmarks define no crop", frame.index))
+def _look(reading, get_detector, parameters, min_face_size):
+    """Find the faces of every frame; crops are cut at once, so that no frame stays in memory."""
+    seen, last, most = [], [], MAX_FACES[parameters.faces]
+    for batch in reading:
+        detector = get_detector()
+        if parameters.detect_every == 1:
+            found = detector.detect(batch.images, min_face_size)
         else:
-            detail = "the main face is not in it" if of_frame else "no face found"
-            rejects.append(_reject(video, "frame", "no_face", detail, frame.index))
-    for index in sorted({int(i) for i in frames.wanted} - {frame.index for frame in seen}):
-        rejects.append(_reject(video, "frame", "undecodable_frame", "the frame does not decode", index))
+            found = []
+            for number, image in enumerate(batch.images, start=len(seen)):
+                last = detector.detect_near(image, last) if last and number % parameters.detect_every else []
+                last = last or detector.detect(image[None], min_face_size)[0]
+                found.append(last)
+        for index, timestamp, image, faces in zip(batch.indices, batch.timestamps, batch.images, found, strict=True):
+            faces = sorted(faces, key=lambda face: -face.score * face.box[2] * face.box[3])[:most]
+            seen.append(_Seen(index, timestamp, faces, [_crop(image, face, parameters) for face in faces]))
+    return seen
+
+
+def _choose(video, seen, parameters):
+    """The main face of each frame, or all: (examples, rejects of frames without)."""
+    examples, rejects = [], []
+    for frame, tracks in zip(seen, link([frame.faces for frame in seen]), strict=True):
+        chosen = [
+            (track, face, crop)
+            for track, face, crop in sorted(zip(tracks, frame.faces, frame.crops, strict=True), key=lambda row: row[0])
+            if track == 0 or parameters.faces == "all"
+        ]
+        whole = [row for row in chosen if row[2] is not None]
+        for track, face, crop in whole:
+            examples.append(
+                _example(
+                    video, frame.index, frame.timestamp, crop, parameters,
+                    box=face.box, landmarks=face.landmarks, score=face.score, track=track,
+                )
+            )  # fmt: skip
+        if not whole:
+            if chosen:
+                reason = ("degenerate_landmarks", "its landmarks define no crop")
+            else:
+                reason = ("no_face", "the main face is not in it" if frame.faces else "no face found")
+            rejects.append(_reject(video, "frame", *reason, frame.index))
     return examples, rejects
 
 
-def _crop(image, face):
+def _crop(image, face, parameters):
     try:
-        return alignment.encode_png(alignment.align(image, face.landmarks))
+        return alignment.align(image, face.landmarks, parameters.crop_margin, parameters.crop_size)
     except alignment.AlignmentError:
         return None
 
 
-def _example(video, frame, crop, box, landmarks=None, score=None):
+def _example(video, index, timestamp, crop, parameters, **of_face):
     return FaceExample(
-        image=crop,
-        image_format="png",
+        image=alignment.encode(crop, parameters.image_format),
+        image_format=parameters.image_format,
         label=video.label,
         dataset=video.dataset,
         method=video.method,
         video_id=video.video_id,
-        frame_index=frame.index,
-        timestamp=frame.timestamp,
-        box=tuple(box),
-        landmarks=landmarks,
-        score=score,
+        frame_index=index,
+        timestamp=timestamp,
         identity=video.identities[0] if video.identities else "",
+        **of_face | {"box": tuple(of_face["box"])},
     )
 
 

@@ -4,22 +4,42 @@ No pixel enters a shuffle, so memory does not grow with the data; a shard is wri
 when whole, so a retry is idempotent and an interrupted run goes on with the shards that are missing.
 """
 
+import contextlib
+import functools
 import hashlib
+import itertools
 import json
 import os
+import sys
 
-import tensorflow as tf
+import cv2
 
-from components.beam import beam
-from components.face_example_gen import progress
-from components.face_example_gen.detector import MtcnnDetector
-from components.face_example_gen.extraction import extract
-from components.video_example_gen.manifest import Video
+from model.quiet import import_tensorflow
+
+tf = import_tensorflow()  # in a worker process it is this module that imports it first
+
+from components.beam import beam  # noqa: E402
+from components.face_example_gen import progress  # noqa: E402
+from components.face_example_gen.detector import MtcnnDetector  # noqa: E402
+from components.face_example_gen.extraction import extract  # noqa: E402
+from components.face_example_gen.reading import FrameReader  # noqa: E402
+from components.video_example_gen.manifest import Video  # noqa: E402
 
 
-def shard_of(video_id, shards):
-    """The shard of a video: a stable hash, the same on every machine and runner."""
-    return int.from_bytes(hashlib.blake2b(video_id.encode(), digest_size=8).digest()) % shards
+def deal(videos, shards):
+    """Give each video its shard: [((split, shard), video)].
+
+    Shards of a split differ by one video at most, and the deal hangs on the videos' ids alone.
+    """
+    dealt = []
+    for split in sorted({video.split for video in videos}):
+        of_split = sorted((v for v in videos if v.split == split), key=lambda v: (_hash(v.video_id), v.video_id))
+        dealt += [((split, number % shards), video) for number, video in enumerate(of_split)]
+    return dealt
+
+
+def _hash(video_id):
+    return hashlib.blake2b(video_id.encode(), digest_size=8).digest()
 
 
 def shard_name(stem, shard, shards, extension):
@@ -28,30 +48,33 @@ def shard_name(stem, shard, shards, extension):
 
 
 class ExtractFaces(beam.PTransform):
-    """Manifest lines in (`Video`s with a split), one summary dict per shard out; the files are written by the way."""
+    """((split, shard), `Video`) as `deal` gives them in, one summary dict per shard out; files are written by the way."""
 
-    def __init__(self, examples_dir, rejects_dir, shards, frames):
+    def __init__(self, examples_dir, rejects_dir, parameters):
         super().__init__()
-        self.arguments = (examples_dir, rejects_dir, shards, frames)
-        self.shards = shards
+        self.arguments = (examples_dir, rejects_dir, parameters)
 
-    def expand(self, videos):
+    def expand(self, dealt):
         """Group paths by shard, then write each shard."""
-        return (
-            videos
-            | "KeyByShard" >> beam.Map(lambda v: ((v.split, shard_of(v.video_id, self.shards)), v))
-            | "GroupByShard" >> beam.GroupByKey()
-            | "WriteShard" >> beam.ParDo(WriteShard(*self.arguments))
-        )
+        return dealt | "GroupByShard" >> beam.GroupByKey() | "WriteShard" >> beam.ParDo(WriteShard(*self.arguments))
 
 
 class WriteShard(beam.DoFn):
     """((split, shard), videos) -> the shard's summary: files, counts and digest."""
 
-    def __init__(self, examples_dir, rejects_dir, shards, frames):
+    def __init__(self, examples_dir, rejects_dir, parameters):
         self.examples_dir, self.rejects_dir = examples_dir, rejects_dir
-        self.shards, self.frames = shards, frames
+        self.parameters, self.shards = parameters, parameters.shards
         self.detector = None
+
+    def setup(self):
+        """Beam calls this once in the process that works."""
+        main = sys.modules["__main__"].__spec__
+        if main and main.name.startswith("apache_beam."):  # a worker process: there is one for each core
+            cv2.setNumThreads(1)
+            with contextlib.suppress(RuntimeError):  # TensorFlow has begun its work with as many threads as it likes
+                tf.config.threading.set_intra_op_parallelism_threads(1)
+                tf.config.threading.set_inter_op_parallelism_threads(1)
 
     def get_detector(self):
         """The process's detector, built when the first frame needs it."""
@@ -73,6 +96,15 @@ class WriteShard(beam.DoFn):
         with open(summary_path) as stream:
             yield json.load(stream)
 
+    def extract_all(self, videos):
+        """Yield what `extract` gives of each video, while the next one is decoded already."""
+        limits = self.parameters.frames, self.parameters.decode_time_limit
+        with FrameReader(*limits) as reader, FrameReader(*limits) as again:
+            for video, reading in reader.read(videos):
+                # A second reading is rare, and gets a process of its own: the first one has begun the next video.
+                readings = itertools.chain([reading], (second for _, second in again.read([video])))
+                yield extract(video, functools.partial(next, readings), self.get_detector, self.parameters)
+
     def write(self, split, shard, videos: list[Video], summary_path):
         """Stream the videos' faces into the shard's TFRecord and its rejects into a file beside; return the summary."""
         name = shard_name("faces", shard, self.shards, "tfrecord")
@@ -81,8 +113,7 @@ class WriteShard(beam.DoFn):
         count, rejects = 0, []
         try:
             with tf.io.TFRecordWriter(partial) as writer:
-                for done, video in enumerate(videos, start=1):
-                    found, refused = extract(video, self.frames, self.get_detector)
+                for done, (found, refused) in enumerate(self.extract_all(videos), start=1):
                     for example in found:
                         writer.write(example.serialize())
                     count += len(found)

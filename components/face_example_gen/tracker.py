@@ -1,4 +1,4 @@
-"""Follow the main face of a video where a frame shows several."""
+"""Follow people through the chosen frames of a video where a frame shows several."""
 
 from collections.abc import Sequence
 
@@ -17,20 +17,17 @@ def overlap(a, b):
     return float(shared / (a[2] * a[3] + b[2] * b[3] - shared))
 
 
-def main_face(frames: Sequence[Sequence]):
-    """Choose one face per frame, those of the most prominent person.
-
-    Boxes are linked from frame to frame by overlap, best pairs first; a track's score is the sum of confidence times
-    area. The largest box of each single frame would jump between people. A frame in which the main track has no face
-    gives none.
+def link(frames: Sequence[Sequence]):
+    """Link faces from frame to frame by overlap, best pairs first.
 
     Args:
         frames: for each frame its `Face`s.
 
     Returns:
-        For each frame the index of the main face, or None.
+        For each frame a list, the track of each of its faces. Tracks are numbered by prominence, from 0: by the sum of
+        confidence times area. The largest box of each single frame would jump between people.
     """
-    tracks = []  # each: {"last": Face, "seen": frame number, "members": {frame: index}, "score": float}
+    tracks = []  # each: {"last": Face, "members": [(frame number, index of the face)], "score": float}
     for number, faces in enumerate(frames):
         pairs = sorted(
             ((overlap(t["last"].box, face.box), -k, -i) for k, t in enumerate(tracks) for i, face in enumerate(faces)),
@@ -45,16 +42,17 @@ def main_face(frames: Sequence[Sequence]):
             _extend(tracks[-k], number, -i, faces[-i])
         for i, face in enumerate(faces):
             if i not in taken_faces:
-                track = {"members": {}, "score": 0.0}
-                _extend(track, number, i, face)
-                tracks.append(track)
-    if not tracks:
-        return [None] * len(frames)
-    members = max(tracks, key=lambda track: track["score"])["members"]
-    return [members.get(number) for number in range(len(frames))]
+                tracks.append({"members": [], "score": 0.0})
+                _extend(tracks[-1], number, i, face)
+    tracks.sort(key=lambda track: -track["score"])
+    numbers = [[None] * len(faces) for faces in frames]
+    for track, members in enumerate(track["members"] for track in tracks):
+        for number, index in members:
+            numbers[number][index] = track
+    return numbers
 
 
 def _extend(track, number, index, face):
     track["last"] = face
-    track["members"][number] = index
+    track["members"].append((number, index))
     track["score"] += face.score * float(np.prod(face.box[2:]))

@@ -21,14 +21,15 @@ def file_statistics(path):
     """Count what is in one TFRecord file.
 
     Returns:
-        A dict (dataset, method, label) -> Counter with `faces`, `videos`, and sums over the faces: `pixel_sum` and
-        `pixels` (of 0-255 values), `box_side` (mean of width and height, pixels), `flat` (crops of one colour),
-        `scored` and `score_ppm` (sum of scores in millionths), and counts `size:<h>x<w>` and `format:<name>`.
+        A dict (dataset, method, label) -> Counter with `faces`, `frames_with_face`, `videos_with_face`, and sums over the
+        faces: `pixel_sum` and `pixels` (of 0-255 values), `box_side` (mean of width and height, pixels), `flat` (crops of
+        one colour), `scored` and `score_ppm` (sum of scores in millionths), and counts `size:<h>x<w>` and `format:<name>`.
 
     Raises:
         ExamplesError: the file is cut or damaged, or an image in it does not decode.
     """
     counters, videos = collections.defaultdict(collections.Counter), collections.defaultdict(set)
+    last_frame = None  # a frame's faces follow one another
     for number, record in enumerate(examples.read_records(path)):
         try:
             example = examples.parse(record)
@@ -39,6 +40,9 @@ def file_statistics(path):
         videos[key].add(example["video_id"].numpy())
         counter = counters[key]
         counter["faces"] += 1
+        frame = (example["video_id"].numpy(), int(example["frame/index"]))
+        counter["frames_with_face"] += int(frame != last_frame)
+        last_frame = frame
         counter["pixel_sum"] += int(image.sum(dtype="int64"))
         counter["pixels"] += image.size
         counter["box_side"] += round(float(example["face/box"][2] + example["face/box"][3]) / 2)
@@ -121,14 +125,15 @@ def compute(videos_dir, examples_dir, rejects_dir, beam_args):
 def _group(key, videos, faces, rejects):
     """One row: figures of a split, data set, method and label."""
     frame_rejects = sum(rejects.get("frame", {}).values())
-    frames, count = faces["faces"] + frame_rejects, faces["faces"]
+    frames, count = faces["frames_with_face"] + frame_rejects, faces["faces"]
     return {
         **dict(zip(("split", "dataset", "method", "label"), key, strict=True)),
         "videos": videos,
         "videos_with_face": faces["videos_with_face"],
         "frames": frames,
         "faces": count,
-        "frame_detection_rate": count / frames if frames else None,
+        "frames_with_face": faces["frames_with_face"],
+        "frame_detection_rate": faces["frames_with_face"] / frames if frames else None,
         "video_detection_rate": faces["videos_with_face"] / videos if videos else None,
         "mean_pixel": faces["pixel_sum"] / faces["pixels"] if count else None,
         "mean_box_side": faces["box_side"] / count if count else None,

@@ -25,6 +25,7 @@ def _group(split, method, **fields):
         "videos_with_face": 10,
         "frames": 320,
         "faces": 316,
+        "frames_with_face": 316,
         "mean_pixel": 110.0,
         "flat_crops": 0,
         "sizes": {"256x256": 316},
@@ -167,7 +168,7 @@ def test_videos_without_a_face(clean, schema, lost, severity):
     for group in clean["groups"]:
         group["videos"] = group["videos_with_face"] = 10
     _change(clean, "train", "df", videos=10, videos_with_face=10 - lost, rejects={"video": {"no_face": lost}})
-    limit = schema.model_copy(update={"max_video_reject_rate": 4 / 60})
+    limit = schema.model_copy(update={"max_video_reject_rate": 4 / 60, "min_videos_for_outcomes": 100})
     anomaly = _only(clean, limit)
     assert anomaly.severity == severity and anomaly.where == "d"
     assert anomaly.what == f"{lost} of 60 videos ({lost / 60:.1%}) gave no face: no_face {lost}"
@@ -176,7 +177,9 @@ def test_videos_without_a_face(clean, schema, lost, severity):
 @pytest.mark.parametrize(("faces", "wrong"), [(288, False), (270, True)])
 def test_detection_rates_of_real_and_fake(clean, schema, faces, wrong):
     for split in ("train", "val", "test"):
-        _change(clean, split, "df", faces=faces, sizes={"256x256": faces}, formats={"png": faces})
+        _change(
+            clean, split, "df", faces=faces, frames_with_face=faces, sizes={"256x256": faces}, formats={"png": faces}
+        )
     found = find_anomalies(clean, schema)
     assert [a.severity for a in found] == ["error"] * wrong
     assert not wrong or "98.8% of real and 84.4% of fake frames" in found[0].what
@@ -297,3 +300,36 @@ def test_command_line(clean, tmp_path, capsys):
     assert f"{tmp_path}/in" in capsys.readouterr().err
     (tmp_path / "in" / "statistics.json").write_text(json.dumps(clean))
     assert main(COMPONENT, arguments) == 0 and (tmp_path / "out" / "anomalies.json").exists()
+
+
+def _outcomes(statistics, reason, real, fake, scope="note"):
+    for method, count in (("real", real), ("df", fake)):
+        for split in ("train", "val", "test"):
+            _change(statistics, split, method, rejects={scope: {reason: count}})
+
+
+@pytest.mark.parametrize(
+    ("scope", "reason", "real", "fake", "words"),
+    [
+        ("note", "smaller_faces", 0, 2, "note smaller_faces: 0.0% of real and 20.0% of fake videos"),
+        ("note", "smaller_faces", 5, 0, "note smaller_faces: 50.0% of real and 0.0% of fake videos"),
+        ("frame", "no_face", 4, 100, "frame no_face: 1.2% of real and 31.2% of fake frames"),
+    ],
+)
+def test_an_outcome_that_differs_between_real_and_fake(clean, schema, scope, reason, real, fake, words):
+    _outcomes(clean, reason, real, fake, scope)
+    anomaly = _only(clean, schema)
+    assert anomaly.severity == "warning" and anomaly.where == "d" and words in anomaly.what
+
+
+def test_outcomes_of_few_videos_or_of_both_classes_alike_are_no_anomaly(clean, schema):
+    _outcomes(clean, "smaller_faces", 3, 3)
+    assert find_anomalies(clean, schema) == []
+    _outcomes(clean, "smaller_faces", 0, 6)
+    assert _only(clean, schema).severity == "warning"
+    assert find_anomalies(clean, schema.model_copy(update={"min_videos_for_outcomes": 31})) == []
+
+
+def test_a_note_that_pixels_need_is_a_warning(clean, schema):
+    _change(clean, "val", "df", rejects={"note": {"hdr": 1}})
+    assert "1 notes: hdr" in _only(clean, schema).what

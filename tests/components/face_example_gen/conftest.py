@@ -1,4 +1,4 @@
-"""Clips written here, the embedded sample, and stand-ins for the detector."""
+"""Clips and scenes made here, the embedded sample, real files where they are, and stand-ins for the detector."""
 
 import os
 import subprocess
@@ -8,11 +8,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import av
+import cv2
+import matplotlib
 import numpy as np
 import pytest
+from skimage.data import astronaut
 
 from components.face_example_gen.alignment import TEMPLATE
 from components.face_example_gen.detector import Face
+from components.face_example_gen.parameters import FaceExampleGenParameters
+from components.face_example_gen.reading import FrameReader
 from components.video_example_gen.manifest import Video, write_manifest
 from components.video_example_gen.sample import make_sample
 
@@ -33,14 +38,15 @@ def number_in(image):
 
 
 def write_clip(
-    path, times, images=None, *, scale=1000, codec="libx264", container=None, b_frames=2, rotation=0, gop=12
-):
+    path, times, images=None, *, scale=1000, codec="libx264", container=None, b_frames=2, rotation=0, gop=12,
+    pix_fmt="yuv420p", options=None,
+):  # fmt: skip
     """Write a video with one frame at each of `times` (in 1/`scale` s); by default the frames show their numbers."""
     images = [picture(k) for k in range(len(times))] if images is None else images
     with av.open(str(path), "w", options=container or {}) as file:
-        stream = file.add_stream(codec, rate=30)
+        stream = file.add_stream(codec, rate=30, options=options or {})
         stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, scale)
+        stream.pix_fmt, stream.codec_context.time_base = pix_fmt, Fraction(1, scale)
         stream.codec_context.gop_size, stream.codec_context.max_b_frames = gop, b_frames
         stream.codec_context.thread_count = 1
         if rotation:
@@ -50,6 +56,21 @@ def write_clip(
             frame.pts, frame.time_base = int(time), Fraction(1, scale)
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
+    return path
+
+
+def write_sizes(path, sizes):
+    """Write a film of JPEGs, each of a size (height, width) of its own; they show their numbers in grey."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mjpeg", rate=25, options={"strict": "unofficial"})
+        stream.height, stream.width = sizes[0]
+        stream.pix_fmt = "yuvj420p"
+        for number, size in enumerate(sizes):
+            image = np.full((*size, 3), 10 * number + 5, np.uint8)
+            packet = av.Packet(cv2.imencode(".jpg", image)[1].tobytes())
+            packet.pts = packet.dts = number
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), True
+            file.mux(packet)
     return path
 
 
@@ -79,26 +100,106 @@ def face(x=10.0, y=10.0, side=20.0, score=0.9):
 
 
 class FakeDetector:
-    """Answers every frame with `answer(image)` and keeps the numbers of the frames that it saw."""
+    """Answers every frame with `answer(image)`, near known faces with `near(image, faces)`, and keeps what it was asked."""
 
-    def __init__(self, answer=lambda image: [face()]):
-        self.answer, self.shapes, self.numbers = answer, [], []
+    def __init__(self, answer=lambda image: [face()], near=None):
+        self.answer, self.near = answer, near or (lambda image, faces: answer(image))
+        self.shapes, self.numbers, self.sizes, self.near_numbers = [], [], [], []
 
     def __call__(self):
         return self
 
-    def detect(self, image):
-        self.shapes.append(image.shape)
-        if image.shape == (48, 64, 3):
-            self.numbers.append(number_in(image))
-        return self.answer(image)
+    def detect(self, images, min_face_size):
+        found = []
+        for image in images:
+            self.shapes.append(image.shape)
+            self.sizes.append(min_face_size)
+            if image.shape == (48, 64, 3):
+                self.numbers.append(number_in(image))
+            found.append(self.answer(image))
+        return found
+
+    def detect_near(self, image, faces):
+        self.near_numbers.append(number_in(image))
+        return self.near(image, faces)
 
 
 @pytest.fixture(scope="session")
 def clips():
     """What this file offers to the tests."""
-    names = (picture, number_in, write_clip, write_sound, cut, face, FakeDetector)
+    names = (picture, number_in, write_clip, write_sizes, write_sound, cut, face, FakeDetector)
     return SimpleNamespace(**{thing.__name__: thing for thing in names})
+
+
+@pytest.fixture(scope="session")
+def portraits():
+    """Two photographs of one face each, RGB uint8."""
+    hopper = cv2.imread(f"{matplotlib.get_data_path()}/sample_data/grace_hopper.jpg", cv2.IMREAD_COLOR_RGB)
+    return [astronaut(), hopper]
+
+
+@pytest.fixture(scope="session")
+def scene(portraits):
+    """scene(seed) is a frame of 24x24 to 400x600 pixels with parts of the portraits in it, and often with noise."""
+    parts = [np.ascontiguousarray(portraits[0][:300, 60:360]), np.ascontiguousarray(portraits[1][20:440, 60:500])]
+
+    def make(seed):
+        rng = np.random.default_rng(seed)
+        height, width = np.exp(rng.uniform(np.log(24), np.log((400, 600)))).astype(int).tolist()
+        if rng.random() < 0.3:
+            height, width = width, height
+        if seed % 4 == 0:  # a part of one portrait fills it, distorted
+            part = parts[rng.integers(2)]
+            x, y = rng.integers(0, 60, 2)
+            side = rng.integers(180, part.shape[0] - 60)
+            image = cv2.resize(part[y : y + side, x : x + side], (width, height), interpolation=cv2.INTER_AREA)
+        else:  # several lie on a coloured ground
+            ground = rng.integers(0, 255, (5, 7, 3)).astype(np.uint8)
+            image = cv2.resize(ground, (width, height), interpolation=cv2.INTER_CUBIC)
+            for _ in range(rng.integers(1, 5)):
+                part = parts[rng.integers(2)]
+                side = min(max(int(rng.uniform(0.4, 1) * min(height, width)), 24), height, width)
+                part = cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA)
+                part = part[:, ::-1] if rng.random() < 0.5 else part
+                y, x = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+                image[y : y + side, x : x + side] = part
+        noise = rng.normal(0, rng.choice([0, 2, 8, 15]), image.shape)
+        return np.clip(image * rng.uniform(0.5, 1.3) + noise, 0, 255).round().astype(np.uint8)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real files beside the checkout."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("there are no real files in ../shared/data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reading_of():
+    """reading_of(video, count) is a function that gives a `Reading` of it; all share one process."""
+    with FrameReader(1, 60.0) as reader:
+        under_way = []
+
+        def prepare(video, count):
+            def read():
+                under_way.clear()  # ends the one before
+                reader.count = count
+                under_way.append(reader.read([video]))
+                return next(under_way[0])[1]
+
+            return read
+
+        yield prepare
+
+
+@pytest.fixture(scope="session")
+def parameters():
+    """parameters(**fields) are those of an extraction."""
+    return lambda **fields: FaceExampleGenParameters(**fields)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,16 @@ import cv2
 import numpy as np
 import pytest
 
-from components.face_example_gen.alignment import CROP_SIZE, TEMPLATE, AlignmentError, align, encode_png, fit_crop
+from components.face_example_gen.alignment import (
+    CROP_MARGIN,
+    CROP_SIZE,
+    TEMPLATE,
+    AlignmentError,
+    align,
+    encode,
+    fit_crop,
+    template,
+)
 
 
 def _landmarks(scale, angle, centre):
@@ -22,7 +31,7 @@ def _spots(shape, places, spread):
 def _found(crop, near, radius=13):
     """The centre of light around each place."""
     light = crop[..., 0].astype(float)
-    y, x = np.mgrid[:CROP_SIZE, :CROP_SIZE]
+    y, x = np.mgrid[: light.shape[0], : light.shape[1]]
     centres = []
     for px, py in near:
         weight = light * ((x - px) ** 2 + (y - py) ** 2 < radius**2)
@@ -96,11 +105,55 @@ def test_degenerate_landmarks(landmarks):
         align(np.zeros((100, 100, 3), np.uint8), landmarks)
 
 
-def test_png_keeps_every_pixel():
-    crop = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    encoded = encode_png(crop)
-    assert encoded.startswith(b"\x89PNG")
-    assert np.array_equal(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)[..., ::-1], crop)
+def _crops():
+    """Noise, one colour, a soft gradient and sides that are no multiple of anything."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:256, :256]
+    gradient = np.stack([x, y, (x + y) // 2], axis=2).astype(np.uint8)
+    sizes = ((256, 256, 3), (37, 61, 3), (1, 1, 3))
+    noise = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in sizes]
+    return [*noise, gradient, np.full((256, 256, 3), 77, np.uint8), align(gradient, TEMPLATE + 3.3)]
+
+
+@pytest.mark.parametrize(("image_format", "begin"), [("png", b"\x89PNG"), ("webp", b"RIFF")])
+def test_either_format_keeps_every_pixel(image_format, begin):
+    for crop in _crops():
+        encoded = encode(crop, image_format)
+        assert encoded.startswith(begin) and (image_format == "png" or encoded[8:16] == b"WEBPVP8L")
+        assert np.array_equal(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)[..., ::-1], crop)
+        assert encode(crop, image_format) == encoded, "the same crop gives the same bytes"
+
+
+def test_the_template_is_its_own_at_margin_and_size_of_a_model():
+    assert np.array_equal(template(), TEMPLATE) and template().shape == (5, 2)
+
+
+@pytest.mark.parametrize("margin", [0.8, 1.0, CROP_MARGIN, 2.6])
+@pytest.mark.parametrize("size", [64, 112, 256, 300])
+def test_margin_and_size_of_a_crop(margin, size):
+    shrink = size / 256 * 1.3 / margin  # of the face, against the crop that models take
+    placed = template(margin, size)
+    assert placed - size / 2 == pytest.approx((TEMPLATE - 128) * shrink)
+    landmarks = _landmarks(0.7, 10, (180, 180))
+    image = _spots((360, 370), landmarks, 5)
+    crop = align(image, landmarks, margin, size)
+    assert crop.shape == (size, size, 3) and crop.dtype == np.uint8
+    assert (margin, size) != (CROP_MARGIN, CROP_SIZE) or np.array_equal(crop, align(image, landmarks))
+    inside = placed[((placed > 0.1 * size) & (placed < 0.9 * size)).all(axis=1)]  # a small margin cuts the mouth off
+    assert len(inside) >= 3
+    assert np.abs(_found(crop, inside, max(13 * shrink, 2)) - inside).max() < 0.2
+
+
+def test_a_larger_margin_shows_more_and_a_larger_size_the_same_with_more_pixels():
+    rng = np.random.default_rng(0)
+    image = cv2.resize(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8), (600, 600), interpolation=cv2.INTER_CUBIC)
+    landmarks = _landmarks(0.6, 0, (300, 300))
+    small, large, wide = align(image, landmarks), align(image, landmarks, size=512), align(image, landmarks, margin=2.6)
+    shrunk = cv2.resize(large, (256, 256), interpolation=cv2.INTER_AREA).astype(int)
+    assert np.abs(shrunk - small)[4:-4, 4:-4].mean() < 3
+    middle = cv2.resize(wide[64:192, 64:192], (256, 256), interpolation=cv2.INTER_LINEAR).astype(int)
+    assert np.abs(middle - small)[4:-4, 4:-4].mean() < 3
+    assert np.abs(wide.astype(int) - small).mean() > 20
 
 
 def test_fit_crop():
@@ -112,3 +165,11 @@ def test_fit_crop():
     assert np.abs(fit_crop(large) - means).max() <= 1
     for shape in ((100, 90), (1, 1), (300, 200)):
         assert fit_crop(np.full((*shape, 3), 77, np.uint8)).tolist() == np.full((256, 256, 3), 77).tolist()
+
+
+@pytest.mark.parametrize("size", [64, 300])
+def test_fit_crop_to_another_size(size):
+    exact = np.random.default_rng(0).integers(0, 255, (size, size, 3), dtype=np.uint8)
+    assert np.array_equal(fit_crop(exact, size), exact)
+    for shape in ((size // 2, size), (2 * size, 3 * size), (7, 7)):
+        assert fit_crop(np.full((*shape, 3), 77, np.uint8), size).tolist() == np.full((size, size, 3), 77).tolist()

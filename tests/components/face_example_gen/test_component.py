@@ -154,9 +154,49 @@ def test_wrong_arguments_end_with_2(crops, manifest, tmp_path, capsys, argument,
     assert not list((tmp_path / "out").rglob("*.tfrecord"))
 
 
-def test_unknown_parameters_are_errors():
-    with pytest.raises(ValidationError, match="frame"):
-        FaceExampleGenParameters.model_validate({"frame": 3})
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("frame", [3], []),
+        ("frames", [0, -1, 1.5], [1, 500]),
+        ("shards", [0], [1, 1000]),
+        ("faces", ["everyone", ""], ["main", "all"]),
+        ("min_face_size", [0, 19.9, 30, 40, 39, 112, "x"], [20, 28.2, 39.8, 56.1, 79.1, "39.8"]),
+        ("detect_every", [0, -3], [1, 8]),
+        ("crop_margin", [0.5, 4.1, -1], [0.6, 1, 4]),
+        ("crop_size", [31, 1025, 0], [32, 112, 1024]),
+        ("image_format", ["jpg", "WEBP"], ["png", "webp"]),
+        ("decode_time_limit", [0, -1], [0.5, 86400]),
+    ],
+)
+def test_parameters_are_checked(name, wrong, right):
+    for value in wrong:
+        with pytest.raises(ValidationError, match=name):
+            FaceExampleGenParameters.model_validate({name: value})
+    for value in right:
+        parameters = FaceExampleGenParameters.model_validate({name: value})
+        assert getattr(parameters, name) in (value, float(value) if name == "min_face_size" else value)
+
+
+def test_a_wrong_least_size_names_the_right_ones(crops, manifest, tmp_path, capsys):
+    assert main(COMPONENT, _arguments(manifest(crops), tmp_path / "out", "--min_face_size=40", *RUNNER)) == 2
+    assert "must be one of 20, 28.2, 39.8, 56.1, 79.1" in capsys.readouterr().err
+
+
+def test_parameters_reach_the_crops(crops, manifest, tmp_path, no_detector):
+    COMPONENT.execute(_context(tmp_path, manifest(crops), shards=1, crop_size=64, image_format="png"))
+    (record, *_) = examples.read_records(examples.find_files(str(tmp_path / "examples"), "val")[0])
+    example = examples.parse(record)
+    assert example["image/format"] == b"png" and examples.decode_image(example["image/encoded"]).shape == (64, 64, 3)
+    assert json.loads((tmp_path / "examples" / "plan.json").read_text())["crop_size"] == 64
+
+
+def test_what_a_killed_run_had_begun_is_cleared_away(crops, manifest, tmp_path, no_detector):
+    for path in ("examples/Split-train/faces-00000-of-00002.tfrecord.123.partial", "rejects/x.jsonl.123.partial"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"half")
+    COMPONENT.execute(_context(tmp_path, manifest(crops), shards=2))
+    assert not list(tmp_path.rglob("*.partial")) and len(list(tmp_path.rglob("*.tfrecord"))) == 4
 
 
 def _tree(folder):

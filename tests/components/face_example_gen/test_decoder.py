@@ -1,3 +1,5 @@
+import os
+
 import av
 import cv2
 import numpy as np
@@ -5,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.face_example_gen.decoder import DecodeError, VideoFrames, evenly_spaced, read_image
+from components.face_example_gen import decoder
+from components.face_example_gen.decoder import DecodeError, Still, VideoFrames, evenly_spaced, open_source
 
 FAST = {"movflags": "faststart"}
 FRAGMENTS = {"movflags": "frag_keyframe+empty_moov"}
@@ -184,15 +187,166 @@ def test_a_file_with_a_rotten_middle(clip, tmp_path):
     assert len(frames) >= 8 and all(frame.index < 100 for frame in frames)
 
 
+# --- frames that no other refers to are skipped -----------------------------------------------------------------------
+CODECS = {
+    "a.mp4": ("libx264", {}),
+    "pyramid.mp4": ("libx264", {"x264-params": "b-pyramid=normal:bframes=7:b-adapt=0:log=-1"}),
+    "open.mkv": ("libx264", {"x264-params": "open-gop=1:keyint=15:bframes=3:log=-1"}),
+    "a.ts": ("libx264", {}),
+    "hevc.mp4": ("libx265", {"x265-params": "bframes=4:log-level=none"}),
+    "hevc.mkv": ("libx265", {"x265-params": "open-gop=1:keyint=16:log-level=none"}),
+    "vp8.webm": ("libvpx", {"auto-alt-ref": "1", "lag-in-frames": "12"}),
+    "vp9.webm": ("libvpx-vp9", {"auto-alt-ref": "1", "lag-in-frames": "12", "cpu-used": "8"}),
+    "av1.mp4": ("libsvtav1", {"preset": "12", "svtav1-params": "lookahead=0"}),
+    "xvid.avi": ("mpeg4", {}),
+    "mpeg2.ts": ("mpeg2video", {}),
+    "a.mov": ("mjpeg", {}),
+}
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_skipping_changes_no_pixel(clips, tmp_path, name):
+    codec, options = CODECS[name]
+    rng = np.random.default_rng(0)
+    ground = rng.integers(0, 255, (7, 9, 3), dtype=np.uint8)
+    images = []
+    for k in range(60):  # a moving, flickering picture of odd sides: every frame differs from those that it refers to
+        image = np.roll(cv2.resize(ground, (98, 66), interpolation=cv2.INTER_CUBIC), 2 * k, axis=1).astype(int)
+        images.append(np.clip(image + rng.integers(-30, 30, image.shape), 0, 255).astype(np.uint8))
+    how = {"b_frames": 0, "pix_fmt": "yuvj420p"} if codec == "mjpeg" else {"b_frames": 3 * ("vp" not in codec)}
+    path = clips.write_clip(tmp_path / name, range(60), images, scale=25, codec=codec, gop=24, options=options, **how)
+    whole = _all_frames(path)
+    assert len(whole) == 60
+    for count in (3, 7, 20, 59):
+        video = VideoFrames(str(path), count)
+        frames = sorted(video, key=lambda frame: frame.index)
+        assert video.damage is None and [frame.index for frame in frames] == video.wanted.tolist()
+        assert len(frames) == count
+        assert all(np.array_equal(frame.image, whole[frame.index][1]) for frame in frames)
+        assert [f.timestamp for f in frames] == pytest.approx([whole[f.index][0] for f in frames], abs=1e-6)
+
+
+class _Watched:
+    """Stands before a container or a packet and counts the frames that come out of it."""
+
+    def __init__(self, inner, decoded):
+        self.inner, self.decoded = inner, decoded
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.inner.close()
+
+    def demux(self, stream):
+        return (_Watched(packet, self.decoded) for packet in self.inner.demux(stream))
+
+    def decode(self):
+        frames = self.inner.decode()
+        self.decoded += [frame.pts for frame in frames]
+        return frames
+
+
+def test_frames_that_no_other_refers_to_are_not_even_decoded(clip, monkeypatch):
+    decoded, opened = [], av.open
+    monkeypatch.setattr(decoder.av, "open", lambda path: _Watched(opened(path), decoded))
+    assert [frame.index for frame in VideoFrames(str(clip), 4)] == pytest.approx([12, 37, 62, 87], abs=1)
+    assert 4 <= len(decoded) < 70
+
+
+def test_real_clips_are_those_of_a_straight_decode(real_data):
+    for path in sorted(real_data.glob("**/*.mp4"), key=lambda path: path.stat().st_size)[:2]:
+        whole = _all_frames(path)
+        frames = list(VideoFrames(str(path), 9))
+        assert len(frames) == 9
+        assert all(np.array_equal(frame.image, whole[frame.index][1]) for frame in frames), path.name
+
+
+# --- what a file may not be -------------------------------------------------------------------------------------------
+def _picture(path):
+    """The one frame of a still picture."""
+    still = Still(str(path))
+    ((index, seconds, image),) = still.pictures()
+    assert (index, seconds, still.wanted.tolist(), still.damage, still.marks) == (0, 0.0, [0], None, {})
+    return image
+
+
 def test_pictures(tmp_path):
     image = np.random.default_rng(0).integers(0, 255, (5, 7, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
-    assert np.array_equal(read_image(str(tmp_path / "a.png")), image)
+    assert np.array_equal(_picture(tmp_path / "a.png"), image)
     cv2.imwrite(str(tmp_path / "grey.png"), image[..., 0])
-    assert np.array_equal(read_image(str(tmp_path / "grey.png")), np.repeat(image[..., :1], 3, axis=2))
+    assert np.array_equal(_picture(tmp_path / "grey.png"), np.repeat(image[..., :1], 3, axis=2))
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "empty.png").touch()
     for name, reason in (("text.png", "not_an_image"), ("empty.png", "empty_file")):
         with pytest.raises(DecodeError) as caught:
-            read_image(str(tmp_path / name))
+            Still(str(tmp_path / name))
         assert caught.value.reason == reason
+
+
+def test_a_frame_or_picture_of_too_many_pixels_is_refused(clips, clip, tmp_path, monkeypatch):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((48, 64, 3), np.uint8))
+    monkeypatch.setattr(decoder, "MAX_PIXELS", 48 * 64)
+    assert len(list(VideoFrames(str(clip), 3))) == 3 and _picture(tmp_path / "a.png").shape == (48, 64, 3)
+    video = VideoFrames(str(clip), 3)
+    monkeypatch.setattr(decoder, "MAX_PIXELS", 48 * 64 - 1)
+    for read in (lambda: VideoFrames(str(clip), 3), lambda: Still(str(tmp_path / "a.png")), lambda: list(video)):
+        with pytest.raises(DecodeError, match="64x48.* too large") as caught:
+            read()
+        assert caught.value.reason == "too_large"
+
+
+def test_a_frame_that_is_larger_than_the_header_says_is_refused(clips, tmp_path, monkeypatch):
+    """Every JPEG of a film may have a size of its own."""
+    path = clips.write_sizes(tmp_path / "a.mkv", [(48, 64), (48, 64), (96, 128)])
+    assert [frame.image.shape[:2] for frame in VideoFrames(str(path), 3)] == [(48, 64), (48, 64), (96, 128)]
+    monkeypatch.setattr(decoder, "MAX_PIXELS", 96 * 128 - 1)
+    frames = iter(VideoFrames(str(path), 3))
+    assert [next(frames).image.shape[:2] for _ in range(2)] == [(48, 64)] * 2
+    with pytest.raises(DecodeError, match="frame 2 of 128x96 is too large") as caught:
+        next(frames)
+    assert caught.value.reason == "too_large"
+
+
+@pytest.mark.parametrize(("transfer", "marked"), [("smpte2084", True), ("arib-std-b67", True), ("bt709", False)])
+def test_high_dynamic_range_is_marked(clips, tmp_path, transfer, marked):
+    options = {"x265-params": f"transfer={transfer}:log-level=none"}
+    path = clips.write_clip(tmp_path / "a.mp4", range(10), scale=25, codec="libx265", options=options)
+    video = VideoFrames(str(path), 3)
+    assert len(list(video)) == 3 and list(video.marks) == ["hdr"] * marked and video.damage is None
+
+
+def test_open_source_tells_every_kind_apart(clip, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((5, 7, 3), np.uint8))
+    assert isinstance(open_source(str(clip), "video", 3), VideoFrames)
+    for kind in ("image", "crop"):
+        assert isinstance(open_source(str(tmp_path / "a.png"), kind, 3), Still)
+
+
+@pytest.mark.parametrize("kind", ["video", "image", "crop"])
+def test_open_source_gives_reasons(tmp_path, monkeypatch, kind):
+    def reason(path):
+        with pytest.raises(DecodeError) as caught:
+            open_source(str(path), kind, 3)
+        assert str(caught.value)
+        return caught.value.reason
+
+    (tmp_path / "text").write_text("neither")
+    (tmp_path / "empty").touch()
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    assert reason(tmp_path / "gone") == "missing_file" and reason(tmp_path / "empty") == "empty_file"
+    assert reason(tmp_path / "text") == ("not_a_video" if kind == "video" else "not_an_image")
+    assert reason(tmp_path / "folder") in ("not_a_video", "unreadable_file")
+    assert reason(tmp_path / ("x" * 300)) == "unreadable_file"
+
+    def hungry(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(decoder, "VideoFrames", hungry)
+    monkeypatch.setattr(decoder, "Still", hungry)
+    assert reason(tmp_path / "text") == "too_large"

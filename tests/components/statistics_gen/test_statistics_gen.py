@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from components.base import Context, InputError, main
-from components.statistics_gen.component import COMPONENT, StatisticsGenParameters
+from components.statistics_gen.component import COMPONENT, StatisticsGenParameters, print_table
 from components.statistics_gen.compute import compute
 from components.video_example_gen.manifest import Video, write_manifest
 from model.examples import FaceExample
@@ -204,3 +204,20 @@ def test_a_record_that_cannot_be_used_is_named(tmp_path, record):
     folders = _artifacts(tmp_path / "x", {("train", "a"): [_face("a", 0), record]})
     with pytest.raises(InputError, match=r"/Split-train/faces-00000-of-00001.tfrecord: record 1: "):
         compute(*folders, RUNNER)
+
+
+def test_several_faces_of_a_frame_count_as_one_frame(tmp_path):
+    faces = {("train", "a"): [_face("a", 0), _face("a", 0), _face("a", 4), _face("a", 4), _face("a", 4)]}
+    rejects = [_reject("a", "frame", "no_face"), _reject("a", "note", "smaller_faces")]
+    (group,) = compute(*_artifacts(tmp_path / "x", faces, [_video("a")], rejects), RUNNER)["groups"]
+    assert (group["faces"], group["frames_with_face"], group["frames"]) == (5, 2, 3)
+    assert group["frame_detection_rate"] == pytest.approx(2 / 3)
+    assert group["rejects"]["note"] == {"smaller_faces": 1}
+
+
+def test_outcomes_are_told_per_data_set_and_label(tmp_path, capsys):
+    folders = _artifacts(tmp_path / "x", rejects=[*REJECTS, _reject("f", "note", "smaller_faces", label=1)])
+    print_table(compute(*folders, RUNNER))
+    lines = capsys.readouterr().out.splitlines()
+    assert "d real: frame no_face 2, frame degenerate_landmarks 1, video missing_file 1, part damaged_file 1" in lines
+    assert "d fake: frame no_face 1, note smaller_faces 1" in lines

@@ -1,0 +1,226 @@
+"""The detectors that `benchmarks.extraction` compares: what each of them takes, and which faces it finds."""
+
+import statistics
+import time
+from dataclasses import dataclass
+from unittest import mock
+
+import cv2
+import numpy as np
+
+from benchmarks import common
+from components.face_example_gen import area_pyramid, detector, extraction, fast_mtcnn
+from components.face_example_gen.decoder import VideoFrames
+from components.face_example_gen.parameters import FaceExampleGenParameters
+from components.face_example_gen.reading import Batch
+from components.face_example_gen.reading_process import BATCH_PIXELS, MAX_BATCH
+from components.face_example_gen.tracker import overlap
+
+PEER = "mtcnn package"
+OURS = ("ours at 20", "ours at 39.8", "ours at 39.8 with regions")
+SAME_FACE = 0.5  # intersection over union from which two boxes are one face
+FRAMES = 16  # looked at of each clip, consecutive ones of those that extraction chooses
+
+
+class Stopwatch:
+    """A `FaceDetector` that counts another one's CPU time, over all threads: cutting and sorting are not detection."""
+
+    def __init__(self, detector):
+        self.detector, self.seconds = detector, 0.0
+
+    def detect(self, *arguments):
+        """See `FaceDetector`."""
+        return self._timed(self.detector.detect, arguments)
+
+    def detect_near(self, *arguments):
+        """See `FaceDetector`."""
+        return self._timed(self.detector.detect_near, arguments)
+
+    def _timed(self, function, arguments):
+        began = time.process_time()
+        found = function(*arguments)
+        self.seconds += time.process_time() - began
+        return found
+
+
+@dataclass
+class Contender:
+    """A detector as extraction would use it."""
+
+    detector: object
+    min_face_size: float = 20.0
+    detect_every: int = 1
+    create_level: object = fast_mtcnn.create_level
+
+    def __call__(self, batches):
+        """Look at frames; returns CPU seconds and each frame's faces."""
+        watch = Stopwatch(self.detector)
+        parameters = FaceExampleGenParameters(faces="all", detect_every=self.detect_every)
+        with mock.patch.object(fast_mtcnn, "create_level", self.create_level):
+            seen = extraction._look(batches, watch, parameters, self.min_face_size)
+        return watch.seconds, [frame.faces for frame in seen]
+
+
+class FacenetDetector:
+    """facenet-pytorch's MTCNN. Its least size of a face is given here, and not to `detect`."""
+
+    def __init__(self, min_face_size):
+        import torch
+        from facenet_pytorch import MTCNN
+
+        torch.set_num_threads(1)
+        self._mtcnn = MTCNN(keep_all=True, min_face_size=min_face_size)
+
+    def detect(self, images, min_face_size):
+        """See `FaceDetector`."""
+        found = zip(*self._mtcnn.detect(images, landmarks=True), strict=True)
+        return [
+            [] if boxes is None else [_face(*row) for row in zip(boxes, scores, points, strict=True)]
+            for boxes, scores, points in found
+        ]
+
+
+class YunetDetector:
+    """OpenCV's YuNet, from a model file."""
+
+    def __init__(self, model):
+        self._yunet = cv2.FaceDetectorYN.create(model, "", (320, 320))
+
+    def detect(self, images, min_face_size):
+        """See `FaceDetector`."""
+        self._yunet.setInputSize((images.shape[2], images.shape[1]))
+        found = (self._yunet.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1] for image in images)
+        return [
+            [_face([*row[:2], *(row[:2] + row[2:4])], row[14], row[4:14].reshape(5, 2)) for row in rows]
+            for rows in (np.zeros((0, 15)) if rows is None else rows for rows in found)
+        ]
+
+
+def _face(corners, score, points):
+    corners = np.array(corners, np.float32)
+    box = np.concatenate([corners[:2], corners[2:] - corners[:2]])
+    return detector.Face(box, np.array(points, np.float32), float(score))
+
+
+def contenders(peers, yunet):
+    """The detectors by name, the mtcnn package first: what is installed, and with `peers` those of other packages."""
+    ours, pyramid = detector.MtcnnDetector(), "numba" if area_pyramid.numba else "TensorFlow"
+    found = {
+        PEER: Contender(detector.ReferenceDetector()),
+        OURS[0]: Contender(ours),
+        OURS[1]: Contender(ours, 39.8),
+        OURS[2]: Contender(ours, 39.8, 8),
+    }
+    if area_pyramid.numba:
+        for name in OURS:
+            slow = Contender(ours, found[name].min_face_size, found[name].detect_every, area_pyramid.tensorflow_level)
+            found[f"{name}, TensorFlow pyramid"] = slow
+    print(f"our pyramid: {pyramid}", flush=True)
+    if peers:
+        try:
+            for size in (20, 40):
+                found[f"facenet-pytorch at {size}"] = Contender(FacenetDetector(size), size)
+        except ImportError as error:
+            print(f"facenet-pytorch is not installed: no comparison with it ({error})")
+    if yunet:
+        found["YuNet"] = Contender(YunetDetector(yunet))
+    return found
+
+
+def read(path, count):
+    """The first `FRAMES` of the `count` frames that extraction chooses of a video, in the batches that it makes."""
+    frames = [frame for frame, _ in zip(VideoFrames(path, count), range(FRAMES), strict=False)]
+    height, width = frames[0].image.shape[:2]
+    most = min(MAX_BATCH, max(1, BATCH_PIXELS // (height * width)))
+    parts = [frames[k : k + most] for k in range(0, len(frames), most)]
+    return [Batch([f.index for f in p], [f.timestamp for f in p], np.stack([f.image for f in p])) for p in parts]
+
+
+def compare(paths, count, rounds, peers=True, yunet=None):
+    """Let all detectors look at the same frames in turns, clip by clip.
+
+    Args:
+        paths: videos.
+        count: how many frames extraction chooses of each.
+        rounds: how often.
+        peers, yunet: see `contenders`.
+
+    Returns:
+        ratios, figures: for the JSON file; they are printed, too.
+    """
+    clips = [read(path, count) for path in paths]
+    by_name = contenders(peers, yunet)
+    for contender in by_name.values():
+        for clip in clips:
+            contender(clip[:1])  # whatever is compiled or prepared once
+    sizes = [f"{min(clip[0].images.shape[1:3])}p" for clip in clips]
+    order = sorted(set(sizes), key=lambda size: int(size[:-1]))
+    times = {size: {name: [0.0] * rounds for name in by_name} for size in [*order, "all"]}
+    for number in range(rounds):
+        faces = {name: [] for name in by_name}
+        for size, clip in zip(sizes, clips, strict=True):
+            for name, contender in by_name.items():
+                seconds, found = contender(clip)
+                faces[name] += found
+                for of_size in (size, "all"):
+                    times[of_size][name][number] += 1000 * seconds
+    for of_size, by_size in times.items():
+        frames = sum(
+            len(b.indices) for s, clip in zip(sizes, clips, strict=True) if of_size in (s, "all") for b in clip
+        )
+        for name in by_size:
+            by_size[name] = [ms / frames for ms in by_size[name]]
+    faces = {n: agreement(faces[n], faces[PEER], by_name[n].min_face_size) for n in by_name if n != PEER}
+    return _report(times, faces)
+
+
+def _report(times, faces):
+    ratios, figures = {}, {"faces": faces}
+    for size, by_name in times.items():
+        figures[size] = {name: statistics.median(ms) for name, ms in by_name.items()}
+        for name, ms in figures[size].items():
+            print(f"detection, {size:5} {name:41} {ms:7.1f} CPU-ms a frame", flush=True)
+        suffix = "" if size == "all" else f"_{size}"
+        for name in OURS:
+            ratios[f"detection_{name.split()[-1]}{suffix}"] = common.median_ratio(by_name, PEER, name)
+    for name, found in faces.items():
+        print(
+            f"faces, {name:41} {found['found']} of {found['expected']}, {found['missed']} missed ({found['small']} below the "
+            f"least size, {found['main']} main faces), {found['extra']} extra; boxes' edges differ by "
+            f"{found['edge_median']:.3f} px (median), {found['edge']:.3f} (largest), key points by {found['point']:.3f}",
+            flush=True,
+        )
+    return ratios, figures
+
+
+def agreement(found, expected, min_face_size):
+    """Compare the faces of frames with those that were expected.
+
+    Returns:
+        A dict: expected, found, missed, of those small (below the least size) and main (a frame's most prominent one),
+        extra; then over the faces that both have the largest distance of a box's edge and of a key point, and the median
+        of the edges' distances, in pixels.
+    """
+    counts = {"expected": sum(map(len, expected)), "found": 0, "missed": 0, "small": 0, "main": 0, "extra": 0}
+    edges, points = [0.0], [0.0]
+    for these, those in zip(found, expected, strict=True):
+        pairs = sorted(((overlap(a.box, b.box), i, k) for i, a in enumerate(these) for k, b in enumerate(those)))
+        mine, theirs = set(), set()
+        for shared, i, k in reversed(pairs):
+            if shared >= SAME_FACE and i not in mine and k not in theirs:
+                mine.add(i)
+                theirs.add(k)
+                edges.append(np.abs(_corners(these[i]) - _corners(those[k])).max())
+                points.append(np.linalg.norm(these[i].landmarks - those[k].landmarks, axis=1).max())
+        missed = [face for k, face in enumerate(those) if k not in theirs]
+        counts["found"] += len(mine)
+        counts["missed"] += len(missed)
+        counts["small"] += sum(bool(max(face.box[2:]) < min_face_size) for face in missed)
+        counts["main"] += bool(those) and 0 not in theirs  # extraction sorts them so
+        counts["extra"] += len(these) - len(mine)
+    edges, points = edges[1:] or edges, points[1:] or points
+    return counts | {"edge": float(max(edges)), "edge_median": float(np.median(edges)), "point": float(max(points))}
+
+
+def _corners(face):
+    return np.concatenate([face.box[:2], face.box[:2] + face.box[2:]])

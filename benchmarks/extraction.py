@@ -1,0 +1,305 @@
+"""From videos to face examples: CPU time beside OpenCV with the mtcnn package, and beside other face detectors.
+
+    python -m benchmarks.extraction
+    python -m benchmarks.extraction --videos FOLDER                    # real clips instead of two filmed photographs
+    pip install torch==2.13.0 && pip install --no-deps facenet-pytorch   # with them (and torchvision) it is compared, too
+
+Detection alone; from decoding to TFRecords; two workers beside one. One thread a library, but for the workers, who run
+the component as it is. All in turns on the same frames. Ratios are the peer's time by ours: above 1 we are faster.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import glob
+import multiprocessing
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+import av
+import cv2
+import numpy as np
+
+from benchmarks import common
+
+WORKERS_VIDEOS, WORKERS_SHARDS = 24, 8
+OPENCV, OURS, REGIONS = "OpenCV + mtcnn package", "ours", "ours, detect_every=8"
+
+
+def main(arguments=None):
+    """Command line; returns the exit code."""
+    parser = common.parser("extraction", __doc__)
+    parser.add_argument("--videos", nargs="+", metavar="PATH", help="folders of *.mp4, or files, in place of own clips")
+    parser.add_argument("--yunet", metavar="FILE", help="model file of OpenCV's YuNet: it is compared, too")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    rounds, count = (1, 8) if options.quick else (options.rounds, 32)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        # One for each, or they would share one peak of memory. Quickly means that TensorFlow starts only once.
+        names = ("detection", *CONTENDERS)
+        processes = {name: stack.enter_context(_process()) for name in names[: 1 if options.quick else None]}
+        processes = {name: processes.get(name, processes["detection"]) for name in names}
+        if options.videos:
+            paths = _find(options.videos)
+        elif options.quick:
+            paths = [make_clip(os.path.join(folder, "clip.mp4"), 0, 24, 320, 240)]
+        else:
+            paths = [make_clip(os.path.join(folder, f"clip{k}.mp4"), k, 300, 1280, 720) for k in range(4)]
+        print(f"{len(paths)} clips, {count} frames each, {rounds} rounds", flush=True)
+        figures = {"clips": len(paths)}
+        arguments = paths, count, rounds, not options.quick, options.yunet
+        ratios, figures["detection"] = processes.pop("detection").submit(measure_detection, *arguments).result()
+        more, figures["end to end"] = measure_end_to_end(processes, paths, count, rounds, folder)
+        ratios |= more
+        if not options.quick:
+            more, figures["workers"] = measure_workers(paths, count, rounds, folder)
+            ratios |= more
+    for name, ratio in ratios.items():
+        print(f"{name:28} {ratio:.3f}")
+    common.write_json(options.json, ratios, figures)
+    return 0
+
+
+def _find(given):
+    paths = []
+    for path in given:
+        found = glob.glob(os.path.join(glob.escape(path), "**", "*.mp4"), recursive=True)
+        paths += sorted(found) if os.path.isdir(path) else [path]
+    if not paths or not all(map(os.path.exists, paths)):
+        raise SystemExit(f"error: {' '.join(given)}: no video there")
+    return paths
+
+
+def make_clip(path, number, frames, width, height):
+    """Film a photograph that moves before a noisy background that moves, too; returns the path."""
+    from components.video_example_gen.sample import people
+
+    person, rng = people()[number % 2], np.random.default_rng(number)
+    zoom = (0.09 + 0.05 * (number // 2)) * width / person.width
+    photo = cv2.resize(person.photo, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)[: int(0.8 * height)]
+    coarse = rng.integers(40, 216, (height // 20, width // 10, 3), np.uint8)
+    background = cv2.resize(coarse, (2 * width, height), interpolation=cv2.INTER_CUBIC)
+    noise = rng.integers(-6, 7, (height, 2 * width, 3), np.int16)
+    room = np.array([width - photo.shape[1], height - photo.shape[0]])
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": "23", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for k in range(frames):
+            x, y = (room * (0.5 + 0.4 * np.sin([0.021 * k + number, 0.034 * k]))).astype(int)
+            image = background[:, 2 * k : 2 * k + width].copy()
+            image[y : y + photo.shape[0], x : x + photo.shape[1]] = photo
+            start = rng.integers(0, width)
+            image = (image + noise[:, start : start + width]).clip(0, 255).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())
+    return path
+
+
+def measure_detection(*arguments):
+    """See `benchmarks.detection.compare`, which imports TensorFlow; this process needs none."""
+    from benchmarks import detection
+
+    return detection.compare(*arguments)
+
+
+# --- decode to TFRecord -----------------------------------------------------------------------------------------------
+def measure_end_to_end(processes, paths, count, rounds, folder):
+    """CPU and wall time from decoding to TFRecords; returns (ratios, figures)."""
+
+    def measure(name, paths):
+        write, *more = CONTENDERS[name]
+        return processes[name].submit(_measured, write, paths, count, folder, *more).result()
+
+    smallest = min(paths, key=os.path.getsize)
+    for name in CONTENDERS:  # whatever is loaded or compiled once
+        measure(name, [smallest])
+    results = {name: [] for name in CONTENDERS}
+    for _ in range(rounds):
+        for name, rows in results.items():
+            rows.append(measure(name, paths))
+    figures = {}
+    for name, rows in results.items():
+        cpu, wall = (statistics.median(row[k] for row in rows) / len(paths) for k in (0, 1))
+        faces, memory, reader = rows[-1][2], max(row[3] for row in rows), max(row[4] for row in rows)
+        figures[name] = {"cpu": cpu, "wall": wall, "faces": faces, "mib": memory, "reader_mib": reader}
+        print(
+            f"decode to TFRecord, {name:25} {cpu:6.2f} CPU-s and {wall:6.2f} s a clip, {faces} faces; peak {memory:.0f} MiB"
+            + (f" and {reader:.0f} MiB in the process that decodes" if reader else "")
+        )
+    cpu = {name: [row[0] for row in rows] for name, rows in results.items()}
+    ratios = {
+        "end_to_end": common.median_ratio(cpu, OPENCV, OURS),
+        "end_to_end_regions": common.median_ratio(cpu, OPENCV, REGIONS),
+    }
+    return ratios, figures
+
+
+def _plain(paths, count, path):
+    """What one would write with OpenCV and the mtcnn package: every frame in order, the largest face of the chosen ones."""
+    import tensorflow as tf
+
+    from components.face_example_gen.alignment import align
+    from components.face_example_gen.detector import LANDMARKS
+    from model.examples import FaceExample
+
+    detector, faces = _mtcnn(), 0
+    with tf.io.TFRecordWriter(path) as writer:
+        for video in paths:
+            capture = cv2.VideoCapture(video)
+            total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            wanted = {int((k + 0.5) * total / count) for k in range(count)}
+            for index in range(max(wanted) + 1):
+                if not capture.grab():
+                    break
+                if index not in wanted:
+                    continue
+                image = cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB)
+                found = detector.detect_faces(image)
+                if found:
+                    face = max(found, key=lambda face: face["box"][2] * face["box"][3])
+                    points = np.array([face["keypoints"][name] for name in LANDMARKS], float)
+                    crop = cv2.cvtColor(align(image, points), cv2.COLOR_RGB2BGR)
+                    encoded = cv2.imencode(".png", crop)[1].tobytes()
+                    about = encoded, "png", 0, "clips", "real", video, index, 0.0, face["box"], points
+                    writer.write(FaceExample(*about, face["confidence"]).serialize())
+                    faces += 1
+            capture.release()
+    return faces, 0.0
+
+
+@functools.cache
+def _mtcnn():
+    from mtcnn import MTCNN
+
+    return MTCNN()
+
+
+def _ours(paths, count, path, detect_every):
+    """What the component does with a shard; returns the faces and the peak memory of the process that decodes."""
+    import tensorflow as tf
+
+    faces, memory, shard = 0, 0.0, _shard(count, detect_every)
+    with tf.io.TFRecordWriter(path) as writer:
+        for examples, _ in shard.extract_all(_manifest(paths)):
+            for example in examples:
+                writer.write(example.serialize())
+            faces += len(examples)
+            with open(f"/proc/self/task/{os.getpid()}/children") as stream:
+                memory = max([memory, *map(_peak, stream.read().split())])
+    return faces, memory
+
+
+@functools.cache
+def _shard(count, detect_every):
+    from components.face_example_gen.parameters import FaceExampleGenParameters
+    from components.face_example_gen.shards import WriteShard
+
+    return WriteShard("", "", FaceExampleGenParameters(frames=count, detect_every=detect_every))
+
+
+CONTENDERS = {OPENCV: (_plain,), OURS: (_ours, 1), REGIONS: (_ours, 8)}
+
+
+def _manifest(paths):
+    from components.video_example_gen.manifest import Video
+
+    absolute = map(os.path.abspath, paths)
+    return [Video(f"clips/real/{k}", path, "clips", "real", 0, "train") for k, path in enumerate(absolute)]
+
+
+def _measured(write, paths, count, folder, *more):
+    """Returns CPU seconds, of this process and of those that it started, seconds, faces, and peaks of memory in MiB."""
+    before, began = _cpu(), time.perf_counter()
+    faces, reader = write(paths, count, os.path.join(folder, f"{os.getpid()}.tfrecord"), *more)
+    return _cpu() - before, time.perf_counter() - began, faces, _peak("self"), reader
+
+
+def _cpu():
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def _peak(process):
+    """A process's largest resident memory so far, MiB. (getrusage would count what its parent had when it began.)"""
+    with open(f"/proc/{process}/status") as stream:
+        return next((int(line.split()[1]) / 1024 for line in stream if line.startswith("VmHWM:")), 0.0)
+
+
+def _process():
+    """A process of its own, with one thread for each library."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _one_thread)
+
+
+def _one_thread():
+    from model.quiet import import_tensorflow
+
+    tf = import_tensorflow()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    cv2.setNumThreads(1)
+
+
+# --- workers ----------------------------------------------------------------------------------------------------------
+def measure_workers(paths, count, rounds, folder):
+    """Wall time of the component's command line with one worker and with two; returns (ratios, figures)."""
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    if len(cores) < 2:
+        print("one core only: no comparison of one worker with two")
+        return {}, {}
+    contenders = {
+        "one worker on one core": (1, cores[:1]),
+        "two workers on two cores": (2, cores),
+        "one worker on two cores": (1, cores),
+    }
+    videos = _manifest((list(paths) * WORKERS_VIDEOS)[:WORKERS_VIDEOS])
+    picture = os.path.join(folder, "picture.png")
+    cv2.imwrite(picture, np.zeros((64, 64, 3), np.uint8))
+    nothing = [dataclasses.replace(videos[0], uri=picture, kind="image")]
+    times, starts = {name: [] for name in contenders}, {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, how in contenders.items():
+            starts[name].append(_run_component(nothing, count, *how))
+            times[name].append(_run_component(videos, count, *how))
+    figures = {
+        name: {"wall": statistics.median(times[name]), "start": statistics.median(starts[name])} for name in contenders
+    }
+    for name, found in figures.items():
+        print(f"{name:25} {found['wall']:6.1f} s for {len(videos)} videos; {found['start']:.1f} s for one tiny picture")
+    one, two, unpinned = contenders
+    work = {name: [a - b for a, b in zip(times[name], starts[name], strict=True)] for name in contenders}
+    ratios = {
+        "two_workers": common.median_ratio(times, one, two),
+        "two_workers_unpinned": common.median_ratio(times, unpinned, two),
+        "two_workers_without_start": common.median_ratio(work, one, two),
+    }
+    return ratios, {"videos": len(videos), **figures}
+
+
+def _run_component(videos, count, workers, cores):
+    """Run the component in a process of its own, on these cores only; returns seconds."""
+    from components.video_example_gen.manifest import write_manifest
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_manifest(os.path.join(folder, "videos"), videos)
+        folders = [f"--{key}={os.path.join(folder, key)}" for key in ("videos", "examples", "rejects")]
+        command = [sys.executable, "-m", "components.face_example_gen", *folders, "--runner=FnApiRunner"]
+        command += [f"--frames={count}", f"--shards={WORKERS_SHARDS}"]
+        if workers > 1:
+            command += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+        began = time.perf_counter()
+        done = subprocess.run(
+            command, capture_output=True, text=True, preexec_fn=functools.partial(os.sched_setaffinity, 0, cores)
+        )
+        if done.returncode:
+            raise SystemExit(f"error: {' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+        return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""MTCNN's three networks (Zhang et al., 2016) as plain TensorFlow functions of the mtcnn package's weights.
+
+They compute what the package's Keras models compute, with less work: a PReLU is max(x, slope x) wherever no slope is above
+1, and in P-Net, where it pays, it comes after the max-pooling that follows it instead of before. What decides is the softmax
+of two logits, and nothing that equals it on paper: near 1 the order of scores hangs on the last bit.
+"""
+
+import importlib.resources
+import math
+
+import joblib
+import numpy as np
+import tensorflow as tf
+
+
+def load_weights(name):
+    """The arrays of network "pnet", "rnet" or "onet" as the mtcnn package ships them, in the order of its layers."""
+    return joblib.load(importlib.resources.files("mtcnn.assets.weights") / f"{name}.lz4")
+
+
+class PNet(tf.Module):
+    """The proposal network, on whole images.
+
+    Call it with normalised images [n, h, w, 3] and a least probability of a face; the result is, for the k windows of
+    12x12 pixels, two pixels apart, that reach it: places int64 [k, 3] (image, row, column), scores [k], offsets [k, 4].
+    """
+
+    def __init__(self):
+        super().__init__()
+        *body, w_box, b_box, w_face, b_face = load_weights("pnet")
+        first = _PooledBlock(*body[:3], 2, "SAME")
+        body[3] = body[3][:, :, first.order]
+        self.body = [first, *_blocks(body[3:])]
+        self.heads = _constants(
+            np.concatenate([w_box, w_face], axis=-1).reshape(-1, 6), np.concatenate([b_box, b_face])
+        )
+        # A softmax of two logits is above p where their difference is above log(p / (1 - p)): one number for each window.
+        self.difference = _constants(*(part[..., 5:] - part[..., 4:5] for part in self.heads))
+
+    def __call__(self, images, threshold):
+        x = _chain(self.body, images)
+        difference = _dense(tf.reshape(x, [-1, x.shape[-1]]), *self.difference)
+        passes = difference > math.log(threshold / (1 - threshold))
+        places = tf.where(tf.reshape(passes, tf.shape(x)[:-1]))
+        outputs = _dense(tf.gather_nd(x, places), *self.heads)
+        return places, tf.nn.softmax(outputs[:, 4:])[:, 1], outputs[:, :4]
+
+
+class RNet(tf.Module):
+    """The refinement network: normalised crops [n, 24, 24, 3] to (score [n], offsets [n, 4])."""
+
+    def __init__(self):
+        super().__init__()
+        *body, fc4, b4, a4, w_box, b_box, w_face, b_face = load_weights("rnet")
+        self.body = _blocks(body)
+        self.pools = [(3, "SAME"), (3, "VALID")]
+        self.fc4, self.slope4 = _constants(_by_rows(fc4, 3, 3), b4), np.asarray(a4)
+        self.heads = _constants(np.concatenate([w_box, w_face], axis=1), np.concatenate([b_box, b_face]))
+
+    def __call__(self, crops):
+        x = tf.reshape(_chain(self.body, crops, self.pools), [-1, 576])
+        x = _dense(_prelu(_dense(x, *self.fc4), self.slope4), *self.heads)
+        return tf.nn.softmax(x[:, 4:])[:, 1], x[:, :4]
+
+
+class ONet(tf.Module):
+    """The output network: normalised crops [n, 48, 48, 3] to (score [n], offsets [n, 4], landmarks [n, 10]: x's, y's)."""
+
+    def __init__(self):
+        super().__init__()
+        *body, fc5, b5, a5, w_box, b_box, w_points, b_points, w_face, b_face = load_weights("onet")
+        self.body = _blocks(body)
+        self.pools = [(3, "SAME"), (3, "VALID"), (2, "SAME")]
+        self.fc5, self.slope5 = _constants(_by_rows(fc5, 3, 3), b5), np.asarray(a5)
+        heads = ((w_box, b_box), (w_points, b_points), (w_face, b_face))
+        self.heads = _constants(*(np.concatenate(part, axis=-1) for part in zip(*heads, strict=True)))
+
+    def __call__(self, crops):
+        x = tf.reshape(_chain(self.body, crops, self.pools), [-1, 1152])
+        x = _dense(_prelu(_dense(x, *self.fc5), self.slope5), *self.heads)
+        return tf.nn.softmax(x[:, 14:])[:, 1], x[:, :4], x[:, 4:14]
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+class _Block:
+    """A convolution and its PReLU."""
+
+    def __init__(self, kernel, bias, slope):
+        self.conv, self.slope, self.steep = _constants(kernel, bias), np.asarray(slope), (slope > 1).any()
+
+    def __call__(self, x):
+        return _prelu(_conv(x, *self.conv), self.slope, self.steep)
+
+
+class _PooledBlock:
+    """A convolution, its PReLU and the max-pooling after it, computed in the order convolution, max-pooling, PReLU.
+
+    Where its slope is not negative, a PReLU rises, and so changes places with a maximum. Where it is negative, it is
+    max(x, slope x), and the maximum over a window is max(maximum of x, maximum of slope x): slope x comes as a channel of
+    its own from the convolution. Channels leave in another order, `order`, which the next convolution has to follow.
+    """
+
+    def __init__(self, kernel, bias, slope, side, padding):
+        slope = slope.ravel()
+        falling, slow, steep = (np.flatnonzero(which) for which in (slope < 0, (slope >= 0) & (slope <= 1), slope > 1))
+        self.order = np.concatenate([falling, slow, steep])
+        self.conv = _constants(
+            np.concatenate([kernel[..., self.order], kernel[..., falling] * slope[falling]], axis=-1),
+            np.concatenate([bias[self.order], bias[falling] * slope[falling]]),
+        )
+        self.falling, self.channels, self.steep = len(falling), len(slope), len(steep) > 0
+        self.slope = slope[np.concatenate([slow, steep])]
+        self.side, self.padding = side, padding
+
+    def __call__(self, x):
+        x = tf.nn.max_pool2d(_conv(x, *self.conv), self.side, 2, self.padding)
+        falling = tf.maximum(x[..., : self.falling], x[..., self.channels :])
+        rising = x[..., self.falling : self.channels]
+        return tf.concat([falling, _prelu(rising, self.slope, self.steep)], axis=-1)
+
+
+def _blocks(arrays):
+    """Blocks of (kernel, bias, slope) each."""
+    return [_Block(*arrays[k : k + 3]) for k in range(0, len(arrays), 3)]
+
+
+def _chain(blocks, x, pools=()):
+    """Block after block, the first ones with a max-pooling, (side, padding), after each."""
+    for k, block in enumerate(blocks):
+        x = block(x)
+        if k < len(pools):
+            x = tf.nn.max_pool2d(x, pools[k][0], 2, pools[k][1])
+    return x
+
+
+def _by_rows(dense, height, width):
+    """Rows of a dense layer after columns-first flattening, [w, h, c], put in the order of [h, w, c]."""
+    outputs = dense.shape[1]
+    return dense.reshape(width, height, -1, outputs).transpose(1, 0, 2, 3).reshape(-1, outputs)
+
+
+def _constants(kernel, bias):
+    return np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
+
+
+def _conv(x, kernel, bias):
+    return tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), bias)
+
+
+def _dense(x, kernel, bias):
+    return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+
+
+def _prelu(x, slope, steep=False):
+    """PReLU, max(x, slope x); that holds for slopes up to 1, negative ones included. `steep`: some are above 1."""
+    return tf.maximum(x, 0.0) + slope * tf.minimum(x, 0.0) if steep else tf.maximum(x, slope * x)
