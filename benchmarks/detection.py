@@ -57,7 +57,7 @@ class Contender:
         watch = Stopwatch(self.detector)
         parameters = FaceExampleGenParameters(faces="all", detect_every=self.detect_every)
         with mock.patch.object(fast_mtcnn, "create_level", self.create_level):
-            seen = extraction._look(batches, watch, parameters, self.min_face_size)
+            seen = extraction._look(batches, lambda: watch, parameters, self.min_face_size)
         return watch.seconds, [frame.faces for frame in seen]
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import common, expander, training
+from benchmarks import common, expander, extraction, training
 
 
 def test_contenders_take_turns_and_the_first_round_does_not_count():
@@ -22,6 +22,7 @@ def test_the_ratio_is_the_median_of_the_rounds():
     "benchmark, ratios",
     [
         (expander, {"memory_closed_to_built", "time_closed_to_built"}),
+        (extraction, {"detection_20", "detection_39.8", "detection_regions", "end_to_end", "end_to_end_regions"}),
         (training, {"method_to_cross_entropy", "paper_input_to_step", "forensic_input_to_step"}),
     ],
 )
