@@ -31,6 +31,7 @@ setup(
         "apache-beam>=2.77,<2.78",
         "scikit-learn>=1.6,<2",
         "scikit-image>=0.26,<0.27",
+        "scipy>=1.15,<2",
         "absl-py>=2.1,<3",
         "av>=18,<19",
         "opencv-python-headless>=4.11,<6",

@@ -45,13 +45,13 @@ TrainerParameters = create_model("TrainerParameters", __base__=_TrainerParameter
 
 
 def execute(context: Context):
-    """Train, and write `Format-Keras/` and `Format-Serving/` into `model` and the run's logs into `model_run`.
+    """Train, and write `Format-Keras/`, `Format-Serving/` and `calibration.json` into `model`, the logs into `model_run`.
 
     Raises:
         InputError: the examples cannot be used.
         model.interrupt.Interrupted: a signal came; the next attempt goes on from the saved state.
     """
-    from model import examples, pretrained  # imports TensorFlow
+    from model import calibration, examples, pretrained  # imports TensorFlow
     from model.train import save_model, train
 
     folder, run_dir = context.inputs["examples"], context.outputs["model_run"]
@@ -59,13 +59,14 @@ def execute(context: Context):
     try:
         train_files, val_files = (examples.find_files(folder, split) for split in ("train", "val"))
         detector, history = train(recipe, train_files, val_files, run_dir, context.parameters.validate_every)
+        fitted = calibration.calibrate(detector, val_files)
     except (examples.ExamplesError, pretrained.WeightsError, ValidationError) as error:
         raise InputError(str(error)) from error
-    save_model(detector, context.outputs["model"])
+    save_model(detector, fitted, context.outputs["model"])
     with open(os.path.join(context.outputs["model"], "recipe.json"), "w") as stream:
         json.dump(recipe.model_dump(), stream, indent=2)
     best = max((row["val_auc"] for row in history if row.get("val_auc") is not None), default=None)
-    return {"recipe": recipe.name, "steps": recipe.steps, "best_validation_auc": best}
+    return {"recipe": recipe.name, "steps": recipe.steps, "best_validation_auc": best, "temperature": fitted["frame"]}
 
 
 def _weights_digest(parameters):

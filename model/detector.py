@@ -18,7 +18,8 @@ class DeepfakeDetector(keras.Model):
 
     Call it with crops [n, 256, 256, 3], RGB, 0-255, any number type; the result is a dict of `embedding`
     [n, embedding_size], `logits` [n, 2] (real, fake), `logit` [n] (fake minus real), `fake_probability` [n] and
-    `center_similarity` [n] (to the centre of the real training samples).
+    `center_similarity` [n] (to the centre of the real training samples). The probability is the sigmoid of the logit over
+    the variable `temperature`, which is 1 until `model.calibration` sets it; nothing else depends on it.
 
     Example:
         detector = DeepfakeDetector(get_recipe("sample"))
@@ -43,13 +44,24 @@ class DeepfakeDetector(keras.Model):
             autocast=False,
             aggregation="mean",
         )
+        self.temperature = self.add_weight(
+            name="temperature",
+            shape=(),
+            initializer="ones",
+            trainable=False,
+            autocast=False,
+            aggregation="only_first_replica",
+        )
         self.trackers = {name: keras.metrics.Mean(name) for name in TRACKED}
         self.built = True
 
     # --- the network ------------------------------------------------------------------------------------------------
     def call(self, crops, training=False):
         """Return the outputs named in the class's docstring."""
-        feature = self.backbone(self.preprocess(crops), training=training)
+        return self.judge(self.backbone(self.preprocess(crops), training=training))
+
+    def judge(self, feature):
+        """Return the outputs of `call` from the backbone's features [n, features]."""
         raw = self.embedding(feature)
         embedding = _unit(raw) if self.recipe.normalize_embeddings else raw
         logits = self.classifier(
@@ -60,7 +72,7 @@ class DeepfakeDetector(keras.Model):
             "embedding": embedding,
             "logits": logits,
             "logit": logit,
-            "fake_probability": ops.sigmoid(logit),
+            "fake_probability": ops.sigmoid(logit / self.temperature),
             "center_similarity": self.center_similarity(embedding),
         }
 

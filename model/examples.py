@@ -194,6 +194,18 @@ class RecordIndex:
 
 # A TFRecord frames each record with its length (8 bytes), the length's checksum (4), and the record's checksum (4).
 _HEADER, _FOOTER = 12, 4
+FRAMING = _HEADER + _FOOTER
+
+
+def read_record(path, offset):
+    """Return the serialized record that begins, with its frame, `offset` bytes into a TFRecord file.
+
+    The checksums are not looked at: this is for places in files that were read through before.
+    """
+    with open(path, "rb") as stream:
+        stream.seek(offset)
+        length = int.from_bytes(stream.read(_HEADER)[:8], "little")
+        return stream.read(length)
 
 
 def index_records(files):
@@ -207,7 +219,7 @@ def index_records(files):
         offset = _HEADER
         for record in read_records(path):
             rows.append((number, offset, len(record), *_label_and_identity(path, record)))
-            offset += len(record) + _HEADER + _FOOTER
+            offset += len(record) + FRAMING
     if not rows:
         raise ExamplesError(f"{os.path.dirname(files[0]) if files else 'no file'}: there is no face example in it")
     *numbers, identity = zip(*rows, strict=True)

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from model import examples
+from model.detector import DeepfakeDetector
 from model.input_pipeline import load_crop
 from model.recipes import CROP_SIZE
 
@@ -13,14 +14,18 @@ SERVED = ("fake_probability", "logit", "center_similarity", "embedding")
 def export_saved_model(detector, folder):
     """Write `detector` to `folder` as a SavedModel.
 
-    Signatures, both returning the float32 outputs `SERVED` for n faces:
-        serving_default: `image_bytes`, string [n]: JPEG, PNG, BMP or GIF bytes of face crops of any size.
+    Signatures, both returning the float32 outputs `SERVED` for n faces, n >= 0:
+        serving_default: `image_bytes`, string [n]: JPEG, PNG, BMP or GIF bytes of face crops of any size. Transparency is
+            dropped, grey becomes RGB, 16 bits become the upper 8, and of an animation the first picture counts.
         crops: `crops`, uint8 [n, 256, 256, 3].
     """
 
     def serve_crops(crops):
+        count = tf.shape(crops)[0]
+        # Without a row the convolution fails on CPUs: then a black face stands in, and its outputs are cut off again.
+        crops = tf.cond(count > 0, lambda: crops, lambda: tf.zeros([1, CROP_SIZE, CROP_SIZE, 3], tf.uint8))
         outputs = detector(crops, training=False)
-        return {name: tf.cast(outputs[name], tf.float32) for name in SERVED}
+        return {name: tf.cast(outputs[name], tf.float32)[:count] for name in SERVED}
 
     def serve_bytes(image_bytes):
         # Not WebP: older servers lack the operation, and would refuse the whole model.
@@ -36,6 +41,22 @@ def export_saved_model(detector, folder):
     archive.add_endpoint("serving_default", serve_bytes, [tf.TensorSpec([None], tf.string, name="image_bytes")])
     archive.add_endpoint("crops", serve_crops, [tf.TensorSpec([None, CROP_SIZE, CROP_SIZE, 3], tf.uint8, name="crops")])
     archive.write_out(str(folder), verbose=False)
+
+
+def from_keras_file(path):
+    """Load a detector from its `Format-Keras/model.keras`.
+
+    Raises:
+        ValueError: no such file, or not a whole one of a detector of this project.
+    """
+    try:
+        detector = keras.saving.load_model(str(path), compile=False)
+    except Exception as error:  # zip, JSON, h5py and Keras errors
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ValueError(f"{path}: not a whole model.keras ({reason}). Trainer writes it into Format-Keras/") from error
+    if not isinstance(detector, DeepfakeDetector):
+        raise ValueError(f"{path}: a {type(detector).__name__}, not a detector of this project")
+    return detector
 
 
 def load_signature(folder, name="crops"):

@@ -133,13 +133,14 @@ def evaluation_batches(files, batch_size=32):
     """Every example of the files once, in order.
 
     Returns:
-        A `tf.data.Dataset` of dicts: `examples.SCHEMA`'s keys but for the encoded image, and `crop` uint8
-        [n, 256, 256, 3]; the last batch may be smaller.
+        A `tf.data.Dataset` of dicts: `examples.SCHEMA`'s keys but for the encoded image, `crop` uint8 [n, 256, 256, 3],
+        and `record/size` int32 [n], the bytes that each takes in its file; the last batch may be smaller.
     """
 
     def load(serialized):
         example = examples.parse(serialized)
         example["crop"] = load_crop(example.pop("image/encoded"))
+        example["record/size"] = tf.strings.length(serialized) + examples.FRAMING
         return example
 
     records = tf.data.TFRecordDataset(files, buffer_size=1 << 20)

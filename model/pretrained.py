@@ -159,7 +159,7 @@ def _download(name):
 
 
 def _load_detector(detector, path):
-    """Copy all weights and the centre of a trained detector; the optimizer starts anew."""
+    """Copy all weights and the centre of a trained detector; the optimizer and the temperature start anew."""
     try:
         trained = keras.saving.load_model(path, compile=False)
     except Exception as error:  # zip, JSON, h5py and Keras errors

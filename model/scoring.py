@@ -24,30 +24,40 @@ def predictor(detector):
     return predict
 
 
-def score_examples(predict, files, batch_size=32):
-    """Yield one dict of NumPy columns per batch: `KEYS` of the examples and `OUTPUTS` of the model.
+def score_examples(predict, files, batch_size=32, keys=KEYS, outputs=OUTPUTS):
+    """Yield one dict of NumPy columns per batch: `keys` of the examples and `outputs` of the model.
 
     Args:
-        predict: uint8 crops [n, 256, 256, 3] -> dict with `OUTPUTS`, each [n].
+        predict: uint8 crops [n, 256, 256, 3] -> dict with `outputs`, each [n].
         files: TFRecord files of face examples.
 
     Raises:
         ExamplesError: a file is cut or damaged.
     """
-    batches = iter(evaluation_batches(files, batch_size))
-    while True:
-        try:
-            batch = next(batches)
-        except StopIteration:
-            return
-        except tf.errors.OpError as error:
-            for path in files:  # find the one to name
-                for _ in examples.read_records(path):
-                    pass
-            raise examples.ExamplesError(f"{files[0]} and its like: {error.message}") from error
-        outputs = predict(batch["crop"])
-        row = {key: _as_text(batch[key].numpy()) for key in KEYS}
-        yield row | {name: np.asarray(outputs[name], np.float32) for name in OUTPUTS}
+    before = None
+    for batch in _batches(files, batch_size):
+        # An accelerator works on this batch already while the one before it is fetched and used.
+        scored = {key: batch[key] for key in keys}, predict(batch["crop"])
+        if before:
+            yield _columns(*before, outputs)
+        before = scored
+    if before:
+        yield _columns(*before, outputs)
+
+
+def _batches(files, batch_size):
+    try:
+        yield from evaluation_batches(files, batch_size)
+    except tf.errors.OpError as error:
+        for path in files:  # find the one to name
+            for _ in examples.read_records(path):
+                pass
+        raise examples.ExamplesError(f"{files[0]} and its like: {error.message}") from error
+
+
+def _columns(batch, scores, outputs):
+    columns = {key: _as_text(values.numpy()) for key, values in batch.items()}
+    return columns | {name: np.asarray(scores[name], np.float32) for name in outputs}
 
 
 def _as_text(values):

@@ -2,9 +2,10 @@
 
     python -m model.train --examples=EXAMPLES --model_dir=OUT [--recipe=paper] [--steps=1500 ...]
 
-EXAMPLES is what FaceExampleGen writes, a folder with Split-train/*.tfrecord and, for choosing the best checkpoint,
-Split-val/*.tfrecord. OUT receives Format-Keras/ and Format-Serving/ (the model), and run/ (checkpoints, history,
-TensorBoard logs). Run the same command again after an interruption and it goes on where it stopped.
+EXAMPLES is what FaceExampleGen writes, a folder with Split-train/*.tfrecord and, for choosing the best checkpoint and
+for calibration, Split-val/*.tfrecord. OUT receives Format-Keras/, Format-Serving/ and calibration.json (the model), and
+run/ (checkpoints, history, TensorBoard logs). Run the same command again after an interruption and it goes on where it
+stopped.
 """
 
 import json
@@ -22,7 +23,7 @@ import numpy as np  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 from pydantic import ValidationError  # noqa: E402
 
-from model import examples, export, pretrained, training_log  # noqa: E402
+from model import calibration, examples, export, pretrained, training_log  # noqa: E402
 from model.detector import DeepfakeDetector, create_optimizer  # noqa: E402
 from model.input_pipeline import training_batches  # noqa: E402
 from model.interrupt import Interrupted  # noqa: E402
@@ -130,11 +131,19 @@ def _keep_recipe(recipe, run_dir, resumed):
         json.dump(recipe.model_dump(), stream, indent=2)
 
 
-def save_model(detector, model_dir):
-    """Write `Format-Keras/model.keras` and the SavedModel `Format-Serving/` below `model_dir`."""
+def save_model(detector, fitted, model_dir):
+    """Write a calibrated detector below `model_dir`.
+
+    Args:
+        detector: a `DeepfakeDetector`.
+        fitted: what `calibration.calibrate` returned for it.
+        model_dir: receives `Format-Keras/model.keras`, the SavedModel `Format-Serving/`, and `calibration.json`. The
+            SavedModel has a copy of the latter, since it is also used alone.
+    """
     os.makedirs(os.path.join(model_dir, "Format-Keras"), exist_ok=True)
     detector.save(os.path.join(model_dir, "Format-Keras", "model.keras"))
     export.export_saved_model(detector, os.path.join(model_dir, "Format-Serving"))
+    calibration.write(fitted, model_dir)
 
 
 def recipe_list():
@@ -183,7 +192,8 @@ def main(_):
         run_dir = os.path.join(FLAGS.model_dir, "run")
         strategy = create_strategy(FLAGS.cpu_replicas)
         detector, history = train(recipe, train_files, val_files, run_dir, FLAGS.validate_every, strategy)
-        save_model(detector, FLAGS.model_dir)
+        fitted = calibration.calibrate(detector, val_files)
+        save_model(detector, fitted, FLAGS.model_dir)
     except ValidationError as error:
         fields = (
             f"--{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']} (given: {e['input']})" for e in error.errors()
@@ -200,6 +210,8 @@ def main(_):
     best = max(history, key=training_log.criterion)
     auc, video_auc = (training_log.figure(best.get(name)) for name in ("val_auc", "val_video_auc"))
     print(f"best: step {best['step']}, validation AUC {auc} (frames), {video_auc} (videos)")
+    print(f"temperature: {fitted['frame']:.4g} (frames), {fitted['video']:.4g} (videos)"
+          + (f" - {fitted['reason']}" if fitted["reason"] else ""))  # fmt: skip
     print(f"model: {os.path.join(FLAGS.model_dir, 'Format-Serving')}")
     print(f"TensorBoard: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
     return 0

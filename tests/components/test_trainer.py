@@ -58,7 +58,8 @@ def test_command_line(tmp_path, capsys):
 
 
 def test_writes_the_model_of_its_recipe(tmp_path, monkeypatch):
-    """What it hands to training, and what it writes beside the model; training itself is tested with the model."""
+    """What it hands on, and what it writes beside the model; training and calibration are tested with the model."""
+    import model.calibration
     import model.train
 
     for split in ("train", "val"):
@@ -71,11 +72,18 @@ def test_writes_the_model_of_its_recipe(tmp_path, monkeypatch):
         return "detector", [{"val_auc": 0.6}, {"val_auc": None}, {"val_auc": 0.9}, {"val_auc": 0.7}, {}]
 
     monkeypatch.setattr(model.train, "train", train)
-    monkeypatch.setattr(model.train, "save_model", lambda detector, folder: seen.update(saved=(detector, folder)))
+
+    def calibrate(detector, files):
+        seen.update(calibrated=(detector, files))
+        return {"frame": 1.5}
+
+    monkeypatch.setattr(model.calibration, "calibrate", calibrate)
+    monkeypatch.setattr(model.train, "save_model", lambda *saved: seen.update(saved=saved))
     result = COMPONENT.execute(_context(tmp_path, steps=12, validate_every=4))
-    assert result == {"recipe": "paper", "steps": 12, "best_validation_auc": 0.9}
+    assert result == {"recipe": "paper", "steps": 12, "best_validation_auc": 0.9, "temperature": 1.5}
     assert seen["recipe"].steps == 12 and seen["every"] == 4 and seen["run"] == str(tmp_path / "model_run")
     assert seen["train"] == [str(tmp_path / "examples" / "Split-train" / "faces.tfrecord")]
     assert seen["val"] == [str(tmp_path / "examples" / "Split-val" / "faces.tfrecord")]
-    assert seen["saved"] == ("detector", str(tmp_path / "model"))
+    assert seen["calibrated"] == ("detector", seen["val"])
+    assert seen["saved"] == ("detector", {"frame": 1.5}, str(tmp_path / "model"))
     assert json.loads((tmp_path / "model" / "recipe.json").read_text()) == seen["recipe"].model_dump()

@@ -243,6 +243,33 @@ def test_outputs_agree_with_each_other(plain, crops):
     assert outputs["center_similarity"] == pytest.approx(expected, abs=1e-5)
 
 
+def test_the_temperature_divides_the_logit_in_the_probability_alone(small_recipe, crops):
+    detector = build(small_recipe())
+    before = {name: value.numpy() for name, value in detector(crops[0]).items()}
+    detector.temperature.assign(2.5)
+    after = {name: value.numpy() for name, value in detector(crops[0]).items()}
+    assert after["fake_probability"] == pytest.approx(1 / (1 + np.exp(-before["logit"] / 2.5)), abs=1e-6)
+    assert np.abs(after["fake_probability"] - before["fake_probability"]).max() > 1e-3
+    for name in before.keys() - {"fake_probability"}:
+        assert np.array_equal(before[name], after[name]), name
+
+
+def test_training_knows_no_temperature(small_recipe, crops):
+    recipe, batch = small_recipe(weight_center_start=0, expander_start=0), tuple(tf.constant(x) for x in crops)
+    trained = {}
+    for temperature in (1.0, 7.0):
+        detector = build(recipe)
+        detector.temperature.assign(temperature)
+        assert not any(v is detector.temperature for v in detector.trainable_variables)
+        assert not any("temperature" in v.path for v in detector.optimizer.variables)
+        for _ in range(2):
+            detector.train_step(batch)
+        assert float(detector.temperature) == temperature
+        trained[temperature] = [v.numpy() for v in detector.weights if v is not detector.temperature]
+    for one, other in zip(*trained.values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("seen, width", [("embedding", 8), ("unit_embedding", 8), ("feature", 512)])
 def test_the_classifier_sees_what_the_recipe_says(seen, width, small_recipe, crops):
     detector = build(small_recipe(classifier_input=seen))
@@ -290,8 +317,10 @@ def test_a_saved_model_comes_back_equal(small_recipe, crops, tmp_path):
     detector = build(small_recipe(weight_center_start=0))
     images, labels = (tf.constant(x) for x in crops)
     detector.train_step((images, labels))
+    detector.temperature.assign(1.75)
     detector.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert float(loaded.temperature) == 1.75
     assert loaded.recipe == detector.recipe
     assert (detector.center.numpy() != 0).any()
     assert loaded.center.numpy().tolist() == detector.center.numpy().tolist()
@@ -304,6 +333,15 @@ def test_a_saved_model_comes_back_equal(small_recipe, crops, tmp_path):
     loaded.train_step((images, labels))
     for one, other in zip(detector.trainable_variables, loaded.trainable_variables, strict=True):
         np.testing.assert_allclose(other.numpy(), one.numpy(), rtol=0, atol=1e-5, err_msg=one.path)
+
+
+def test_a_weights_file_holds_centre_and_temperature(small_recipe, tmp_path):
+    detector, other = (build(small_recipe(seed=seed)) for seed in (1, 2))
+    detector.center.assign(np.arange(8.0))
+    detector.temperature.assign(0.5)
+    detector.save_weights(tmp_path / "a.weights.h5")
+    other.load_weights(tmp_path / "a.weights.h5")
+    assert float(other.temperature) == 0.5 and other.center.numpy().tolist() == list(range(8))
 
 
 # --- replicas ---------------------------------------------------------------------------------------------------------

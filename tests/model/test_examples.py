@@ -135,6 +135,11 @@ def test_read_records_gives_what_was_written(tmp_path, write_tfrecord):
     assert list(examples.read_records(write_tfrecord(tmp_path / "a.tfrecord", records))) == records
 
 
+def test_read_record_gives_the_one_at_a_place(tmp_path, write_tfrecord):
+    path = write_tfrecord(tmp_path / "a.tfrecord", [b"one", b"", b"three"])
+    assert [examples.read_record(path, at) for at in (0, 16 + 3, 32 + 3)] == [b"one", b"", b"three"]
+
+
 def test_a_cut_file_is_named_with_its_count_of_good_records(tmp_path, write_tfrecord, face):
     path = write_tfrecord(tmp_path / "cut.tfrecord", [face(0, i).serialize() for i in range(5)])
     data = (tmp_path / "cut.tfrecord").read_bytes()

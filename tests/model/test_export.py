@@ -1,13 +1,17 @@
-"""The SavedModel answers as the Keras model does, from pixels and from encoded images."""
+"""The SavedModel answers as the Keras model does, from pixels and from encoded images of every kind."""
+
+import io
 
 import cv2
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from model import export
 from model.detector import DeepfakeDetector
+from model.examples import decode_common
 from model.input_pipeline import load_crop
 
 
@@ -16,6 +20,7 @@ def detector(small_recipe):
     keras.utils.set_random_seed(1)
     detector = DeepfakeDetector(small_recipe())
     detector.center.assign(np.linspace(-1, 2, 8))
+    detector.temperature.assign(0.3)
     return detector
 
 
@@ -59,6 +64,92 @@ def test_image_bytes_of_any_kind_and_size_agree_with_the_keras_model(detector, f
     agree(served, detector(crops, training=False))
     assert np.array_equal(crops[0], crop(0, 1))
     assert len(np.unique(served["logit"].numpy())) == 5
+
+
+def test_the_probability_is_the_calibrated_one(folder, crop):
+    served = export.load_signature(folder)(tf.constant(np.stack([crop(i % 2, i) for i in range(4)])))
+    expected = 1 / (1 + np.exp(-served["logit"].numpy() / 0.3))
+    assert served["fake_probability"].numpy() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "signature, nothing",
+    [("crops", np.zeros((0, 256, 256, 3), np.uint8)), ("serving_default", np.zeros(0, object))],
+)
+def test_no_face_is_answered_by_nothing(signature, nothing, folder):
+    dtype = tf.uint8 if signature == "crops" else tf.string
+    served = export.load_signature(folder, signature)(tf.constant(nothing, dtype))
+    assert {name: tuple(value.shape) for name, value in served.items()} == {
+        "fake_probability": (0,), "logit": (0,), "center_similarity": (0,), "embedding": (0, 8)
+    }  # fmt: skip
+
+
+def pillow(image, kind, **options):
+    """Encode an array or a `PIL.Image` by Pillow."""
+    stream = io.BytesIO()
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def kinds(crop, other):
+    """{kind: (bytes, the crop that they mean)}."""
+    alpha = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+    grey, deep = other[..., 0], crop.astype(np.uint16) * 256 + 200
+    in_grey = np.repeat(grey[..., None], 3, axis=-1)
+    first, second = (Image.fromarray(image).quantize(200) for image in (crop, other))
+    jpeg = pillow(grey, "JPEG")
+    return {
+        "PNG with alpha": (pillow(np.dstack([crop, alpha]), "PNG"), crop),
+        "grey PNG": (pillow(grey, "PNG"), in_grey),
+        "grey PNG with alpha": (pillow(np.dstack([grey, alpha]), "PNG"), in_grey),
+        "16-bit PNG": (cv2.imencode(".png", deep[..., ::-1])[1].tobytes(), crop),
+        "16-bit grey PNG": (cv2.imencode(".png", grey.astype(np.uint16) * 256 + 9)[1].tobytes(), in_grey),
+        "grey JPEG": (jpeg, np.array(Image.open(io.BytesIO(jpeg)).convert("RGB"))),
+        "animated GIF": (pillow(first, "GIF", save_all=True, append_images=[second]), np.array(first.convert("RGB"))),
+        "BMP with alpha": (cv2.imencode(".bmp", np.dstack([crop[..., ::-1], alpha]))[1].tobytes(), crop),
+    }
+
+
+def test_every_kind_of_picture_means_the_expected_crop(detector, folder, crop):
+    found = kinds(crop(1, 7), crop(0, 8))
+    crops = np.stack([load_crop(image, decode_common).numpy() for image, _ in found.values()])
+    for given, (kind, (_, expected)) in zip(crops, found.items(), strict=True):
+        # Two JPEG decoders may round differently.
+        assert np.abs(given.astype(int) - expected).max() <= (1 if "JPEG" in kind else 0), kind
+    served = export.load_signature(folder, "serving_default")(tf.constant([image for image, _ in found.values()]))
+    agree(served, detector(crops, training=False))
+
+
+@pytest.mark.parametrize(
+    "image, named",
+    [
+        (b"", "Input is empty"),
+        (b"no picture at all", "Unknown image file format"),
+        (encoded(np.zeros((256, 256, 3), np.uint8), ".png")[:300], "Invalid PNG"),
+        (encoded(np.zeros((256, 256, 3), np.uint8), ".jpg")[:300], "Invalid JPEG"),
+    ],
+)
+def test_bytes_that_are_no_picture_are_an_error(image, named, folder, crop):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=named):
+        export.load_signature(folder, "serving_default")(tf.constant([encoded(crop(0, 1), ".png"), image]))
+
+
+def test_a_detector_comes_back_from_its_keras_file(detector, tmp_path, crop):
+    detector.save(tmp_path / "model.keras")
+    crops = np.stack([crop(i, i) for i in range(2)])
+    loaded = export.from_keras_file(tmp_path / "model.keras")
+    assert np.array_equal(loaded(crops)["fake_probability"], detector(crops)["fake_probability"])
+
+
+def test_a_file_without_a_detector_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"nowhere\.keras: not a whole model\.keras"):
+        export.from_keras_file(tmp_path / "nowhere.keras")
+    (tmp_path / "cut.keras").write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"cut\.keras: not a whole model\.keras"):
+        export.from_keras_file(tmp_path / "cut.keras")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match=r"other\.keras: a Sequential, not a detector of this project"):
+        export.from_keras_file(tmp_path / "other.keras")
 
 
 def test_a_folder_without_a_model_is_named(tmp_path, folder):

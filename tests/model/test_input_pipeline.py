@@ -1,6 +1,7 @@
 """Batches: balanced, every example once in a pass, the same from any step on, and all of them in evaluation."""
 
 import collections
+import os
 
 import cv2
 import numpy as np
@@ -155,11 +156,12 @@ def test_evaluation_gives_every_example_once_in_order(examples_dir):
     files = examples.find_files(str(examples_dir), "train")
     found = list(input_pipeline.evaluation_batches(files, batch_size=8))
     assert [len(batch["label"]) for batch in found] == [8, 8, 8, 4]
-    assert set(found[0]) == set(examples.SCHEMA) - {"image/encoded"} | {"crop"}
+    assert set(found[0]) == set(examples.SCHEMA) - {"image/encoded"} | {"crop", "record/size"}
     records = [examples.parse(record) for path in files for record in examples.read_records(path)]
     for key in ("video_id", "frame/index", "label"):
         joined = np.concatenate([batch[key].numpy() for batch in found])
         assert joined.tolist() == [record[key].numpy() for record in records]
+    assert sum(int(size) for batch in found for size in batch["record/size"]) == sum(map(os.path.getsize, files))
     crops = np.concatenate([batch["crop"].numpy() for batch in found])
     assert crops.dtype == np.uint8
     expected = [examples.decode_image(record["image/encoded"]).numpy() for record in records]

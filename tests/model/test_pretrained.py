@@ -132,6 +132,8 @@ def test_a_trained_detector_gives_all_its_weights_and_its_centre(small_recipe, t
     trained.save(tmp_path / "model.keras")
     pretrained.initialize(fresh, str(tmp_path / "model.keras"))
     assert fresh.center.numpy().tolist() == [0.25] * 8
+    assert float(fresh.temperature) == 1  # a calibration holds for the weights that it was fitted to
+    trained.temperature.assign(1)
     for ours, theirs in zip(fresh.weights, trained.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
 

@@ -90,6 +90,28 @@ def test_score_examples_pairs_each_example_with_its_outputs(examples_dir):
     assert columns["center_similarity"] == pytest.approx(-columns["logit"])
 
 
+def test_columns_and_outputs_can_be_chosen(examples_dir):
+    def predict(crops):
+        return {"embedding": tf.zeros([len(crops), 3]), "logit": tf.ones([len(crops)])}
+
+    files = examples.find_files(str(examples_dir), "val")
+    (batch,) = scoring.score_examples(predict, files, 100, ("face/track", "record/size"), ("embedding",))
+    assert set(batch) == {"face/track", "record/size", "embedding"} and batch["embedding"].shape == (16, 3)
+
+
+def test_the_next_batch_is_under_way_before_one_is_used(examples_dir):
+    """An accelerator would wait otherwise."""
+    events = []
+
+    def predict(crops):
+        events.append("begun")
+        return {name: tf.zeros([len(crops)]) for name in scoring.OUTPUTS}
+
+    for _ in scoring.score_examples(predict, examples.find_files(str(examples_dir), "val"), 6):
+        events.append("used")
+    assert events == ["begun", "begun", "used", "begun", "used", "used"]
+
+
 def test_no_batch_joins_to_empty_columns():
     columns = scoring.join_batches([])
     assert set(columns) == {*scoring.KEYS, *scoring.OUTPUTS}

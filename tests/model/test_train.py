@@ -14,8 +14,9 @@ import keras
 import numpy as np
 import pytest
 from absl import flags
+from scipy.special import expit
 
-from model import examples, export, scoring, train, training_log
+from model import calibration, examples, export, scoring, train, training_log
 from model.detector import TRACKED
 
 ROOT = Path(__file__).parents[2]
@@ -74,19 +75,26 @@ def test_the_detector_is_the_one_of_the_best_validation(run):
 
 
 def test_the_saved_model_is_the_detector(run, tmp_path, crop):
-    train.save_model(run.detector, str(tmp_path))
+    fitted = calibration.calibrate(run.detector, run.val)
+    train.save_model(run.detector, fitted, str(tmp_path))
+    assert calibration.read(tmp_path) == calibration.read(tmp_path / "Format-Serving") == fitted
+    assert fitted["frame"] != 1 and fitted["faces"] == 16
     crops = np.stack([crop(i % 2, 200 + i) for i in range(4)])
-    expected = run.detector(crops)["logit"].numpy()
-    loaded = keras.saving.load_model(tmp_path / "Format-Keras" / "model.keras")
-    assert loaded(crops)["logit"].numpy() == pytest.approx(expected, abs=1e-5)
+    expected = run.detector(crops)
+    loaded = export.from_keras_file(tmp_path / "Format-Keras" / "model.keras")(crops)
     served = export.load_signature(tmp_path / "Format-Serving")(keras.ops.convert_to_tensor(crops))
-    assert served["logit"].numpy() == pytest.approx(expected, abs=1e-5)
+    for name in ("logit", "fake_probability"):
+        assert loaded[name].numpy() == pytest.approx(expected[name].numpy(), abs=1e-5)
+        assert served[name].numpy() == pytest.approx(expected[name].numpy(), abs=1e-5)
+    probability = expit(expected["logit"].numpy() / fitted["frame"])
+    assert served["fake_probability"].numpy() == pytest.approx(probability, abs=1e-5)
 
 
 def test_a_finished_training_is_not_repeated(run, small_recipe):
     again, history = train.train(small_recipe(), run.train, run.val, str(run.dir), validate_every=10)
     assert history == run.history
     assert again.center.numpy().tolist() == run.detector.center.numpy().tolist()
+    assert calibration.calibrate(again, run.val) == calibration.calibrate(run.detector, run.val)
 
 
 def test_another_recipe_in_the_same_folder_is_refused(run, small_recipe):
@@ -341,6 +349,9 @@ def test_a_stopped_training_goes_on_to_the_same_end(examples_dir, tmp_path, comm
     for folder in ("stopped", "whole"):
         assert (tmp_path / folder / "Format-Keras" / "model.keras").exists()
         assert (tmp_path / folder / "Format-Serving" / "saved_model.pb").exists()
+    one, two = (calibration.read(tmp_path / folder) for folder in ("stopped", "whole"))
+    assert one == two and one["faces"] == 16
+    assert f"temperature: {one['frame']:.4g} (frames), {one['video']:.4g} (videos)" in other
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
