@@ -19,6 +19,9 @@ test: $(VENV)/installed-test
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.training --json benchmarks/results/training.json
 	$(BIN)/python -m benchmarks.expander --json benchmarks/results/expander.json
+	$(BIN)/python -m benchmarks.extraction --json benchmarks/results/extraction.json
+	$(BIN)/python -m benchmarks.prediction --json benchmarks/results/prediction.json
+	$(BIN)/python -m benchmarks.evaluation --json benchmarks/results/evaluation.json
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

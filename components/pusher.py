@@ -85,12 +85,16 @@ def push(saved_model, serving_dir):
 
 
 def _still_holds(outputs):
-    """A cached push counts as long as the pushed model lies there."""
+    """A cached push counts as long as the pushed model lies there and is the newest, which is what servers take."""
     with open(os.path.join(outputs["pushed_model"], "pushed.json")) as stream:
         outcome = json.load(stream)
-    if outcome["pushed"] and not os.path.exists(os.path.join(outcome["path"], "saved_model.pb")):
+    if not outcome["pushed"]:
+        return None
+    if not os.path.exists(os.path.join(outcome["path"], "saved_model.pb")):
         return f"{outcome['path']} is gone"
-    return None
+    serving_dir, version = os.path.split(outcome["path"])
+    newest = max(int(name) for name in os.listdir(serving_dir) if name.isdigit())
+    return f"version {newest} was pushed since" if newest > int(version) else None
 
 
 COMPONENT = Component(

@@ -19,12 +19,14 @@ class Decision:
         cached: the earlier `Execution`, or None for a miss.
         reason: in words.
         key, parts: the cache key and what it is made of.
+        inputs: input key -> `Artifact`, as they were when it was decided.
     """
 
     cached: object | None
     reason: str
     key: str
     parts: dict
+    inputs: dict
 
 
 class Launcher:
@@ -46,21 +48,30 @@ class Launcher:
     def decide(self, node):
         """Look whether the node's work was done before; nothing is changed."""
         component = node.component
-        inputs = {key: self.outputs[source].digest for key, source in node.inputs.items()}
-        parts = fingerprint.key_parts(component, node.parameters, inputs)
+        inputs = {key: self.outputs[source] for key, source in node.inputs.items()}
+        found = {key: resolver.find(self.store, inputs) for key, resolver in node.resolve.items()}
+        inputs |= {key: artifact for key, artifact in found.items() if artifact}
+        digests = {key: artifact.digest for key, artifact in inputs.items()}
+        parts = fingerprint.key_parts(component, node.parameters, digests)
         key = fingerprint.cache_key(component, parts)
+        cached, reason = self._look_up(component, key, parts)
+        for name, artifact in found.items():
+            reason += f"; {name}: {os.path.relpath(artifact.uri, self.store.root) if artifact else 'none yet'}"
+        return Decision(cached, reason, key, parts, inputs)
+
+    def _look_up(self, component, key, parts):
+        """The execution that can be reused, or None, and why."""
         if self.no_cache:
-            return Decision(None, "the cache is off (--no_cache)", key, parts)
+            return None, "the cache is off (--no_cache)"
         same = self.store.last_complete(component.name, key)
         if same is None:
             last = self.store.last_complete(component.name)
-            reason = f"{fingerprint.difference(last.key_parts, parts)}" if last else "never run before"
-            return Decision(None, reason, key, parts)
+            return None, fingerprint.difference(last.key_parts, parts) if last else "never run before"
         gone = self._no_longer_holds(component, same)
         if gone:
-            return Decision(None, f"execution {same.id} did the same, but {gone}", key, parts)
+            return None, f"execution {same.id} did the same, but {gone}"
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(same.finished))
-        return Decision(same, f"same inputs, parameters and code as execution {same.id} of {when}", key, parts)
+        return same, f"same inputs, parameters and code as execution {same.id} of {when}"
 
     def _no_longer_holds(self, component, execution):
         artifacts = self.store.artifacts(execution.id, "OUTPUT")
@@ -77,7 +88,7 @@ class Launcher:
         if decision.cached:
             self.reuse(component, decision.cached)
             return decision.cached
-        inputs = {key: self.outputs[source] for key, source in node.inputs.items()}
+        inputs = decision.inputs
         execution = self.store.start_execution(component.name, decision.key, decision.parts, inputs)
         try:
             if any(name.startswith("tensorflow") for name in component.libraries):

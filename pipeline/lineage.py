@@ -55,11 +55,11 @@ def find_artifact(store, name):
     raise InputError(f"{name}: no artifact of {store.root}. The newest are: {known or 'none'}")
 
 
-def print_lineage(store, artifact, depth=0, seen=None):
-    """Print the artifact, what made it, and the same for everything that went into it."""
+def print_lineage(store, artifact, role="", depth=0, seen=None):
+    """Print the artifact, what made it, and the same for everything that went into it, each with its input key."""
     seen = set() if seen is None else seen
     indent = "  " * depth
-    print(f"{indent}{artifact.type} {artifact.id}  {artifact.uri}")
+    print(f"{indent}{role}{artifact.type} {artifact.id}  {artifact.uri}")
     if artifact.id in seen:
         print(f"{indent}  (see above)")
         return
@@ -77,8 +77,8 @@ def print_lineage(store, artifact, depth=0, seen=None):
         print(f"{indent}  with " + ", ".join(f"{k} {v}" for k, v in execution.key_parts["libraries"].items()))
     if execution.properties:
         print(f"{indent}  result: {json.dumps(execution.properties)}")
-    for source in store.artifacts(execution.id, "INPUT").values():
-        print_lineage(store, source, depth + 1, seen)
+    for key, source in store.artifacts(execution.id, "INPUT").items():
+        print_lineage(store, source, f"{key}: ", depth + 1, seen)
 
 
 def main(arguments=None):

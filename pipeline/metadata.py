@@ -137,6 +137,14 @@ class MetadataStore:
         row = self._db.execute(query + " ORDER BY id DESC LIMIT 1", arguments).fetchone()
         return self._execution(row) if row else None
 
+    def last_used(self, component):
+        """Yield the complete executions of a component that runs used, their own or earlier ones; the last used first."""
+        query = (
+            "SELECT Execution.* FROM Execution JOIN Association ON Association.execution = Execution.id "
+            "WHERE component = ? AND state = 'COMPLETE' GROUP BY Execution.id ORDER BY max(Association.rowid) DESC"
+        )
+        return map(self._execution, self._db.execute(query, (component,)).fetchall())
+
     def execution(self, number):
         """The execution of that id."""
         return self._execution(self._db.execute("SELECT * FROM Execution WHERE id = ?", (number,)).fetchone())

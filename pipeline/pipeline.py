@@ -1,6 +1,6 @@
 """The pipeline as a picture of the data's way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.base import Component, Parameters
 from components.evaluator.component import COMPONENT as EVALUATOR
@@ -11,6 +11,7 @@ from components.pusher import COMPONENT as PUSHER
 from components.statistics_gen.component import COMPONENT as STATISTICS_GEN
 from components.trainer import COMPONENT as TRAINER
 from components.video_example_gen.component import COMPONENT as VIDEO_EXAMPLE_GEN
+from pipeline.resolvers import LastBlessed
 
 SAMPLE_CAVEAT = (
     "this is the embedded sample, made by this program from two photographs. Its figures show that every stage works; "
@@ -27,12 +28,14 @@ class Node:
         parameters: of this run.
         inputs: input key -> (name of the component, its output key).
         after: names of components that must have succeeded, beside those that give inputs.
+        resolve: optional input key -> what finds its artifact in the lineage.
     """
 
     component: Component
     parameters: Parameters
     inputs: dict[str, tuple[str, str]]
     after: tuple[str, ...] = ()
+    resolve: dict[str, LastBlessed] = field(default_factory=dict)
 
 
 def create_pipeline(config):
@@ -47,7 +50,12 @@ def create_pipeline(config):
         Node(STATISTICS_GEN, p.StatisticsGen, {"videos": videos, "examples": examples, "rejects": rejects}),
         Node(EXAMPLE_VALIDATOR, p.ExampleValidator, {"statistics": ("StatisticsGen", "statistics")}),
         Node(TRAINER, p.Trainer, {"examples": examples}, after=("ExampleValidator",)),
-        Node(EVALUATOR, _with_caveats(config), {"examples": examples, "model": model}),
+        Node(
+            EVALUATOR,
+            _with_caveats(config),
+            {"examples": examples, "model": model, "videos": videos, "rejects": rejects},
+            resolve={"baseline": LastBlessed("Evaluator", input="model", verdict="blessing")},
+        ),
         Node(INFRA_VALIDATOR, p.InfraValidator, {"model": model}),
         Node(
             PUSHER,

@@ -2,65 +2,233 @@
 
 import json
 import os
-
-import pyarrow
-import pyarrow.parquet
-from tqdm import tqdm
+import shlex
+import time
+from importlib.metadata import version
 
 from components.base import Context, InputError
-from components.evaluator import report
+from components.evaluator import faces, matrix, robustness
 from components.evaluator.blessing import judge
+from components.evaluator.comparison import compare
+from components.evaluator.coverage import outcomes
 from components.evaluator.metrics import evaluate
+from components.evaluator.predict import model_digest, write_predictions
+from components.evaluator.predictions import read_predictions
+from components.evaluator.projector import write_projector
+from components.evaluator.report import write_report
+from components.evaluator.showcase import choose, show
 from components.evaluator.table import print_table
-from model import examples, scoring
-from model.export import load_signature
-
-
-def predict(files, model_dir, batch_size):
-    """Score every face of the files with a model's SavedModel; return the columns of `model.scoring`, one row per face.
-
-    Raises:
-        InputError: no SavedModel there, or face examples that cannot be used.
-    """
-    try:
-        signature = load_signature(os.path.join(model_dir, "Format-Serving"))
-        batches = scoring.score_examples(signature, files, batch_size)
-        return scoring.join_batches(tqdm(batches, desc="evaluating", unit="batch", leave=False, disable=None))
-    except ValueError as error:
-        raise InputError(str(error)) from error
-
-
-def write_predictions(columns, path):
-    """Write one row per face as Parquet: video_id, frame_index, dataset, method, label, logit, center_similarity."""
-    table = {name.replace("/", "_"): values for name, values in columns.items()}
-    pyarrow.parquet.write_table(pyarrow.table(table), path)
+from components.evaluator.videos import videos_of
+from model import calibration, examples
 
 
 def execute(context: Context):
     """Evaluate on the test split.
 
-    Writes `predictions-test.parquet`, `metrics.json`, `report.html`, and `BLESSED` or `NOT_BLESSED` with the reasons.
+    Writes the predictions of the validation and test splits as Parquet, `metrics.json`, `report.html`, `tensorboard/` with
+    the embeddings, and `BLESSED` or `NOT_BLESSED` with the reasons.
     """
-    parameters = context.parameters
-    try:
-        files = examples.find_files(context.inputs["examples"], "test")
-    except examples.ExamplesError as error:
-        raise InputError(f"nothing to evaluate: {error}") from error
-    columns = predict(files, context.inputs["model"], parameters.batch_size)
-    if not len(columns["label"]):
-        raise InputError(f"{context.inputs['examples']}: the test split holds no face")
-    write_predictions(columns, os.path.join(context.outputs["predictions"], "predictions-test.parquet"))
-    metrics = evaluate(columns) | {"split": "test", "caveats": parameters.caveats}
+    evaluation = Evaluation(context)
+    metrics = evaluation.metrics()
+    if "baseline" in context.inputs:
+        metrics["comparison"] = evaluation.comparison(metrics)
+    if context.parameters.models:
+        metrics["matrix"] = evaluation.matrix()
+    if context.parameters.robustness:
+        metrics["robustness"] = evaluation.robustness()
+    blessed, reasons = judge(
+        metrics, context.parameters.thresholds, metrics.get("comparison"), context.parameters.max_loss
+    )
+    verdict = "BLESSED" if blessed else "NOT_BLESSED"
     with open(os.path.join(context.outputs["evaluation"], "metrics.json"), "w") as stream:
         json.dump(metrics, stream, indent=1)
-    blessed, reasons = judge(metrics, parameters.thresholds)
-    verdict = "BLESSED" if blessed else "NOT_BLESSED"
     with open(os.path.join(context.outputs["blessing"], verdict), "w") as stream:
         stream.writelines(f"{reason}\n" for reason in reasons)
-    report_path = os.path.join(context.outputs["evaluation"], "report.html")
-    report.write_report(report_path, metrics, columns, verdict, reasons)
+    evaluation.report(metrics, verdict, reasons)
     print_table(metrics)
+    if "matrix" in metrics:
+        matrix.print_matrix(metrics["matrix"])
     for reason in reasons:
         print(f"{verdict}: {reason}")
-    best = metrics["video"]["all"]
-    return {"video_auc": best["auc"], "video_acc": best["acc"], "verdict": verdict}
+    best = metrics["video"]["all"]["logit"]
+    return {"video_auc": best["auc"]["value"], "video_acc": best["acc"]["value"], "verdict": verdict}
+
+
+class Evaluation:
+    """A model's predictions on the validation and test splits, and what is made of them.
+
+    Raises:
+        InputError: no test split, no model, or files that cannot be used.
+    """
+
+    def __init__(self, context):
+        self.context, self.parameters = context, context.parameters
+        self.folder = context.outputs["predictions"]
+        self.files = {"test": self._files("test")}
+        try:
+            self.files["val"] = self._files("val")
+        except InputError as error:
+            print(f"no threshold can be fixed on validation: {error}")
+        self.temperature = self._temperature(context.inputs["model"])
+        self.columns = {split: self._predicted("model", self.folder, split) for split in self.files}
+        self.videos = videos_of(self.columns["test"], self.parameters.video_rule, self.temperature)
+
+    def _files(self, split):
+        try:
+            return examples.find_files(self.context.inputs["examples"], split)
+        except examples.ExamplesError as error:
+            raise InputError(f"nothing to evaluate: {error}") from error
+
+    def _temperature(self, model):
+        try:
+            fitted = calibration.read(model)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        return {level: fitted[level] for level in ("frame", "video")} if fitted else None
+
+    def _predicted(self, model, folder, split, path=None):
+        """Predictions of a model, written below `folder` and read again."""
+        os.makedirs(folder, exist_ok=True)
+        path = path or self.context.inputs[model]
+        write_predictions(self.files[split], split, path, folder, self.context.beam_args, self.parameters.batch_size)
+        return read_predictions(folder, split)
+
+    def metrics(self):
+        """See `components.evaluator.metrics.evaluate`."""
+        inputs, parameters = self.context.inputs, self.parameters
+        listed = None
+        if "videos" in inputs and "rejects" in inputs:
+            listed = outcomes(inputs["videos"], inputs["rejects"], "test")
+        elif parameters.no_face != "left_out":
+            raise InputError(f"no_face {parameters.no_face!r} needs the inputs videos and rejects, which tell them")
+        found = evaluate(
+            self.columns["test"],
+            self.columns.get("val"),
+            listed,
+            video_rule=parameters.video_rule,
+            no_face=parameters.no_face,
+            resamples=parameters.resamples,
+            seed=parameters.seed,
+            temperature=self.temperature,
+        )
+        return {"split": "test", **found, "caveats": parameters.caveats}
+
+    def comparison(self, metrics):
+        """The model beside the last blessed one, on the same faces."""
+        baseline, parameters = self.context.inputs["baseline"], self.parameters
+        folder = os.path.join(self.folder, "baseline")
+        columns = {split: self._predicted("baseline", folder, split) for split in self.files}
+        temperature = self._temperature(baseline)
+        fixed = None
+        if "val" in columns:
+            options = {"video_rule": parameters.video_rule, "temperature": temperature, "resamples": 0}
+            fixed = evaluate(columns["test"], columns["val"], **options)["thresholds"]
+        return compare(
+            self.columns["test"],
+            columns["test"],
+            parameters.thresholds,
+            parameters.resamples,
+            parameters.seed,
+            video_rule=parameters.video_rule,
+            temperatures=(self.temperature, temperature),
+            fixed=(metrics["thresholds"], fixed),
+        )
+
+    def matrix(self):
+        """AUC of this and the other models on each data set, at video level."""
+        models = {self.parameters.name: self.videos}
+        for name, path in self.parameters.models.items():
+            columns = self._predicted(None, self._folder_of(name), "test", path)
+            models[name] = videos_of(columns, self.parameters.video_rule, self._temperature(path))
+        return matrix.matrix(models, "video", self.parameters.resamples, self.parameters.seed)
+
+    def _folder_of(self, name):
+        number = list(self.parameters.models).index(name)
+        return os.path.join(self.folder, "models", str(number))
+
+    def robustness(self):
+        """See `components.evaluator.robustness.sweep`."""
+        return robustness.sweep(
+            self.files["test"],
+            self.folder,
+            "test",
+            self.columns["test"],
+            self.context.inputs["model"],
+            changes=self.parameters.robustness,
+            most_videos=self.parameters.robustness_videos,
+            video_rule=self.parameters.video_rule,
+            batch_size=self.parameters.batch_size,
+            seed=self.parameters.seed,
+        )
+
+    # --- the report -----------------------------------------------------------------------------------------------------
+    def report(self, metrics, verdict, reasons):
+        """Write `report.html`, and `tensorboard/` for the projector."""
+        folder, validation = self.context.outputs["evaluation"], None
+        if "val" in self.columns:
+            by_video = videos_of(self.columns["val"], self.parameters.video_rule, self.temperature)
+            validation = {"frame": self.columns["val"], "video": by_video}
+        chosen = choose(self.columns["test"], self.parameters.panels)
+        shown, lineage = [], self.lineage()
+        if chosen:
+            try:
+                shown = show(
+                    chosen, self.files["test"], self.folder, self.columns["test"], self.context.inputs["model"]
+                )
+            except InputError as error:
+                lineage.append({"name": "heat maps", "value": f"none: {error}"})
+        write_report(
+            os.path.join(folder, "report.html"),
+            metrics,
+            self.columns["test"],
+            verdict,
+            reasons,
+            videos=self.videos,
+            validation=validation,
+            embeddings=self.embeddings(os.path.join(folder, "tensorboard")),
+            faces=shown,
+            lineage=lineage,
+            reproduce=self.reproduce(),
+        )
+
+    def embeddings(self, projector):
+        """Of some faces by this model, also written for TensorBoard, and by the others that are judged beside it."""
+        if not self.parameters.embeddings:
+            return []
+        test = self.columns["test"]
+        rows = faces.spread(test, self.parameters.embeddings, self.parameters.seed)
+        columns, result = faces.take(test, rows), []
+        models = {self.parameters.name: self.context.inputs["model"]} | self.parameters.models
+        for name, model in models.items():
+            vectors, thumbnails = faces.embeddings(
+                self.files["test"], self.folder, "test", rows, model, self.parameters.batch_size
+            )
+            if not result:
+                write_projector(projector, columns, vectors, thumbnails)
+            result.append({"name": name, "vectors": vectors, "columns": columns})
+        return result
+
+    def lineage(self):
+        """Where data and model come from: [{"name", "value"}]."""
+        inputs = self.context.inputs
+        lines = [("model", f"{inputs['model']} ({model_digest(inputs['model'])})")]
+        recipe = os.path.join(inputs["model"], "recipe.json")
+        if os.path.exists(recipe):
+            with open(recipe) as stream:
+                fields = json.load(stream)
+            lines.append(("recipe", fields["name"]))
+            lines += [(f"recipe: {name}", str(value)) for name, value in fields.items() if name != "name"]
+        lines += [(key, inputs[key]) for key in ("examples", "videos", "rejects", "baseline") if key in inputs]
+        lines += [(f"other model: {name}", path) for name, path in self.parameters.models.items()]
+        lines.append(("date", time.strftime("%Y-%m-%d %H:%M")))
+        lines += [(name, version(name)) for name in ("tensorflow-cpu", "keras", "scikit-learn")]
+        return [{"name": name, "value": value} for name, value in lines]
+
+    def reproduce(self):
+        """The command that makes this report again."""
+        words = ["python", "-m", "components.evaluator"]
+        words += [f"--{key}={path}" for key, path in self.context.inputs.items()]
+        words += [f"--{key}={key}" for key in self.context.outputs]
+        given = self.parameters.model_dump(exclude_defaults=True, mode="json")
+        words += [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in given.items()]
+        return [shlex.join(words)]

@@ -4,10 +4,8 @@ import contextlib
 import glob
 import json
 import os
-import sys
-import threading
 
-from tqdm import tqdm
+from components import progress
 
 SUFFIX = ".progress"
 
@@ -39,26 +37,11 @@ def count(examples_dir):
     return tuple(totals)
 
 
-@contextlib.contextmanager
 def shown(examples_dir, videos):
     """Show a progress bar of `videos` while the body runs: videos done, faces, rejects, rate and time left."""
-    done = threading.Event()
-    interval = 1.0 if sys.stderr.isatty() else 15.0  # seconds; a log does not need every one
 
-    def watch():
-        with tqdm(total=videos, desc="extracting faces", unit="video", mininterval=interval) as bar:
-            while True:
-                last = done.wait(interval)
-                bar.n, faces, rejects = count(examples_dir)
-                bar.set_postfix(faces=faces, rejects=rejects, refresh=False)
-                bar.refresh()
-                if last:
-                    return
+    def state():
+        done, faces, rejects = count(examples_dir)
+        return done, {"faces": faces, "rejects": rejects}
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
+    return progress.shown(state, videos, desc="extracting faces", unit="video")

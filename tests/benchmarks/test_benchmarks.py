@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import common, expander, extraction, training
+from benchmarks import common, evaluation, expander, extraction, prediction, training
 
 
 def test_contenders_take_turns_and_the_first_round_does_not_count():
@@ -21,8 +21,10 @@ def test_the_ratio_is_the_median_of_the_rounds():
 @pytest.mark.parametrize(
     "benchmark, ratios",
     [
+        (evaluation, {"evaluation_memory_to_scikit_learn", "values_time_to_scikit_learn"}),
         (expander, {"memory_closed_to_built", "time_closed_to_built"}),
         (extraction, {"detection_20", "detection_39.8", "detection_regions", "end_to_end", "end_to_end_regions"}),
+        (prediction, {"predictions_to_forward", "predictions_to_forward_cpu"}),
         (training, {"method_to_cross_entropy", "paper_input_to_step", "forensic_input_to_step"}),
     ],
 )

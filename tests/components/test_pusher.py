@@ -149,6 +149,13 @@ def test_still_holds_notices_a_deleted_push(run, tmp_path):
     assert COMPONENT.still_holds(outputs) == f"{outcome['path']} is gone"
 
 
+def test_still_holds_notices_that_another_model_is_served_by_now(run, model, tmp_path):
+    _, outcome = run()
+    newer = push(str(model / "Format-Serving"), os.path.dirname(outcome["path"]))
+    found = COMPONENT.still_holds({"pushed_model": str(tmp_path / "pushed")})
+    assert found == f"version {os.path.basename(newer)} was pushed since"
+
+
 def test_the_folder_must_be_given(tmp_path, run, capsys):
     run()
     common = [f"--{key}={tmp_path / key}" for key in ("model", "blessing", "infra_blessing")]

@@ -15,6 +15,7 @@ from components.base import Component, Parameters
 from pipeline.launcher import Launcher
 from pipeline.metadata import MetadataStore
 from pipeline.pipeline import Node
+from pipeline.resolvers import LastBlessed
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -91,12 +92,12 @@ class ToyParameters(Parameters):
 
 @pytest.fixture
 def toy():
-    """toy(name, act, inputs, **spec): a component that appends `text` to its inputs' texts.
+    """toy(name, act, inputs, text, resolve, **spec): a component that appends `text` to its inputs' texts.
 
     `act(context)` may do more, or fail. Returns its `node`, its `component`, and `calls`, the contexts that it got.
     """
 
-    def make(name, act=None, inputs=(), text="a", **spec):
+    def make(name, act=None, inputs=(), text="a", resolve=(), **spec):
         calls = []
 
         def execute(context):
@@ -111,14 +112,33 @@ def toy():
             name=name,
             module="components.base",
             summary="A toy.",
-            inputs=dict.fromkeys(inputs, "Text"),
+            inputs=dict.fromkeys((*inputs, *resolve), "Text"),
+            optional_inputs=tuple(resolve),
             outputs={"out": "Text"},
             parameters=ToyParameters,
             execute=execute,
             **spec,
         )
-        node = Node(component, ToyParameters(text=text), {source: (source, "out") for source in inputs})
+        sources = {source: (source, "out") for source in inputs}
+        node = Node(component, ToyParameters(text=text), sources, resolve=dict(resolve))
         return SimpleNamespace(node=node, component=component, calls=calls)
+
+    return make
+
+
+@pytest.fixture
+def judge(toy):
+    """judge(text, verdict): a toy that takes "Model" and the last blessed one, `baseline`, and gives the verdict.
+
+    Its text is the model's, the baseline's where there is one, and its own.
+    """
+
+    def make(text="!", verdict="BLESSED"):
+        def act(context):
+            (Path(context.outputs["out"]) / verdict).touch()
+
+        last = LastBlessed("Judge", input="Model", verdict="out")
+        return toy("Judge", act, inputs=["Model"], text=text, resolve={"baseline": last})
 
     return make
 

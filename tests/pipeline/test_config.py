@@ -53,7 +53,10 @@ def test_what_is_right_passes_with_defaults_filled_in(raw, write):
         ("components.Evaluator.caveats.mine=5", 'components.Evaluator.caveats.mine: must be text, in quotes: "...". Given: 5'),
         ('components.Evaluator.thresholds=[{"min": 7}]',
          "components.Evaluator.thresholds.0.min: must be less than or equal to 1. Given: 7"),
-        ("components.Evaluator.thresholds=[{}]", "components.Evaluator.thresholds.0.min: is missing"),
+        ("components.Evaluator.thresholds=[{}]",
+         "components.Evaluator.thresholds.0: auc is good where it is high: give min, and no max"),
+        ('components.Evaluator.thresholds=[{"metric": "ece", "min": 0.1}]',
+         "components.Evaluator.thresholds.0: ece is good where it is low: give max, and no min"),
         ("components.Trainer.recipe=papper", "components.Trainer.recipe: must be 'paper', 'without_expander'"),
         # contradictions
         ("engine.workers=2", 'engine: workers is 2, but runner is "in_process"; set runner to "multi_process"'),

@@ -49,6 +49,7 @@ def test_from_videos_to_a_served_model(sample_config, tmp_path, execute):
     assert first.returncode == 0, first.all
     assert _decisions(first.stdout) == dict.fromkeys(COMPONENTS, "run")
     assert "8 of 8 components executed, 0 cached" in first.stdout
+    assert "[run   ] Evaluator: never run before; baseline: none yet" in first.stdout
     assert "NOTE on sample: this is the embedded sample" in first.stdout and "note:         this is the" in first.stdout
 
     root = tmp_path / "root"
@@ -85,6 +86,13 @@ def test_from_videos_to_a_served_model(sample_config, tmp_path, execute):
     assert "[run   ] Pusher: input blessing changed" in stricter.stdout
     assert "served model: not pushed: blessing: sample video AUC" in stricter.stdout
     assert [p.name for p in served.parent.iterdir()] == [served.name]
+
+    longer = ("--set", "components.Trainer.steps=5", "--to", "Evaluator")
+    other = execute("pipeline.run", "--config", sample_config, *longer)
+    assert other.returncode == 0 and _decisions(other.stdout)["Evaluator"] == "run", other.all
+    assert "; baseline: Trainer/model/5\n" in other.stdout and "against the last blessed model's" in other.stdout
+    again = execute("pipeline.run", "--config", sample_config, *longer)
+    assert _decisions(again.stdout)["Evaluator"] == "cached" and "; baseline: Trainer/model/5\n" in again.stdout
 
     lineage = execute("pipeline.lineage", served, "--root", root)
     assert lineage.returncode == 0, lineage.all

@@ -25,14 +25,25 @@ def test_by_number(made, capsys):
 
 def test_goes_back_to_the_beginning(made, capsys):
     out = _print(capsys, 3, "--root", made)
-    heads = [line for line in out.splitlines() if line.strip().startswith("Text")]
+    heads = [line for line in out.splitlines() if "Text" in line]
     assert heads == [
         f"Text 3  {made}/C/out/3",
-        f"  Text 1  {made}/A/out/1",
-        f"  Text 2  {made}/B/out/2",
-        f"    Text 1  {made}/A/out/1",
+        f"  A: Text 1  {made}/A/out/1",
+        f"  B: Text 2  {made}/B/out/2",
+        f"    A: Text 1  {made}/A/out/1",
     ]
     assert out.count("made by A") == 1 and "    (see above)" in out
+
+
+def test_the_last_blessed_model_is_told_from_the_judged_one(toy, launch, judge, root, capsys):
+    for model in "AB":
+        launch(toy("Model", text=model), judge())
+    heads = [line for line in _print(capsys, root / "Judge" / "out" / "4").splitlines() if "Text" in line]
+    assert heads == [
+        f"Text 4  {root}/Judge/out/4",
+        f"  Model: Text 3  {root}/Model/out/3",
+        f"  baseline: Text 1  {root}/Model/out/1",
+    ]
 
 
 @pytest.mark.parametrize("path", ["B/out/2", "B/out/2/", "B/out/2/out.txt", "B/out/2/../2"])

@@ -47,6 +47,20 @@ def test_last_complete(store):
     assert store.last_complete("A", "no such key") is None and store.last_complete("C") is None
 
 
+def test_last_used(store):
+    assert list(store.last_used("A")) == []
+    first, second, unused = (_complete(store, "A", key) for key in "xyz")
+    broken = store.start_execution("A", "k", {}, {})
+    store.fail(broken, "broken")
+    other = _complete(store, "B", "k")
+    run = store.start_run("name", {})
+    for number in (first, second, broken, other):
+        store.associate(run, number, cached=False)
+    assert [each.id for each in store.last_used("A")] == [second, first] and unused not in (first, second)
+    store.associate(store.start_run("name", {}), first, cached=True)
+    assert [each.cache_key for each in store.last_used("A")] == ["x", "y"]
+
+
 def test_running_and_failed(store):
     _complete(store, "A", "k")
     number = store.start_execution("B", "k", {}, {})

@@ -82,6 +82,25 @@ def test_dry_run_with_from(config, chain, capsys):
     assert _lines(capsys)[0] == "[take  ] A: execution 1"
 
 
+def test_last_blessed_model(config, toy, toys, judge, capsys):
+    def lines(model, *arguments):
+        toys(toy("Model", text=model), judge(), toy("After", inputs=["Judge"]))
+        assert run.main(["--config", config, *arguments]) == 0
+        return _lines(capsys)
+
+    assert lines("A", "--dry_run")[1] == "[run   ] Judge: its inputs will come from Model"
+    assert lines("A")[2] == "[run   ] Judge: never run before; baseline: none yet"
+    lines("B", "--to", "Model")
+    changed = "[run   ] Judge: input Model, baseline changed; baseline: Model/out/1"
+    assert lines("B", "--dry_run")[1] == lines("B", "--dry_run", "--from", "Judge")[1] == changed
+    assert changed in lines("B", "--from", "Judge", "--to", "Judge")
+    assert "[taken ] Judge: execution 5, as it was last made (--from)" in lines("B", "--from", "After")
+    for arguments in ([], ["--dry_run"], ["--from", "Judge"]):
+        again = lines("B", *arguments)
+        assert again[1].startswith("[cached] Judge: same inputs") and again[1].endswith("; baseline: Model/out/1")
+        assert again[2].startswith("[cached] After")
+
+
 def test_from_and_to(config, chain, toy, toys, capsys):
     assert run.main(["--config", config, "--to", "B"]) == 0
     assert [len(node.calls) for node in chain] == [1, 1, 0]

@@ -1,11 +1,13 @@
 import json
+import os
+import shutil
 
-import numpy as np
-import pyarrow.parquet
 import pytest
 
 from components.base import Context, InputError, main
 from components.evaluator.component import COMPONENT, EvaluatorParameters
+from components.evaluator.predictions import read_predictions
+from components.video_example_gen.manifest import Video, write_manifest
 
 OUTPUTS = ("predictions", "evaluation", "blessing")
 
@@ -24,58 +26,132 @@ def faces(made):
 
 @pytest.fixture
 def run(tmp_path, model_dir, made, faces):
-    def execute(examples=None, model=model_dir, **parameters):
+    def execute(examples=None, model=model_dir, inputs=None, into="out", val=None, **parameters):
         if examples is None:
-            examples = made.write_examples(tmp_path / "examples", faces)
-        outputs = {key: str(tmp_path / key) for key in OUTPUTS}
-        for key in OUTPUTS:
-            (tmp_path / key).mkdir()
-        parameters = EvaluatorParameters(**parameters)
-        return COMPONENT.execute(Context({"examples": str(examples), "model": str(model)}, outputs, parameters))
+            examples = tmp_path / "examples"
+            if not examples.exists():
+                made.write_examples(examples, faces)
+                if val is not None:
+                    made.write_examples(examples, val, "val")
+        outputs = {key: str(tmp_path / into / key) for key in OUTPUTS}
+        for folder in outputs.values():
+            os.makedirs(folder)
+        parameters = EvaluatorParameters(**{"resamples": 100, **parameters})
+        inputs = {"examples": str(examples), "model": str(model), **(inputs or {})}
+        return COMPONENT.execute(Context(inputs, outputs, parameters, ("--runner=FnApiRunner",)))
 
     return execute
 
 
-def test_scores_and_judges(run, tmp_path):
+def _metrics(tmp_path, into="out"):
+    return json.loads((tmp_path / into / "evaluation" / "metrics.json").read_text())
+
+
+def test_scores_and_judges(run, tmp_path, capsys):
     result = run(thresholds=[{"min": 0.5}], batch_size=5, caveats={"d": "for play only"})
-    table = pyarrow.parquet.read_table(tmp_path / "predictions" / "predictions-test.parquet")
-    columns = {"video_id", "frame_index", "dataset", "method", "label", "logit", "center_similarity"}
-    assert set(table.column_names) == columns and table.num_rows == 12
-    rows = {(row["video_id"], row["frame_index"]): row for row in table.to_pylist()}
-    assert len(rows) == 12
-    row = rows["d/df/0", 3]
-    assert row["logit"] == pytest.approx((60 - 128) / 10, abs=1e-4) and row["label"] == 1 and row["method"] == "df"
-    assert row["center_similarity"] == pytest.approx(np.tanh(6.8), abs=1e-5)
-    metrics = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+    columns = read_predictions(str(tmp_path / "out" / "predictions"), "test")
+    names = [columns["video_id"].dictionary[k].as_py() for k in columns["video_id"].indices.to_pylist()]
+    logits = dict(zip(zip(names, columns["frame_index"].tolist(), strict=True), columns["logit"].tolist(), strict=True))
+    assert len(names) == len(logits) == 12 and logits["d/df/0", 3] == pytest.approx((60 - 128) / 10, abs=1e-4)
+    metrics = _metrics(tmp_path)
     video = metrics["video"]["datasets"]["d"]
     # Reals 55, 105, 155; df 120 and 230; nt 85: of the nine pairs the fake is brighter in 2 + 3 + 1.
-    assert video["auc"] == pytest.approx(6 / 9) and video["methods"]["df"]["auc"] == pytest.approx(5 / 6)
-    assert video["methods"]["nt"]["auc"] == pytest.approx(1 / 3) and (video["real"], video["fake"]) == (3, 3)
-    assert video["acc"] == pytest.approx(3 / 6) and metrics["frame"]["all"]["real"] == 6
+    assert video["logit"]["auc"]["value"] == pytest.approx(6 / 9) and (video["real"], video["fake"]) == (3, 3)
+    by_method = {method: group["logit"]["auc"]["value"] for method, group in video["methods"].items()}
+    assert by_method == {"df": pytest.approx(5 / 6), "nt": pytest.approx(1 / 3)}
+    assert video["center_similarity"]["auc"]["value"] == pytest.approx(6 / 9)
+    assert video["logit"]["acc"]["value"] == pytest.approx(3 / 6) and metrics["frame"]["all"]["real"] == 6
+    assert video["coverage"] is None and metrics["thresholds"]["reason"] and metrics["temperature"] is None
     assert metrics["split"] == "test" and metrics["caveats"] == {"d": "for play only"}
-    assert result == {"video_auc": video["auc"], "video_acc": video["acc"], "verdict": "BLESSED"}
-    assert [p.name for p in (tmp_path / "blessing").iterdir()] == ["BLESSED"]
-    assert "at least 0.5" in (tmp_path / "blessing" / "BLESSED").read_text()
-    report = (tmp_path / "evaluation" / "report.html").read_text()
-    assert "for play only" in report and f"{video['auc']:.4f}" in report
+    assert result == {"video_auc": pytest.approx(6 / 9), "video_acc": pytest.approx(3 / 6), "verdict": "BLESSED"}
+    assert [p.name for p in (tmp_path / "out" / "blessing").iterdir()] == ["BLESSED"]
+    assert "at least 0.5" in (tmp_path / "out" / "blessing" / "BLESSED").read_text()
+    report = (tmp_path / "out" / "evaluation" / "report.html").read_text()
+    assert "for play only" in report and "python -m components.evaluator" in report and "no such file" not in report
+    assert (tmp_path / "out" / "evaluation" / "tensorboard" / "projector_config.pbtxt").exists()
+    assert "no threshold can be fixed on validation" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("thresholds", "words"), [([], "no threshold"), ([{"min": 0.9}], "below 0.9")])
 def test_not_blessed(run, tmp_path, thresholds, words):
     assert run(thresholds=thresholds)["verdict"] == "NOT_BLESSED"
-    (path,) = (tmp_path / "blessing").iterdir()
+    (path,) = (tmp_path / "out" / "blessing").iterdir()
     assert path.name == "NOT_BLESSED" and words in path.read_text()
 
 
-def test_the_batch_size_does_not_matter(run, tmp_path, faces, model_dir):
-    from components.evaluator.executor import predict
+def test_thresholds_come_from_validation_and_temperatures_from_the_model(run, tmp_path, made, model_dir):
+    model = shutil.copytree(model_dir, tmp_path / "model")
+    (model / "calibration.json").write_text('{"frame": 2.0, "video": 4.0}')
+    val = [
+        made.face(grey, grey, method=method) for grey, method in ((40, "real"), (60, "real"), (80, "df"), (99, "df"))
+    ]
+    run(model=model, val=val)
+    metrics = _metrics(tmp_path)
+    assert metrics["thresholds"]["frame"]["logit"] == pytest.approx((70 - 128) / 10, abs=1e-4)
+    assert metrics["thresholds"]["video"]["logit"] == pytest.approx((70 - 128) / 10, abs=1e-4)
+    assert metrics["temperature"] == {"frame": 2.0, "video": 4.0}
+    # Above 70: the reals 105 and 155, and all fakes.
+    assert metrics["video"]["all"]["logit"]["acc_val"]["value"] == pytest.approx(4 / 6)
 
-    run()
-    files = sorted(str(p) for p in (tmp_path / "examples" / "Split-test").iterdir())
-    one, all_ = (predict(files, str(model_dir), size) for size in (1, 100))
-    for name in one:
-        assert (one[name] == all_[name]).all() or np.allclose(one[name], all_[name])
-    assert len(one["logit"]) == len(faces)
+
+@pytest.mark.parametrize(("no_face", "auc"), [("left_out", 6 / 9), ("real", 9 / 12), ("fake", 6 / 12)])
+def test_videos_without_a_face_count_as_they_should(run, tmp_path, faces, no_face, auc):
+    """One more real video in which no face was found, and one that could not be decoded."""
+    seen = {face.video_id: face for face in faces}
+    videos = [Video(face.video_id, "", face.dataset, face.method, face.label, "test") for face in seen.values()] + [
+        Video(f"d/real/{name}", "", "d", "real", 0, "test") for name in ("dark", "cut")
+    ]
+    write_manifest(tmp_path / "videos", videos)
+    rejects = [
+        {"video_id": "d/real/dark", "scope": "frame", "reason": "no_face"},
+        {"video_id": "d/real/dark", "scope": "video", "reason": "no_face"},
+        {"video_id": "d/real/cut", "scope": "video", "reason": "undecodable"},
+        {"video_id": "d/real/0", "scope": "part", "reason": "damaged_file"},
+    ]
+    (tmp_path / "rejects").mkdir()
+    (tmp_path / "rejects" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rejects))
+    run(no_face=no_face, inputs={key: str(tmp_path / key) for key in ("videos", "rejects")})
+    group = _metrics(tmp_path)["video"]["all"]
+    judged = 6 if no_face == "left_out" else 7
+    assert group["coverage"] == {"listed": 8, "decoded": 7, "with_face": 6, "judged": judged}
+    assert group["logit"]["auc"]["value"] == pytest.approx(auc)
+
+
+def test_a_policy_for_videos_without_a_face_needs_the_list(run):
+    with pytest.raises(InputError, match="needs the inputs videos and rejects"):
+        run(no_face="fake")
+
+
+def test_beside_the_last_blessed_model_and_others(run, tmp_path, model_dir):
+    """The same model: no difference, the same figures, and two rows in the matrix."""
+    other = shutil.copytree(model_dir, tmp_path / "other")
+    result = run(
+        thresholds=[{"min": 0.5}, {"metric": "acc", "level": "frame", "min": 0.1}],
+        inputs={"baseline": str(other)},
+        models={"other": str(other)},
+        robustness=["brightness"],
+        robustness_videos=2,
+    )
+    metrics = _metrics(tmp_path)
+    assert [(row["key"], row["difference"]) for row in metrics["comparison"]] == [("auc", 0), ("acc", 0)]
+    assert metrics["matrix"]["models"] == ["this model", "other"] and metrics["matrix"]["datasets"] == ["d"]
+    assert metrics["matrix"]["auc"] == [[pytest.approx(6 / 9)], [pytest.approx(6 / 9)]]
+    assert {row["severity"] for row in metrics["robustness"]} == {0, 1, 2, 3, 4, 5}
+    assert result["verdict"] == "BLESSED"
+
+
+def test_a_second_attempt_keeps_the_predictions(run, tmp_path, model_dir):
+    run(into="first")
+    shutil.copytree(tmp_path / "first" / "predictions", tmp_path / "second" / "predictions")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "second" / "predictions").glob("*.parquet")}
+    parameters = EvaluatorParameters(resamples=100)
+    for key in OUTPUTS[1:]:
+        (tmp_path / "second" / key).mkdir()
+    outputs = {key: str(tmp_path / "second" / key) for key in OUTPUTS}
+    inputs = {"examples": str(tmp_path / "examples"), "model": str(model_dir)}
+    COMPONENT.execute(Context(inputs, outputs, parameters, ("--runner=FnApiRunner",)))
+    assert {path: path.stat().st_mtime_ns for path in before} == before and len(before) == 2
+    assert _metrics(tmp_path, "second") == _metrics(tmp_path, "first")
 
 
 def test_no_model(run, tmp_path):

@@ -1,0 +1,78 @@
+"""Faces for the report: the surest hits and the worst mistakes of each data set, with heat maps."""
+
+import os
+
+import numpy as np
+
+from components.base import InputError
+from components.evaluator.faces import read_crops, take
+from components.evaluator.videos import encode
+
+
+def choose(columns, each):
+    """Choose faces of different videos: per data set `each` of the surest hits, in turns of its methods, and mistakes.
+
+    Args:
+        columns: of `components.evaluator.predictions.read_predictions`.
+
+    Returns:
+        {row: "hit" or "mistake"}.
+    """
+    dataset, names = encode(columns["dataset"])
+    method, _ = encode(columns["method"])
+    video, _ = encode(columns["video_id"])
+    sure, right = np.abs(columns["logit"]), (columns["logit"] > 0) == (columns["label"] == 1)
+    chosen = {}
+    for code in range(len(names)):
+        for kind, rows in (("hit", right), ("mistake", ~right)):
+            rows = np.flatnonzero((dataset == code) & rows)
+            rows = rows[np.argsort(-sure[rows], kind="stable")]
+            rows = rows[np.sort(np.unique(video[rows], return_index=True)[1])]  # the surest of each video, in order
+            if kind == "hit":  # the surest of each method, then the second of each, ...
+                turn = _turns(method[rows])
+                rows = rows[np.argsort(turn, kind="stable")]
+            chosen |= {int(row): kind for row in rows[:each]}
+    return chosen
+
+
+def _turns(values):
+    """For each place how many equal values come before it."""
+    seen = {}
+    turns = np.empty(len(values), np.int64)
+    for place, value in enumerate(values.tolist()):
+        turns[place] = seen.get(value, 0)
+        seen[value] = turns[place] + 1
+    return turns
+
+
+def show(chosen, files, folder, columns, model_dir):
+    """Fetch the chosen faces and what the model looked at when it called them fake.
+
+    Args:
+        chosen: of `choose`.
+        files, folder: the TFRecord files, and the predictions that were written from them.
+        model_dir: a `model` artifact; its `Format-Keras/model.keras` is used.
+
+    Returns:
+        Dicts as `components.evaluator.panels.panels` takes them.
+
+    Raises:
+        InputError: there is no model.keras, or it cannot be loaded.
+    """
+    from model.explain import grad_cam
+    from model.export import from_keras_file
+
+    try:
+        detector = from_keras_file(os.path.join(model_dir, "Format-Keras", "model.keras"))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    rows = np.array(sorted(chosen), np.int64)
+    crops, of_rows = read_crops(files, folder, "test", rows), take(columns, rows)
+    heat = grad_cam(detector, crops)
+    names = ("label", "video_id", "frame_index", "dataset", "method")
+    return [
+        {name: of_rows[name][k] for name in names}
+        | {"probability": float(of_rows["fake_probability"][k]), "kind": chosen[int(row)]}
+        | {"crop": crops[k], "heat": heat[k]}
+        for k, row in enumerate(rows)
+    ]

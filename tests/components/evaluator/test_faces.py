@@ -1,0 +1,93 @@
+import numpy as np
+import pyarrow
+import pytest
+
+from components.base import InputError
+from components.evaluator import faces, predictions
+from components.evaluator.predict import write_predictions
+from model import examples
+
+
+def make_columns(sizes):
+    """Columns of groups of so many rows, {(data set, method): size}, mixed."""
+    dataset, method = np.repeat(np.array(list(sizes)), list(sizes.values()), axis=0).T
+    order = np.random.default_rng(0).permutation(len(dataset))
+
+    def text(values):
+        return pyarrow.array(values).dictionary_encode()
+
+    columns = {"dataset": text(dataset[order]), "method": text(method[order])}
+    return columns, np.char.add(dataset, method)[order]
+
+
+@pytest.mark.parametrize(
+    "sizes, most, expected",
+    [
+        ({("a", "real"): 50, ("a", "df"): 60, ("b", "real"): 70}, 30, [10, 10, 10]),
+        ({("a", "real"): 4, ("a", "df"): 60, ("b", "real"): 70}, 30, [4, 13, 13]),
+        ({("a", "real"): 4, ("a", "df"): 6, ("b", "real"): 70}, 30, [4, 6, 20]),
+        ({("a", "real"): 4, ("a", "df"): 6, ("b", "real"): 7}, 30, [4, 6, 7]),
+        ({("a", "real"): 9, ("a", "df"): 9, ("b", "real"): 9}, 2, [0, 1, 1]),
+    ],
+)
+def test_methods_are_shown_alike(sizes, most, expected):
+    columns, names = make_columns(sizes)
+    rows = faces.spread(columns, most)
+    assert sorted(set(rows)) == rows.tolist() and len(rows) == min(most, len(names))
+    counts = [int(np.sum(names[rows] == dataset + method)) for dataset, method in sizes]
+    assert sorted(counts) == sorted(expected) and (min(expected) == 0 or counts == expected)
+
+
+def test_the_choice_is_spread_and_hangs_on_the_seed_alone():
+    columns, _ = make_columns({("a", "real"): 1000})
+    rows = faces.spread(columns, 100, seed=1)
+    assert (rows // 10 == np.arange(100)).all(), "one of each stretch"
+    assert (faces.spread(columns, 100, seed=1) == rows).all() and (faces.spread(columns, 100, seed=2) != rows).any()
+
+
+@pytest.fixture(scope="module")
+def written(made, model_dir, tmp_path_factory):
+    """(files, folder, records): eleven faces in two files, and their predictions."""
+    greys = [made.face(20 * k, k // 2, k, method=("real", "df")[k // 2 % 2]) for k in range(11)]
+    files = examples.find_files(str(made.write_examples(tmp_path_factory.mktemp("examples"), greys)), "test")
+    folder = str(tmp_path_factory.mktemp("predictions"))
+    write_predictions(files, "test", str(model_dir), folder, ["--runner=FnApiRunner"], 4)
+    return files, folder, [examples.parse(record) for path in files for record in examples.read_records(path)]
+
+
+@pytest.mark.parametrize("rows", [[], [0], [2, 5, 6, 10], list(range(11))])
+def test_crops_are_those_of_the_rows(rows, written):
+    files, folder, records = written
+    crops = faces.read_crops(files, folder, "test", rows)
+    assert crops.shape == (len(rows), 256, 256, 3) and crops.dtype == np.uint8
+    for crop, row in zip(crops, rows, strict=True):
+        assert np.array_equal(crop, examples.decode_image(records[row]["image/encoded"]))
+
+
+def test_take_gives_plain_columns(written):
+    _, folder, records = written
+    columns = predictions.read_predictions(folder, "test")
+    taken = faces.take(columns, [1, 7])
+    assert set(taken) == set(predictions.COLUMNS)
+    assert taken["video_id"].dtype == object
+    assert taken["video_id"].tolist() == [records[row]["video_id"].numpy().decode() for row in (1, 7)]
+    assert taken["logit"].tolist() == columns["logit"][[1, 7]].tolist()
+
+
+@pytest.mark.parametrize("batch_size", [2, 50])
+def test_embeddings_are_the_models(batch_size, written, model_dir):
+    files, folder, _ = written
+    logit = predictions.read_predictions(folder, "test")["logit"][[0, 3, 8]]
+    found, thumbnails = faces.embeddings(files, folder, "test", [0, 3, 8], str(model_dir), batch_size)
+    assert found == pytest.approx(np.stack([logit, -logit], axis=1), abs=1e-5)  # as `Tiny` makes them
+    crops = faces.read_crops(files, folder, "test", [0, 3, 8])
+    assert thumbnails.shape == (3, 64, 64, 3) and thumbnails.dtype == np.uint8
+    assert (thumbnails == crops[:, ::4, ::4]).all()
+
+
+def test_predictions_of_other_files_are_refused(written, made, tmp_path):
+    files, folder, _ = written
+    with pytest.raises(InputError, match=r"predictions-test-0000\d-of-00002.parquet: was not made from"):
+        faces.read_crops(files[::-1], folder, "test", [0])
+    with pytest.raises(InputError, match="was not made from"):
+        faces.read_crops(files[:1], folder, "test", [0])

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from components.base import InputError
+from components.evaluator.showcase import choose, show
+
+
+def test_hits_in_turns_of_methods_and_the_worst_mistakes(made):
+    rows = [
+        ("d", "real", "a", -9.0),  # 0: the surest real
+        ("d", "real", "a", -8.0),  # the same video
+        ("d", "real", "b", -1.0),
+        ("d", "df", "a", 5.0),  # 3
+        ("d", "df", "b", 4.0),
+        ("d", "nt", "a", 0.5),  # 5: weak, but the surest of its method
+        ("d", "nt", "b", -7.0),  # 6: the worst mistake
+        ("d", "real", "c", 2.0),  # 7
+        ("e", "df", "a", -0.1),  # 8: another data set without a hit
+    ]
+    assert choose(made.columns(rows), 3) == {0: "hit", 3: "hit", 5: "hit", 6: "mistake", 7: "mistake", 8: "mistake"}
+    assert choose(made.columns(rows), 4)[4] == "hit"  # the second turn
+    assert choose(made.columns(rows), 1) == {0: "hit", 6: "mistake", 8: "mistake"}
+    assert choose(made.columns(rows), 0) == {}
+
+
+def test_what_is_chosen_does_not_hang_on_equal_scores(made):
+    rows = [("d", "df", str(k), 1.0) for k in range(5)]
+    assert choose(made.columns(rows), 2) == {0: "hit", 1: "hit"}
+
+
+def test_without_a_keras_model_it_says_so(made, model_dir, tmp_path):
+    with pytest.raises(InputError, match=r"Format-Keras/model\.keras: not a whole"):
+        show({0: "hit"}, [], str(tmp_path), made.columns([("d", "df", "a", 1.0)]), str(model_dir))
+
+
+def test_probabilities_of_both_classes_are_hits(made):
+    columns = made.columns([("d", "real", "a", -3.0), ("d", "df", "a", 3.0)])
+    assert set(choose(columns, 2).values()) == {"hit"} and np.isfinite(columns["logit"]).all()
