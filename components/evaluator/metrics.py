@@ -89,12 +89,11 @@ def _resamples_of(level):
 
 def _rank(columns, unit, label, thresholds):
     """The rows by each score, as `figures.Rows`; `unit` is each row's video, `label` that of each video."""
-    result = {}
-    for name, sign in SCORES.items():
-        threshold = None if thresholds[name] is None else sign * thresholds[name]
-        probability = columns["fake_probability"] if name == "logit" else None
-        result[name] = figures.rank(unit, label == 1, sign * columns[name], probability, threshold)
-    return result
+    probability = {"logit": columns["fake_probability"]}
+    return {
+        name: figures.rank(unit, label == 1, columns[name], probability.get(name), thresholds[name], sign)
+        for name, sign in SCORES.items()
+    }
 
 
 def _thresholds(validation, rule, temperature):
