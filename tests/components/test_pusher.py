@@ -151,7 +151,7 @@ def test_still_holds_notices_a_deleted_push(run, tmp_path):
 
 def test_still_holds_notices_that_another_model_is_served_by_now(run, model, tmp_path):
     _, outcome = run()
-    newer = push(str(model / "Format-Serving"), os.path.dirname(outcome["path"]))
+    newer = push(str(model), os.path.dirname(outcome["path"]))
     found = COMPONENT.still_holds({"pushed_model": str(tmp_path / "pushed")})
     assert found == f"version {os.path.basename(newer)} was pushed since"
 

@@ -76,9 +76,11 @@ def test_the_detector_is_the_one_of_the_best_validation(run):
 
 def test_the_saved_model_is_the_detector(run, tmp_path, crop):
     fitted = calibration.calibrate(run.detector, run.val)
+    assert fitted["faces"] == 16 and fitted["frame"] == float(run.detector.temperature.numpy())
+    fitted["frame"] = 1.7  # these few faces are told apart, so that none was fitted
+    run.detector.temperature.assign(1.7)
     train.save_model(run.detector, fitted, str(tmp_path))
     assert calibration.read(tmp_path) == calibration.read(tmp_path / "Format-Serving") == fitted
-    assert fitted["frame"] != 1 and fitted["faces"] == 16
     crops = np.stack([crop(i % 2, 200 + i) for i in range(4)])
     expected = run.detector(crops)
     loaded = export.from_keras_file(tmp_path / "Format-Keras" / "model.keras")(crops)
@@ -88,6 +90,7 @@ def test_the_saved_model_is_the_detector(run, tmp_path, crop):
         assert served[name].numpy() == pytest.approx(expected[name].numpy(), abs=1e-5)
     probability = expit(expected["logit"].numpy() / fitted["frame"])
     assert served["fake_probability"].numpy() == pytest.approx(probability, abs=1e-5)
+    run.detector.temperature.assign(1.0)
 
 
 def test_a_finished_training_is_not_repeated(run, small_recipe):

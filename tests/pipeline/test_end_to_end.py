@@ -56,9 +56,13 @@ def test_from_videos_to_a_served_model(sample_config, tmp_path, execute):
     metrics = json.loads((root / "Evaluator" / "evaluation" / "6" / "metrics.json").read_text())
     table = [line.split() for line in first.stdout.splitlines() if line.startswith("sample  ")]
     assert [row[1] for row in table] == ["df", "ff", "fs", "nt", "all"]
-    assert table[-1][2:6] == [
-        f"{metrics[level]['all'][figure]:.4f}" for level in ("video", "frame") for figure in ("acc", "auc")
-    ]
+    video, frame = (metrics[level]["all"]["logit"] for level in ("video", "frame"))
+    shown = [video["acc"], video["acc_val"], video["eer"], metrics["video"]["all"]["center_similarity"]["auc"]]
+    shown = [video["auc"], *shown, frame["auc"], frame["acc"]]
+    cells = [cell for cell in table[-1][2:] if not cell.startswith("[") and not cell.endswith("]")]
+    assert cells[:-1] == [f"{figure['value']:.4f}" for figure in shown]
+    coverage = metrics["video"]["all"]["coverage"]
+    assert cells[-1] == f"{coverage['judged']}/{coverage['listed']}" and coverage["judged"] == coverage["with_face"] > 0
     report = (root / "Evaluator" / "evaluation" / "6" / "report.html").read_text()
     assert report.count("<svg") >= 2 and "made by this program from two photographs" in report
     assert f"report:       {root}/Evaluator/evaluation/6/report.html" in first.stdout

@@ -96,10 +96,12 @@ def test_three_partial_data_sets_in_one_run(tmp_path, execute):
     for level in ("frame", "video"):
         assert metrics[level]["datasets"].keys() == tested == {"dfdc", "faces"}
         only_fakes = metrics[level]["datasets"]["dfdc"]
-        for figures in (only_fakes, only_fakes["methods"]["fake"]):
-            assert figures["auc"] is None and figures["reason"] == "only fake examples" and figures["real"] == 0
+        for group in (only_fakes, only_fakes["methods"]["fake"]):
+            auc = group["logit"]["auc"]
+            assert auc["value"] is None and auc["reason"] == "only fake examples" and group["real"] == 0
         both = metrics[level]["datasets"]["faces"]
-        assert 0 <= both["auc"] <= 1 and both["reason"] is None and (both["real"], both["fake"]) == (20, 20)
+        assert 0 <= both["logit"]["auc"]["value"] <= 1 and both["logit"]["auc"]["reason"] is None
+        assert (both["real"], both["fake"]) == (20, 20)
     assert "none" in next(line for line in done.stdout.splitlines() if line.startswith("dfdc           all"))
 
     pushed = json.loads((root / "Pusher" / "pushed_model" / "8" / "pushed.json").read_text())
