@@ -10,7 +10,7 @@ import pyarrow
 from components.evaluator.figures import compute
 from components.evaluator.intervals import paired_difference
 from components.evaluator.metrics import SCORES
-from components.evaluator.videos import encode, videos_of
+from components.evaluator.videos import encode, in_group, videos_of
 
 
 def compare(
@@ -53,12 +53,13 @@ def compare(
     result = []
     for dataset, method, level, key, score in subjects:
         video, both = levels[level]
-        rows = np.flatnonzero(_inside(videos[0], dataset, method)[video])
+        group = None if dataset == "all" else dataset, method
+        rows = np.flatnonzero(in_group(videos[0], *group)[video])
         models = [
             _scores(columns, rows, score, (known or {}).get(level)) for columns, known in zip(both, fixed, strict=True)
         ]
         found = _difference(videos[0]["label"], kind, video[rows], models, key, resamples, seed)
-        left_out = sum(_inside(table, dataset, method).sum() for table in rest)
+        left_out = sum(in_group(table, *group).sum() for table in rest)
         subject = {"dataset": dataset, "method": method, "level": level, "key": key, "score": score}
         result.append(subject | found | {"left_out": int(left_out)})
     return result
@@ -81,16 +82,6 @@ def _scores(columns, rows, score, thresholds):
     probability = columns["fake_probability"][rows] if score == "logit" else None
     sign = SCORES[score]
     return sign * columns[score][rows], probability, None if threshold is None else sign * threshold
-
-
-def _inside(table, dataset, method):
-    """Which rows belong to a data set ("all" for every one), or to a method's fakes and its reals; bool [n]."""
-    inside = np.ones(len(table["label"]), bool)
-    if dataset != "all":
-        inside &= table["dataset"] == dataset
-    if method is not None:
-        inside &= (table["label"] == 0) | (table["method"] == method)
-    return inside
 
 
 def _shared(frames, last_frames):

@@ -4,7 +4,7 @@ import numpy as np
 
 from components.base import InputError
 from components.evaluator import figures, intervals
-from components.evaluator.videos import encode, videos_of
+from components.evaluator.videos import encode, in_group, videos_of
 
 SCORES = {"logit": 1, "center_similarity": -1}  # and their direction towards fake
 OUTCOMES = ("judged", "no_face", "undecoded")
@@ -143,7 +143,7 @@ class _Level:
 
     def _group(self, dataset=None, method=None):
         """Everything, a data set, or a method's fakes and the reals of its data set."""
-        inside = _inside(self.videos, dataset, method)
+        inside = in_group(self.videos, dataset, method)
         key = inside.tobytes()
         if key not in self.known:  # a data set with one method is the same group twice; alone in a run, thrice
             rows = {name: of_score.of(inside) for name, of_score in self.rows.items()}
@@ -156,23 +156,13 @@ class _Level:
         """Numbers of videos, or None if no manifest tells them."""
         if self.listed is None:
             return None
-        outcome = self.listed["outcome"][_inside(self.listed, dataset, method)]
+        outcome = self.listed["outcome"][in_group(self.listed, dataset, method)]
         return {
             "listed": len(outcome),
             "decoded": int(np.sum(outcome != "undecoded")),
             "with_face": int(np.sum(outcome == "judged")),
             "judged": judged,
         }
-
-
-def _inside(table, dataset, method):
-    """Which videos of a table belong to a group, bool [n]; see `_Level._group`."""
-    inside = np.ones(len(table["label"]), bool)
-    if dataset is not None:
-        inside &= table["dataset"] == dataset
-    if method is not None:
-        inside &= (table["label"] == 0) | (table["method"] == method)
-    return inside
 
 
 def _listed(manifest, videos):

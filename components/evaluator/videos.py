@@ -82,6 +82,16 @@ def videos_of(columns, rule="mean_logit", temperature=None):
     return result | {"fake_probability": expit(result["logit"] / video_t)}
 
 
+def in_group(table, dataset=None, method=None):
+    """Which rows belong to a group: all, a data set, or a method's fakes and the reals of its data set; bool [n]."""
+    inside = np.ones(len(table["label"]), bool)
+    if dataset is not None:
+        inside &= table["dataset"] == dataset
+    if method is not None:
+        inside &= (table["label"] == 0) | (table["method"] == method)
+    return inside
+
+
 def _segments(video, track, order, ids, frame_index):
     """Where videos begin, and where tracks begin, in the sorted rows; int64 [videos], [tracks]."""
     new_video = _changes(video[order])
