@@ -31,11 +31,15 @@ def grad_cam(detector, crops, class_index=FAKE, batch_size=16):
         raise ValueError(f"class_index must be {REAL} (real) or {FAKE} (fake). Received: class_index={class_index!r}")
     result = np.zeros((len(crops), CROP_SIZE, CROP_SIZE), np.float32)
     for start in range(0, len(crops), batch_size):
-        maps = class_maps(detector, crops[start : start + batch_size], class_index)
-        full = tf.image.resize(maps[..., None], (CROP_SIZE, CROP_SIZE))[..., 0]
-        highest = tf.reduce_max(full, axis=(1, 2), keepdims=True)
-        result[start : start + batch_size] = tf.math.divide_no_nan(full, highest)
+        result[start : start + batch_size] = heat_maps(detector, crops[start : start + batch_size], class_index)
     return result
+
+
+def heat_maps(detector, crops, class_index):
+    """`grad_cam` of one batch, as a tensor: it can be part of a graph, hence of a SavedModel."""
+    maps = class_maps(detector, crops, class_index)
+    full = tf.image.resize(maps[..., None], (CROP_SIZE, CROP_SIZE))[..., 0]
+    return tf.math.divide_no_nan(full, tf.reduce_max(full, axis=(1, 2), keepdims=True))
 
 
 def class_maps(detector, crops, class_index):

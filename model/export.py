@@ -1,11 +1,14 @@
 """Write a trained detector as a SavedModel with preprocessing inside the graph."""
 
+import os
+
 import keras
 import tensorflow as tf
 
-from model import examples
+from model import examples, explain
 from model.detector import DeepfakeDetector
 from model.input_pipeline import load_crop
+from model.losses import FAKE
 from model.recipes import CROP_SIZE
 
 SERVED = ("fake_probability", "logit", "center_similarity", "embedding")
@@ -14,18 +17,24 @@ SERVED = ("fake_probability", "logit", "center_similarity", "embedding")
 def export_saved_model(detector, folder):
     """Write `detector` to `folder` as a SavedModel.
 
-    Signatures, both returning the float32 outputs `SERVED` for n faces, n >= 0:
+    Signatures for n faces, n >= 0. The first two return the float32 outputs `SERVED`:
         serving_default: `image_bytes`, string [n]: JPEG, PNG, BMP or GIF bytes of face crops of any size. Transparency is
             dropped, grey becomes RGB, 16 bits become the upper 8, and of an animation the first picture counts.
         crops: `crops`, uint8 [n, 256, 256, 3].
+        heat_maps: `crops`, likewise; returns `heat_map`, float32 [n, 256, 256], 0..1: `explain.grad_cam` of the class
+            fake, so that whoever serves the model can also show where it looked.
     """
 
-    def serve_crops(crops):
-        count = tf.shape(crops)[0]
+    def some(crops):
         # Without a row the convolution fails on CPUs: then a black face stands in, and its outputs are cut off again.
-        crops = tf.cond(count > 0, lambda: crops, lambda: tf.zeros([1, CROP_SIZE, CROP_SIZE, 3], tf.uint8))
-        outputs = detector(crops, training=False)
-        return {name: tf.cast(outputs[name], tf.float32)[:count] for name in SERVED}
+        return tf.cond(tf.shape(crops)[0] > 0, lambda: crops, lambda: tf.zeros([1, *crops.shape[1:]], tf.uint8))
+
+    def serve_crops(crops):
+        outputs = detector(some(crops), training=False)
+        return {name: tf.cast(outputs[name], tf.float32)[: tf.shape(crops)[0]] for name in SERVED}
+
+    def serve_heat_maps(crops):
+        return {"heat_map": explain.heat_maps(detector, some(crops), FAKE)[: tf.shape(crops)[0]]}
 
     def serve_bytes(image_bytes):
         # Not WebP: older servers lack the operation, and would refuse the whole model.
@@ -36,10 +45,12 @@ def export_saved_model(detector, folder):
         )
         return serve_crops(crops)
 
+    crops = [tf.TensorSpec([None, CROP_SIZE, CROP_SIZE, 3], tf.uint8, name="crops")]
     archive = keras.export.ExportArchive()
     archive.track(detector)
     archive.add_endpoint("serving_default", serve_bytes, [tf.TensorSpec([None], tf.string, name="image_bytes")])
-    archive.add_endpoint("crops", serve_crops, [tf.TensorSpec([None, CROP_SIZE, CROP_SIZE, 3], tf.uint8, name="crops")])
+    archive.add_endpoint("crops", serve_crops, crops)
+    archive.add_endpoint("heat_maps", serve_heat_maps, crops)
     archive.write_out(str(folder), verbose=False)
 
 
@@ -59,6 +70,35 @@ def from_keras_file(path):
     return detector
 
 
+def find_saved_model(folder):
+    """Find the SavedModel that a folder stands for.
+
+    Args:
+        folder: a SavedModel, the `model` artifact that holds it in `Format-Serving/`, or the folder of a model server
+            with its versions, of which the newest that is ready counts.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for path in (folder, os.path.join(folder, "Format-Serving"), *(path for _, path in versions(folder)[:1])):
+        if os.path.isfile(os.path.join(path, "saved_model.pb")):
+            return path
+    raise ValueError(
+        f"{folder}: holds no SavedModel (no saved_model.pb in it, in Format-Serving/ or in a numbered version). Name a "
+        "`model` folder that Trainer wrote, or the folder that Pusher pushes to"
+    )
+
+
+def versions(serving_dir):
+    """The versions of a model server's folder that are ready: [(number, path)], the newest first."""
+    try:
+        numbers = sorted((int(name) for name in os.listdir(serving_dir) if name.isdecimal()), reverse=True)
+    except OSError:
+        return []
+    paths = [(number, os.path.join(serving_dir, str(number))) for number in numbers]
+    return [(number, path) for number, path in paths if os.path.isfile(os.path.join(path, "saved_model.pb"))]
+
+
 def load_signature(folder, name="crops"):
     """Load one signature of a SavedModel of ours as a function of a tensor that returns a dict.
 
@@ -69,7 +109,7 @@ def load_signature(folder, name="crops"):
         loaded = tf.saved_model.load(str(folder))
     except OSError as error:
         raise ValueError(
-            f"{folder}: holds no SavedModel (no saved_model.pb). Name a model's Format-Serving folder"
+            f"{folder}: holds no SavedModel that can be read. Name a model's Format-Serving folder"
         ) from error
     if name not in loaded.signatures:
         raise ValueError(f"{folder}: its SavedModel has no signature {name!r}, only {sorted(loaded.signatures)}")
