@@ -1,14 +1,23 @@
 """Frames evenly spaced over a whole video, by timestamp, one at a time in memory; pictures as videos of one frame."""
 
+import io
 import os
+import warnings
 from dataclasses import dataclass
 
 import av
 import cv2
 import numpy as np
+from PIL import Image
 
 MAX_PIXELS = 8192 * 8192  # of a frame; beyond any camera, and a header that claims more is damaged or hostile
 HDR_TRANSFERS = (16, 18)  # PQ and HLG, by FFmpeg's numbers of transfer characteristics
+# What a file may be. Playlists and their like would make FFmpeg open other files, and read from the network.
+OPENING = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,ivf,obu,flv,asf,ogg,mxf,rm,wtv,dv,nut,"
+    "yuv4mpegpipe,gif",
+}
 
 
 class DecodeError(Exception):
@@ -17,6 +26,33 @@ class DecodeError(Exception):
     def __init__(self, reason, message):
         super().__init__(message)
         self.reason = reason
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may hold, from its header before anything of it is decoded, and again from what it really holds.
+
+    Attributes:
+        pixels: of a frame.
+        seconds: of a video; None for any.
+        frames: of a video; None for any.
+    """
+
+    pixels: int = MAX_PIXELS
+    seconds: float | None = None
+    frames: int | None = None
+
+    def check_size(self, width, height, what="frames"):
+        """Raise `DecodeError` for frames that are too large."""
+        if width * height > self.pixels:
+            raise DecodeError("too_large", f"{what} of {width}x{height} are more than {self.pixels:,} pixels")
+
+    def check_length(self, seconds, frames):
+        """Raise `DecodeError` for a video that is too long."""
+        if self.seconds is not None and seconds > self.seconds:
+            raise DecodeError("too_long", f"its {seconds:.1f} s are more than {self.seconds:g} s")
+        if self.frames is not None and frames > self.frames:
+            raise DecodeError("too_long", f"its {frames:,} frames are more than {self.frames:,}")
 
 
 @dataclass(frozen=True)
@@ -60,8 +96,10 @@ class VideoFrames:
     Args:
         path: a file that FFmpeg reads.
         count: how many frames.
+        limits: what it may hold.
 
     Attributes:
+        info: what it is: `kind` "video", `width` and `height` as a player shows it, `frames`, `seconds`.
         wanted: indices of the chosen frames.
         damage: None, or a sentence on what of the file could not be read; complete after the iteration.
         marks: what else of it should be known, reason -> sentence: `hdr`, whose brightness nothing maps to that of
@@ -71,8 +109,8 @@ class VideoFrames:
         DecodeError: on construction, where the file has no readable video.
     """
 
-    def __init__(self, path, count):
-        self.path = path
+    def __init__(self, path, count, limits=Limits()):
+        self.path, self.limits = path, limits
         self.damage, self.marks = None, {}
         if os.path.getsize(path) == 0:
             raise DecodeError("empty_file", "the file is empty")
@@ -83,11 +121,19 @@ class VideoFrames:
             self.damage = f"cut: its header names {named} frames, {len(self._pts)} are there"
         elif length is not None and length > self._end() + 0.5:
             self.damage = f"cut: its header names {length:.2f} s, about {self._end():.2f} s are there"
+        limits.check_length(self._end() - float(self._pts[0] * self._time_base), len(self._pts))
         self.wanted = evenly_spaced(self._pts, count)
+
+    @property
+    def info(self):
+        """See the class."""
+        seconds = self._end() - float(self._pts[0] * self._time_base)
+        width, height = self._size
+        return {"kind": "video", "width": width, "height": height, "frames": len(self._pts), "seconds": seconds}
 
     def _open(self):
         try:
-            container = av.open(self.path)
+            container = av.open(self.path, options=OPENING)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise DecodeError("not_a_video", f"cannot be opened as a video ({_words(error)})") from error
         if not container.streams.video:
@@ -97,9 +143,12 @@ class VideoFrames:
         if stream.codec_context is None:
             container.close()
             raise DecodeError("unknown_codec", "nothing here decodes its video stream")
-        if stream.width * stream.height > MAX_PIXELS:
+        try:
+            self.limits.check_size(stream.width, stream.height, "its frames")
+            self.limits.check_length((container.duration or 0) / av.time_base, stream.frames)
+        except DecodeError:
             container.close()
-            raise DecodeError("too_large", f"its frames of {stream.width}x{stream.height} are too large")
+            raise
         stream.thread_count = 1  # processes share the work, not threads
         return container, stream
 
@@ -114,9 +163,10 @@ class VideoFrames:
                         self.damage = f"incomplete after {len(pts)} frames"
                     elif packet.pts is not None and packet.size and not packet.is_discard:
                         pts.append(packet.pts)
+                        self.limits.check_length(0, len(pts))
             except av.error.FFmpegError as error:
                 self.damage = f"damaged after {len(pts)} frames ({_words(error)})"
-            self._time_base = stream.time_base
+            self._time_base, self._size = stream.time_base, (stream.width, stream.height)
             return np.unique(np.array(pts, np.int64)), stream.frames, _matroska_length(stream)
 
     def _end(self):
@@ -159,14 +209,15 @@ class VideoFrames:
             self.damage = f"{lost} packets do not decode"
 
     def _picture(self, index, frame):
-        if frame.width * frame.height > MAX_PIXELS:  # it may differ from what the header says
-            raise DecodeError("too_large", f"frame {index} of {frame.width}x{frame.height} is too large")
+        self.limits.check_size(frame.width, frame.height)  # it may differ from what the header says
         if frame.color_trc in HDR_TRANSFERS:
             self.marks["hdr"] = "high dynamic range: its brightness is taken as it is"
         seconds = float((frame.pts - int(self._pts[0])) * frame.time_base)
         plane = frame.reformat(format="rgb24").planes[0]
         image = np.ndarray((frame.height, frame.width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1))
-        return index, seconds, np.rot90(image, frame.rotation // 90)
+        image = np.rot90(image, frame.rotation // 90)
+        self._size = image.shape[1], image.shape[0]
+        return index, seconds, image
 
 
 def _reorder_window(stream):
@@ -191,41 +242,70 @@ class Still:
     """A picture as a video of one frame; the same attributes as `VideoFrames`.
 
     Raises:
-        DecodeError: on construction, where it is empty or no picture.
+        DecodeError: on construction, where it is empty, too large, or no picture.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, limits=Limits()):
         self.wanted, self.damage, self.marks = np.zeros(1, int), None, {}
         encoded = np.fromfile(path, np.uint8)
         if not len(encoded):
             raise DecodeError("empty_file", "the file is empty")
+        header = _picture_header(io.BytesIO(encoded))
+        if header:
+            limits.check_size(*header[0], "pictures")
         try:
             image = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
         except cv2.error as error:  # more pixels than OpenCV allows
             raise DecodeError("too_large", f"cannot be read as a picture ({error.err})") from error
         if image is None:
             raise DecodeError("not_an_image", "cannot be read as a picture")
-        if image.shape[0] * image.shape[1] > MAX_PIXELS:
-            raise DecodeError("too_large", f"a picture of {image.shape[1]}x{image.shape[0]} is too large")
+        limits.check_size(image.shape[1], image.shape[0], "pictures")
         self._image = image
+        self.info = {"kind": "image", "width": image.shape[1], "height": image.shape[0], "frames": 1, "seconds": 0.0}
 
     def pictures(self):
         """See `VideoFrames.pictures`."""
         yield 0, 0.0, self._image
 
 
-def open_source(path, kind, count):
+def _picture_header(source):
+    """What Pillow reads of a picture before it decodes it: ((width, height), whether it moves); None if it is no picture.
+
+    Args:
+        source: a path or a stream.
+
+    Raises:
+        DecodeError: it claims more pixels than Pillow believes, which is above `MAX_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(source) as image:
+                return image.size, image.format == "GIF" and image.is_animated
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DecodeError("too_large", f"the picture is too large ({error})") from error
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, SyntaxError):  # whatever a header holds
+        return None
+
+
+def open_source(path, kind, count, limits=Limits()):
     """Open the file of a manifest line.
 
     Args:
-        kind: "video", or "image" or "crop" for a picture.
+        kind: "video", or "image" or "crop" for a picture; "auto" to tell from the content.
         count: frames of a video.
+        limits: what it may hold.
 
     Raises:
         DecodeError: for whatever keeps it from being read.
     """
     try:
-        return VideoFrames(path, count) if kind == "video" else Still(path)
+        if kind == "auto":
+            header = _picture_header(path)
+            kind = "image" if header and not header[1] else "video"
+        return VideoFrames(path, count, limits) if kind == "video" else Still(path, limits)
     except FileNotFoundError as error:
         raise DecodeError("missing_file", error.strerror) from error
     except OSError as error:

@@ -8,11 +8,11 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from components.face_example_gen.decoder import MAX_PIXELS, DecodeError
+from components.face_example_gen.decoder import MAX_PIXELS, DecodeError, Limits
 
 AHEAD = 2  # files that the process knows of beyond the one that is looked at
 # OpenCV allots the memory of a picture before anybody can ask for its size; and what it tells goes among the answers.
@@ -41,10 +41,11 @@ class Reading:
         wanted: indices of the chosen frames; some may not decode.
         damage: None, or a sentence on what of the file could not be read.
         marks: what else should be known of it, reason -> sentence.
+        info: what it is; see `decoder.VideoFrames`. Empty where it broke off.
     """
 
     def __init__(self, reader, uri):
-        self.uri, self.wanted, self.damage, self.marks = uri, [], None, {}
+        self.uri, self.wanted, self.damage, self.marks, self.info = uri, [], None, {}, {}
         self._reader, self._held = reader, None  # the half of the memory whose batch is being looked at
 
     def __iter__(self):
@@ -62,7 +63,8 @@ class Reading:
                     yield Batch(message["indices"], message["timestamps"], self._reader.images(message))
                     self._release()
                 else:
-                    self.wanted, self.damage, self.marks = (message[key] for key in ("wanted", "damage", "marks"))
+                    keys = ("wanted", "damage", "marks", "info")
+                    self.wanted, self.damage, self.marks, self.info = (message[key] for key in keys)
         except DecodeError as error:
             if not seen:
                 raise
@@ -87,12 +89,13 @@ class FrameReader:
     Args:
         count: frames of a video.
         time_limit: seconds that one file may take to decode.
+        limits: what a file may hold.
 
     A context manager; the process starts with the first file and ends with the context.
     """
 
-    def __init__(self, count, time_limit):
-        self.count, self.time_limit = count, time_limit
+    def __init__(self, count, time_limit, limits=Limits()):  # noqa: B008 (it is frozen)
+        self.count, self.time_limit, self.limits = count, time_limit, limits
         self._process, self._descriptor, self._memory, self._half = None, None, None, 0
         self._asked = collections.deque()  # `Reading`s that the process knows of, in order
 
@@ -123,7 +126,8 @@ class FrameReader:
 
     def _ask(self, video):
         reading = Reading(self, video.uri)
-        reading.request = {"read": video.uri, "kind": video.kind, "count": self.count, "limit": self.time_limit}
+        reading.request = {"read": video.uri, "kind": video.kind, "count": self.count, "time": self.time_limit}
+        reading.request["limits"] = asdict(self.limits)
         self._asked.append(reading)
         if self._process is None:
             self._start()

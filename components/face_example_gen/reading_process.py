@@ -3,12 +3,12 @@
 It reads requests as JSON lines from standard input and answers with JSON lines on standard output; pixels go into the shared
 memory FD. Whatever a file does to a decoder, a crash, a hang, or hunger for memory, it does to this process alone.
 
-In:  {"read": path, "kind": kind, "count": frames, "limit": seconds}     decode a file
+In:  {"read": path, "kind": kind, "count": frames, "time": seconds, "limits": {...}}     decode a file; `decoder.Limits`
      {"free": half}                                                      that half of the memory may be written again
 Out: {"ready": true}                                                     once, at the start
      {"grow": bytes}                                                     each half has that size from here on
      {"batch": half, "shape": [n, h, w], "indices": [...], "timestamps": [...]}
-     {"end": {"wanted": [...], "damage": text or null, "marks": {...}}}
+     {"end": {"wanted": [...], "damage": text or null, "marks": {...}, "info": {...}}}
      {"failed": [reason, detail]}                                        in place of "end"
 """
 
@@ -24,7 +24,7 @@ import av
 import cv2
 import numpy as np
 
-from components.face_example_gen.decoder import DecodeError, open_source
+from components.face_example_gen.decoder import DecodeError, Limits, open_source
 
 BATCH_PIXELS = 1 << 22  # frames of a batch hold no more, but for a single larger one
 MAX_BATCH = 8
@@ -89,7 +89,7 @@ def say(**message):
 
 def decode(request, halves):
     """Decode one file into batches."""
-    source = open_source(request["read"], request["kind"], request["count"])
+    source = open_source(request["read"], request["kind"], request["count"], Limits(**request["limits"]))
     batch = None
     try:
         for index, seconds, image in source.pictures():
@@ -106,7 +106,8 @@ def decode(request, halves):
     finally:  # after an error, too: the frames before it are good, and their half must come back
         if batch:
             _send(batch)
-    say(end={"wanted": [int(index) for index in source.wanted], "damage": source.damage, "marks": source.marks})
+    wanted = [int(index) for index in source.wanted]
+    say(end={"wanted": wanted, "damage": source.damage, "marks": source.marks, "info": source.info})
 
 
 def _send(batch):
@@ -126,7 +127,7 @@ def main():
     while True:
         request = requests.next_file()
         # The kernel ends this process when the time is over, even in the midst of a decoder that answers nobody.
-        signal.setitimer(signal.ITIMER_REAL, request["limit"])
+        signal.setitimer(signal.ITIMER_REAL, request["time"])
         try:
             decode(request, halves)
         except DecodeError as error:

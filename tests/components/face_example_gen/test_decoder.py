@@ -1,4 +1,6 @@
 import os
+import struct
+import zlib
 
 import av
 import cv2
@@ -6,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from components.face_example_gen import decoder
-from components.face_example_gen.decoder import DecodeError, Still, VideoFrames, evenly_spaced, open_source
+from components.face_example_gen.decoder import DecodeError, Limits, Still, VideoFrames, evenly_spaced, open_source
 
 FAST = {"movflags": "faststart"}
 FRAGMENTS = {"movflags": "frag_keyframe+empty_moov"}
@@ -252,7 +255,7 @@ class _Watched:
 
 def test_frames_that_no_other_refers_to_are_not_even_decoded(clip, monkeypatch):
     decoded, opened = [], av.open
-    monkeypatch.setattr(decoder.av, "open", lambda path: _Watched(opened(path), decoded))
+    monkeypatch.setattr(decoder.av, "open", lambda path, **options: _Watched(opened(path, **options), decoded))
     assert [frame.index for frame in VideoFrames(str(clip), 4)] == pytest.approx([12, 37, 62, 87], abs=1)
     assert 4 <= len(decoded) < 70
 
@@ -288,26 +291,24 @@ def test_pictures(tmp_path):
         assert caught.value.reason == reason
 
 
-def test_a_frame_or_picture_of_too_many_pixels_is_refused(clips, clip, tmp_path, monkeypatch):
+def test_a_frame_or_picture_of_too_many_pixels_is_refused(clip, tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((48, 64, 3), np.uint8))
-    monkeypatch.setattr(decoder, "MAX_PIXELS", 48 * 64)
-    assert len(list(VideoFrames(str(clip), 3))) == 3 and _picture(tmp_path / "a.png").shape == (48, 64, 3)
-    video = VideoFrames(str(clip), 3)
-    monkeypatch.setattr(decoder, "MAX_PIXELS", 48 * 64 - 1)
-    for read in (lambda: VideoFrames(str(clip), 3), lambda: Still(str(tmp_path / "a.png")), lambda: list(video)):
-        with pytest.raises(DecodeError, match="64x48.* too large") as caught:
+    enough, too_few = Limits(pixels=48 * 64), Limits(pixels=48 * 64 - 1)
+    assert len(list(VideoFrames(str(clip), 3, enough))) == 3
+    assert next(Still(str(tmp_path / "a.png"), enough).pictures())[2].shape == (48, 64, 3)
+    for read in (lambda: VideoFrames(str(clip), 3, too_few), lambda: Still(str(tmp_path / "a.png"), too_few)):
+        with pytest.raises(DecodeError, match="64x48 are more than 3,071 pixels") as caught:
             read()
         assert caught.value.reason == "too_large"
 
 
-def test_a_frame_that_is_larger_than_the_header_says_is_refused(clips, tmp_path, monkeypatch):
+def test_a_frame_that_is_larger_than_the_header_says_is_refused(clips, tmp_path):
     """Every JPEG of a film may have a size of its own."""
     path = clips.write_sizes(tmp_path / "a.mkv", [(48, 64), (48, 64), (96, 128)])
     assert [frame.image.shape[:2] for frame in VideoFrames(str(path), 3)] == [(48, 64), (48, 64), (96, 128)]
-    monkeypatch.setattr(decoder, "MAX_PIXELS", 96 * 128 - 1)
-    frames = iter(VideoFrames(str(path), 3))
+    frames = iter(VideoFrames(str(path), 3, Limits(pixels=96 * 128 - 1)))
     assert [next(frames).image.shape[:2] for _ in range(2)] == [(48, 64)] * 2
-    with pytest.raises(DecodeError, match="frame 2 of 128x96 is too large") as caught:
+    with pytest.raises(DecodeError, match="128x96 are more than") as caught:
         next(frames)
     assert caught.value.reason == "too_large"
 
@@ -350,3 +351,67 @@ def test_open_source_gives_reasons(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(decoder, "VideoFrames", hungry)
     monkeypatch.setattr(decoder, "Still", hungry)
     assert reason(tmp_path / "text") == "too_large"
+
+
+# --- limits, and files that would open others -------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "limits, reason",
+    [({"pixels": 32 * 32}, "too_large"), ({"seconds": 3.9}, "too_long"), ({"frames": 99}, "too_long")],
+)
+def test_what_is_beyond_the_limits_is_refused_before_it_is_decoded(limits, reason, clip, monkeypatch):
+    monkeypatch.setattr(VideoFrames, "pictures", lambda self: pytest.fail("decoded"))
+    with pytest.raises(DecodeError) as refused:
+        open_source(str(clip), "video", 4, Limits(**limits))
+    assert refused.value.reason == reason
+
+
+def test_what_is_within_the_limits_is_read(clip):
+    source = open_source(str(clip), "auto", 4, Limits(pixels=1 << 20, seconds=4.01, frames=100))
+    assert len(list(source.pictures())) == 4
+    assert source.info["kind"] == "video" and source.info["frames"] == 100
+    assert source.info["seconds"] == pytest.approx(4.0)
+
+
+def test_a_header_that_claims_a_huge_picture_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    ihdr = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    chunks = b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in ((b"IHDR", ihdr), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
+    )
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    monkeypatch.setattr(decoder.cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    for kind in ("auto", "image"):
+        with pytest.raises(DecodeError) as refused:
+            open_source(str(tmp_path / "bomb.png"), kind, 1, Limits(pixels=1 << 22))
+        assert refused.value.reason == "too_large"
+
+
+@pytest.mark.parametrize("name", ["list.m3u8", "list.mp4", "list.txt", "list.sdp"])
+@pytest.mark.parametrize("form", ["hls", "concat", "sdp"])
+def test_a_playlist_opens_no_other_file(name, form, clip, tmp_path):
+    text = {
+        "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://{clip}\n#EXT-X-ENDLIST\n",
+        "concat": f"ffconcat version 1.0\nfile {clip}\n",
+        "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    }[form]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DecodeError) as refused:
+        open_source(str(tmp_path / name), "video", 4)
+    assert refused.value.reason == "not_a_video"
+
+
+def test_kinds_are_told_by_content(clip, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    (tmp_path / "a.png").rename(tmp_path / "picture.mp4")
+    found = open_source(str(tmp_path / "picture.mp4"), "auto", 4)
+    assert isinstance(found, Still) and found.info == {
+        "kind": "image", "width": 50, "height": 40, "frames": 1, "seconds": 0.0,
+    }  # fmt: skip
+    (tmp_path / "clip.jpg").write_bytes(clip.read_bytes())
+    assert isinstance(open_source(str(tmp_path / "clip.jpg"), "auto", 4), VideoFrames)
+    frames = [Image.fromarray(np.full((40, 50, 3), value, np.uint8)) for value in (0, 90, 180)]
+    frames[0].save(tmp_path / "moves.gif", save_all=True, append_images=frames[1:], duration=100)
+    frames[0].save(tmp_path / "still.gif")
+    assert open_source(str(tmp_path / "moves.gif"), "auto", 4).info["frames"] == 3
+    assert isinstance(open_source(str(tmp_path / "still.gif"), "auto", 4), Still)
