@@ -89,13 +89,14 @@ def calibrate(detector, files):
 
     Returns:
         A dict for `write`: `frame` and `video`, the temperatures of a face's logit and of a video's mean logit; `faces`
-        and `videos`, how many they were fitted on; `nll_before` and `nll_after`, by level as in `Fit`; `reason`, None or
+        and `videos`, how many they were fitted on; `nll_before` and `nll_after`, by level as in `Fit`; `spread`, the
+        standard deviation of a face's logit among the faces of one video, None where no video has two; `reason`, None or
         what was odd.
 
     Raises:
         ExamplesError: a file is cut or damaged.
     """
-    levels = {"frame": {"label": [], "logit": []}, "video": {"label": [], "logit": []}}
+    levels = {level: {"video_id": [], "label": [], "logit": []} for level in ("frame", "video")}
     if not detector.recipe.cross_entropy_weight:
         fits = dict.fromkeys(levels, Fit(1.0, None, None, "the recipe trains no classifier"))
     else:
@@ -104,13 +105,26 @@ def calibrate(detector, files):
             levels = {"frame": frames, "video": scoring.mean_by_video(frames)}
         fits = {level: fit_temperature(rows["label"], rows["logit"]) for level, rows in levels.items()}
     detector.temperature.assign(fits["frame"].temperature)
+    frames = levels["frame"]
     return {level: fit.temperature for level, fit in fits.items()} | {
-        "faces": len(levels["frame"]["label"]),
+        "faces": len(frames["label"]),
         "videos": len(levels["video"]["label"]),
         "nll_before": {level: fit.nll_before for level, fit in fits.items()},
         "nll_after": {level: fit.nll_after for level, fit in fits.items()},
+        "spread": spread_within_videos(frames["video_id"], frames["logit"]) if len(frames["label"]) else None,
         "reason": _reason(fits),
     }
+
+
+def spread_within_videos(video_id, logit):
+    """The standard deviation of the logits around their video's mean, pooled over all videos; None if none has two rows."""
+    _, inverse, frames = np.unique(np.asarray(video_id).astype(str), return_inverse=True, return_counts=True)
+    logit = np.asarray(logit, np.float64)
+    freedom = len(logit) - len(frames)
+    if not freedom or not np.isfinite(logit).all():
+        return None
+    residual = logit - (np.bincount(inverse, logit) / frames)[inverse]
+    return float(np.sqrt(np.sum(residual**2) / freedom))
 
 
 def _reason(fits):

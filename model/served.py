@@ -41,7 +41,9 @@ class ServedModel:
             self._loaded = tf.saved_model.load(self.path)  # signatures hold it weakly only
         except Exception as error:  # OSError, protobuf's and TensorFlow's errors: of whatever is damaged in it
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ValueError(f"{self.path}: cannot be loaded as a SavedModel ({reason}). Push the model again") from error
+            raise ValueError(
+                f"{self.path}: cannot be loaded as a SavedModel ({reason}). Push the model again"
+            ) from error
         self.signatures = self._loaded.signatures
         missing = [name for name in SIGNATURES if name not in self.signatures]
         if missing:

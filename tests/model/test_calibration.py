@@ -138,6 +138,9 @@ def test_the_detector_gets_the_temperature_of_its_faces(build, val_files):
     assert found["video"] == pytest.approx(of_videos.temperature, rel=1e-6)
     assert found["nll_before"]["frame"] == of_frames.nll_before
     assert found["nll_after"]["video"] == pytest.approx(of_videos.nll_after)
+    deviations = [np.array(logits) - np.mean(logits) for logits in by_video.values()]
+    pooled = sum(float(np.sum(part**2)) for part in deviations) / (16 - 8)
+    assert found["spread"] == pytest.approx(np.sqrt(pooled), rel=1e-5) and found["spread"] > 0
     assert float(detector.temperature) == np.float32(found["frame"]) != 1
     assert calibration.calibrate(detector, val_files) == found  # the logit does not depend on it
 
@@ -152,7 +155,8 @@ def test_without_files_or_a_classifier_the_temperature_is_one(choices, reason, b
     found = calibration.calibrate(detector, val_files if choices else [])
     nothing = {"frame": None, "video": None}
     assert found == {
-        "frame": 1.0, "video": 1.0, "faces": 0, "videos": 0, "nll_before": nothing, "nll_after": nothing, "reason": reason
+        "frame": 1.0, "video": 1.0, "faces": 0, "videos": 0, "nll_before": nothing, "nll_after": nothing, "spread": None,
+        "reason": reason,
     }  # fmt: skip
     assert float(detector.temperature) == 1
 
@@ -171,6 +175,12 @@ def test_a_reason_names_its_level_where_they_differ(frame, video, expected, buil
     reasons = iter((frame, video))
     monkeypatch.setattr(calibration, "fit_temperature", lambda *rows: calibration.Fit(2.0, 1.0, 0.5, next(reasons)))
     assert calibration.calibrate(build(), [])["reason"] == expected
+
+
+def test_the_spread_is_that_around_each_video_and_needs_two_faces_of_one():
+    assert calibration.spread_within_videos(["a", "a", "b"], [1.0, 3.0, 100.0]) == pytest.approx(np.sqrt(2))
+    assert calibration.spread_within_videos(["a", "b"], [1.0, 3.0]) is None
+    assert calibration.spread_within_videos(["a", "a"], [1.0, np.nan]) is None
 
 
 # --- on disk ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,48 @@
+"""A verdict in plain words."""
+
+from pipeline.verdict.verdict import CANNOT_JUDGE, FAKE, UNSURE
+
+WORDS = {FAKE: "likely fake", UNSURE: "unsure", CANNOT_JUDGE: "cannot judge", "real": "likely real"}
+PICTURES = ("image", "crop")
+
+
+def statement(verdict, detail=""):
+    """One or two sentences on a `Verdict`.
+
+    Args:
+        detail: why nothing came of the file as a whole, as extraction says it.
+    """
+    if verdict.verdict == CANNOT_JUDGE:
+        return f"Cannot judge: {why_not(verdict, detail)}."
+    probability = percent(verdict.fake_probability)
+    bounds = ""
+    if verdict.interval:
+        bounds = f" (95 % interval {percent(verdict.interval[0])} to {percent(verdict.interval[1])})"
+    who = f"face {verdict.face + 1} of {len(verdict.faces)}" if len(verdict.faces) > 1 else "the face"
+    first = f"{WORDS[verdict.verdict].capitalize()}: {who} is fake with a probability of {probability}{bounds}"
+    if verdict.kind in PICTURES:
+        return f"{first}."
+    return f"{first}, judged on {verdict.judged} of {verdict.wanted} frames."
+
+
+def why_not(verdict, detail=""):
+    """Why a file cannot be judged, without a full stop."""
+    if verdict.reason == "no_face":
+        if verdict.kind in PICTURES:
+            return "no face was found in the picture"
+        return f"no face was found in any of the {verdict.wanted} frames that were looked at"
+    if verdict.reason == "too_small":
+        return f"the faces are too small ({verdict.faces[0].size:.0f} pixels)"
+    if verdict.reason == "too_few_frames":
+        most = max(len(face.frames) for face in verdict.faces)
+        return f"too few frames show a face ({most} of the {verdict.wanted} that were looked at)"
+    return detail or str(verdict.reason).replace("_", " ")
+
+
+def percent(probability):
+    """A probability as people read it; never a 0 or 100 that it is not."""
+    if 0 < probability < 0.001:
+        return "below 0.1 %"
+    if 0.999 < probability < 1:
+        return "above 99.9 %"
+    return f"{100 * probability:.1f} %"
