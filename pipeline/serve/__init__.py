@@ -1,0 +1,1 @@
+"""A model server: TensorFlow Serving's REST protocol, verdicts on videos, and a web page, in one process."""

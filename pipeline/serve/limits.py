@@ -1,0 +1,33 @@
+"""What a client may ask of the server. Everything that costs memory or time has a bound here, each with its flag."""
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from components.base import Parameters
+
+MIB = 1 << 20
+
+
+class Limits(Parameters):
+    """Limits of the server; each field is a flag of `python -m pipeline.serve`."""
+
+    max_body: PositiveInt = Field(64 * MIB, description="Bytes of a request with JSON; more is answered with 413.")
+    max_upload: PositiveInt = Field(512 * MIB, description="Bytes of an uploaded video or picture; more is 413.")
+    max_crops: PositiveInt = Field(128, description="Face crops in one request; more is 413.")
+    max_crop_pixels: PositiveInt = Field(4096 * 4096, description="Pixels of one face crop, by its header.")
+    max_pixels: PositiveInt = Field(8192 * 4320, description="Pixels of a video's frame or of an uploaded picture.")
+    max_seconds: PositiveFloat = Field(600.0, description="Length of an uploaded video, seconds.")
+    max_frames: PositiveInt = Field(256, description="Frames that a client may ask to have judged of a video.")
+    request_timeout: PositiveFloat = Field(
+        60.0,
+        description="Seconds from the first byte of a request to its answer; more is 503, or 408 while it is sent.",
+    )
+    video_timeout: PositiveFloat = Field(600.0, description="Seconds that the work on one video may take.")
+    queue: PositiveInt = Field(1024, description="Face crops that wait for the model; more is answered with 429.")
+    bodies: PositiveInt = Field(512 * MIB, description="Bytes of all requests with JSON at a time; more is 503.")
+    max_batch: PositiveInt = Field(32, description="Face crops in one forward pass.")
+    jobs: PositiveInt = Field(8, description="Videos that wait; more is answered with 429.")
+    keep_jobs: PositiveInt = Field(
+        64, description="Finished verdicts that are kept to be fetched; the oldest go first."
+    )
+    keep_seconds: PositiveFloat = Field(3600.0, description="Seconds for which a finished verdict is kept.")
+    connections: PositiveInt = Field(256, description="Open connections; more is answered with 503.")
