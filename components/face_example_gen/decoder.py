@@ -55,6 +55,9 @@ class Limits:
             raise DecodeError("too_long", f"its {frames:,} frames are more than {self.frames:,}")
 
 
+NO_LIMITS = Limits()  # but for the pixels of a frame
+
+
 @dataclass(frozen=True)
 class Frame:
     """One decoded frame.
@@ -109,7 +112,7 @@ class VideoFrames:
         DecodeError: on construction, where the file has no readable video.
     """
 
-    def __init__(self, path, count, limits=Limits()):
+    def __init__(self, path, count, limits=NO_LIMITS):
         self.path, self.limits = path, limits
         self.damage, self.marks = None, {}
         if os.path.getsize(path) == 0:
@@ -245,7 +248,7 @@ class Still:
         DecodeError: on construction, where it is empty, too large, or no picture.
     """
 
-    def __init__(self, path, limits=Limits()):
+    def __init__(self, path, limits=NO_LIMITS):
         self.wanted, self.damage, self.marks = np.zeros(1, int), None, {}
         encoded = np.fromfile(path, np.uint8)
         if not len(encoded):
@@ -290,7 +293,7 @@ def _picture_header(source):
         return None
 
 
-def open_source(path, kind, count, limits=Limits()):
+def open_source(path, kind, count, limits=NO_LIMITS):
     """Open the file of a manifest line.
 
     Args:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from components.face_example_gen.decoder import MAX_PIXELS, DecodeError, Limits
+from components.face_example_gen.decoder import MAX_PIXELS, NO_LIMITS, DecodeError
 
 AHEAD = 2  # files that the process knows of beyond the one that is looked at
 # OpenCV allots the memory of a picture before anybody can ask for its size; and what it tells goes among the answers.
@@ -94,7 +94,7 @@ class FrameReader:
     A context manager; the process starts with the first file and ends with the context.
     """
 
-    def __init__(self, count, time_limit, limits=Limits()):  # noqa: B008 (it is frozen)
+    def __init__(self, count, time_limit, limits=NO_LIMITS):
         self.count, self.time_limit, self.limits = count, time_limit, limits
         self._process, self._descriptor, self._memory, self._half = None, None, None, 0
         self._asked = collections.deque()  # `Reading`s that the process knows of, in order

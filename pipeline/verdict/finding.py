@@ -4,7 +4,7 @@ import functools
 import itertools
 from dataclasses import dataclass, field
 
-from components.face_example_gen.decoder import Limits
+from components.face_example_gen.decoder import NO_LIMITS
 from components.face_example_gen.detector import MtcnnDetector
 from components.face_example_gen.extraction import extract
 from components.face_example_gen.reading import FrameReader
@@ -47,7 +47,7 @@ class FaceFinder:
     A context manager. Use it from one thread.
     """
 
-    def __init__(self, parameters=None, limits=Limits()):
+    def __init__(self, parameters=None, limits=NO_LIMITS):
         self.parameters = parameters or JudgeParameters()
         self.extraction = self.parameters.extraction()
         of_reading = self.parameters.frames, self.parameters.decode_time_limit, limits
