@@ -9,6 +9,8 @@ import time
 from pydantic import Field
 
 from components.base import Component, Context, InputError, Parameters, main
+from components.model_card import make_card
+from model import card
 
 
 class PusherParameters(Parameters):
@@ -22,7 +24,7 @@ class PusherParameters(Parameters):
 def execute(context: Context):
     """Copy `Format-Serving/` to the next version, `saved_model.pb` last, since servers take that file as "ready".
 
-    A model without both blessings is not pushed; `pushed.json` then says why.
+    The model's card goes with it. A model without both blessings is not pushed; `pushed.json` then says why.
     """
     refused = [
         f"{key.replace('_', ' ')}: {_reason(context.inputs[key], verdict)}"
@@ -33,7 +35,9 @@ def execute(context: Context):
     if refused:
         print(f"not pushed: {'; '.join(refused)}")
     else:
-        outcome["path"] = push(os.path.join(context.inputs["model"], "Format-Serving"), context.parameters.serving_dir)
+        model = context.inputs["model"]
+        gathered = make_card(model, context.inputs.get("statistics"), context.inputs.get("evaluation"))
+        outcome["path"] = push(os.path.join(model, "Format-Serving"), context.parameters.serving_dir, gathered)
         print(f"pushed to {outcome['path']}")
     with open(os.path.join(context.outputs["pushed_model"], "pushed.json"), "w") as stream:
         json.dump(outcome, stream, indent=1)
@@ -48,8 +52,8 @@ def _reason(folder, verdict):
         return f"{folder} holds no {verdict}"
 
 
-def push(saved_model, serving_dir):
-    """Copy a SavedModel to `<serving_dir>/<version>/`; return that path.
+def push(saved_model, serving_dir, model_card=None):
+    """Copy a SavedModel to `<serving_dir>/<version>/`, and lay its card in; return that path.
 
     The version is the time in seconds, or one more than the newest that is there.
 
@@ -68,6 +72,8 @@ def push(saved_model, serving_dir):
         shutil.rmtree(hidden, ignore_errors=True)
         unfinished = hidden
         shutil.copytree(saved_model, hidden, ignore=shutil.ignore_patterns("saved_model.pb"))
+        if model_card:
+            card.write(model_card, hidden)
         os.rename(hidden, target)
         unfinished = target
         ready = os.path.join(target, "saved_model.pb")
@@ -101,7 +107,14 @@ COMPONENT = Component(
     name="Pusher",
     module="components.pusher",
     summary="Copy a model with both blessings to <serving_dir>/<version>/, where a model server finds it.",
-    inputs={"model": "Model", "blessing": "Blessing", "infra_blessing": "InfraBlessing"},
+    inputs={
+        "model": "Model",
+        "blessing": "Blessing",
+        "infra_blessing": "InfraBlessing",
+        "statistics": "Statistics",
+        "evaluation": "Evaluation",
+    },
+    optional_inputs=("statistics", "evaluation"),
     outputs={"pushed_model": "PushedModel"},
     parameters=PusherParameters,
     execute=execute,

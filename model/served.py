@@ -1,17 +1,15 @@
 """A SavedModel of ours, loaded: what it answers, and what it tells of itself."""
 
 import hashlib
-import json
 import os
 
 import numpy as np
 import tensorflow as tf
 
-from model import calibration
+from model import calibration, card
 from model.export import SERVED, find_saved_model
 from model.recipes import CROP_SIZE
 
-CARD = os.path.join("assets.extra", "model_card.json")  # in a SavedModel; servers pass over that folder
 SIGNATURES = ("serving_default", "crops")  # without them it is no model of ours
 
 
@@ -53,7 +51,7 @@ class ServedModel:
             )
         self.calibration = calibration.read(self.path)
         self.temperature = {level: (self.calibration or {}).get(level, 1.0) for level in ("frame", "video")}
-        self.card = _read_json(os.path.join(self.path, CARD))
+        self.card = card.read(self.path)
 
     def predict(self, crops):
         """Judge faces: uint8 [n, 256, 256, 3] -> dict of `SERVED`, float32 arrays with n rows."""
@@ -93,13 +91,3 @@ class ServedModel:
                 with open(path, "rb") as stream:
                     total.update(hashlib.file_digest(stream, "sha256").digest())
         return total.hexdigest()
-
-
-def _read_json(path):
-    try:
-        with open(path) as stream:
-            return json.load(stream)
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise ValueError(f"{path}: damaged ({error}). Push the model again") from error

@@ -64,6 +64,8 @@ def create_pipeline(config):
                 "model": model,
                 "blessing": ("Evaluator", "blessing"),
                 "infra_blessing": ("InfraValidator", "infra_blessing"),
+                "statistics": ("StatisticsGen", "statistics"),
+                "evaluation": ("Evaluator", "evaluation"),
             },
         ),
     ]

@@ -9,6 +9,7 @@ import pytest
 from components import pusher
 from components.base import Context, InputError, main
 from components.pusher import COMPONENT, PusherParameters, push
+from model import card
 
 
 @pytest.fixture
@@ -48,7 +49,8 @@ def test_pushes_a_version_with_every_file(run, tmp_path, capsys):
     result, outcome = run()
     (version,) = (tmp_path / "serving").iterdir()
     assert before <= int(version.name) <= time.time()
-    assert _tree(version) == ["saved_model.pb", "variables/variables.index"]
+    assert _tree(version) == ["assets.extra/model_card.json", "saved_model.pb", "variables/variables.index"]
+    assert card.read(version)["date"] == time.strftime("%Y-%m-%d", time.localtime(before))
     assert (version / "saved_model.pb").read_bytes() == b"graph"
     assert outcome == {"pushed": True, "reasons": [], "path": str(version)} and result == {"pushed": str(version)}
     assert f"pushed to {version}" in capsys.readouterr().out
@@ -127,6 +129,7 @@ def test_a_push_that_fails_leaves_nothing_behind(run, tmp_path, monkeypatch, ste
     assert list((tmp_path / "serving").iterdir()) == []
     _, outcome = run()
     assert _tree(tmp_path / "serving" / os.path.basename(outcome["path"])) == [
+        "assets.extra/model_card.json",
         "saved_model.pb",
         "variables/variables.index",
     ]

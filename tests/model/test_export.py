@@ -155,5 +155,5 @@ def test_a_file_without_a_detector_is_named(tmp_path):
 def test_a_folder_without_a_model_is_named(tmp_path, folder):
     with pytest.raises(ValueError, match=r"nowhere: holds no SavedModel"):
         export.load_signature(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"no signature 'frames', only \['crops', 'serving_default'\]"):
+    with pytest.raises(ValueError, match=r"no signature 'frames', only \['crops', 'heat_maps', 'serving_default'\]"):
         export.load_signature(folder, "frames")
