@@ -29,11 +29,15 @@ for name, answer in answers.items():
         assert bool(tf.reduce_all(tf.math.is_finite(value))), f"{name}.{key} is not finite"
     p = answer["fake_probability"]
     assert bool(tf.reduce_all((p >= 0) & (p <= 1))), f"{name}.fake_probability leaves [0, 1]"
+for name in {"heat_maps"} & set(model.signatures):  # models that were exported before there was one lack it
+    heat = model.signatures[name](crops=crops)["heat_map"]
+    assert heat.shape == (3, 256, 256), f"{name}.heat_map has shape {heat.shape} for 3 faces"
+    assert bool(tf.reduce_all((heat >= 0) & (heat <= 1))), f"{name}.heat_map leaves [0, 1]"
 gap = float(tf.reduce_max(tf.abs(answers["crops"]["logit"] - answers["serving_default"]["logit"])))
 assert gap < 1e-4, f"the two signatures differ by {gap} in the logit of one picture"
 ours = {"model", "components", "pipeline", "keras"} & {m.split(".")[0] for m in sys.modules if sys.modules[m]}
 assert not ours & {"model", "components", "pipeline"}, f"the process loaded {ours}"
-print(json.dumps({"signatures": sorted(answers), "tensorflow": tf.__version__, "gap": gap}))
+print(json.dumps({"signatures": sorted(model.signatures), "tensorflow": tf.__version__, "gap": gap}))
 """
 
 

@@ -29,13 +29,21 @@ def _decode(image_bytes):
     return tf.ensure_shape(decoded, [None, 256, 256, 3])
 
 
-def _save(folder, of_crops, of_bytes=None, names=("crops", "serving_default")):
-    """Save a module whose signatures answer by these functions of crops."""
+def _save(folder, of_crops, of_bytes=None, names=("crops", "serving_default"), of_heat=None):
+    """Save a module whose signatures answer by these functions of crops; `heat_maps` only if there is one for it."""
     module = tf.Module()
     module.crops = tf.function(of_crops, input_signature=CROPS)
     module.bytes = tf.function(lambda image_bytes: (of_bytes or of_crops)(_decode(image_bytes)), input_signature=BYTES)
     both = dict(zip(("crops", "serving_default"), (module.crops, module.bytes), strict=True))
-    tf.saved_model.save(module, str(folder), signatures={name: both[name] for name in names})
+    signatures = {name: both[name] for name in names}
+    if of_heat:
+        module.heat = tf.function(lambda crops: {"heat_map": of_heat(crops)}, input_signature=CROPS)
+        signatures["heat_maps"] = module.heat
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+
+
+def _heat(crops):
+    return tf.cast(crops[..., 0], tf.float32) / 255
 
 
 def _change(**outputs):
@@ -63,6 +71,14 @@ BROKEN = {
     "no probability": ((_change(fake_probability=lambda good: good["logit"] + 2),), "fake_probability leaves"),
     "two opinions": ((_answer, _change(logit=lambda good: good["logit"] + 1)), "the two signatures differ by 1"),
     "no serving_default": ((_answer, None, ("crops",)), "serving_default"),
+    "heat of another size": (
+        (_answer, None, ("crops", "serving_default"), lambda crops: _heat(crops)[:, :8]),
+        "8, 256",
+    ),
+    "heat that is no share": (
+        (_answer, None, ("crops", "serving_default"), lambda crops: _heat(crops) + 1),
+        r"leaves \[0, 1\]",
+    ),
     "no crops": ((_answer, None, ("serving_default",)), "crops"),
 }
 
@@ -78,11 +94,13 @@ def _execute(tmp_path, timeout=120):
 
 
 def test_a_good_model_passes(tmp_path):
-    _save(tmp_path / "Format-Serving", _answer)
+    _save(tmp_path / "Format-Serving", _answer, of_heat=_heat)
     result, name, text = _execute(tmp_path)
     assert name == "INFRA_BLESSED" == result["verdict"]
     assert result["answer"] == json.loads(text) and result["answer"]["tensorflow"] == tf.__version__
-    assert result["answer"]["signatures"] == ["crops", "serving_default"] and result["answer"]["gap"] < 1e-4
+    assert (
+        result["answer"]["signatures"] == ["crops", "heat_maps", "serving_default"] and result["answer"]["gap"] < 1e-4
+    )
 
 
 def test_a_broken_model_fails_with_words(tmp_path):
