@@ -9,6 +9,7 @@ TEST = [
     "pytest-xdist>=3.6,<4",
     "hypothesis>=6.100,<7",
     "ruff>=0.17,<0.18",
+    "selenium>=4.30,<5",  # the pages in a browser
     "jax>=0.7,<1",  # the losses on another backend
     # The mined triplet losses' oracle. It ended in 2024 and runs on tf-keras only, which the Makefile adds.
     "tensorflow-addons>=0.23,<0.24; python_version < '3.12'",
@@ -21,7 +22,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline*", "components*", "model*"]),
-    package_data={"components": ["*/*.json", "*/*.j2"]},
+    package_data={
+        "components": ["*/*.json", "*/*.j2"],
+        "pipeline": ["verdict/view/*.j2", "*/*/*.js", "*/*/*.css", "*/*/*.html"],
+    },
     install_requires=[
         "tensorflow-cpu>=2.21,<2.22",
         "keras>=3.15,<3.16",
