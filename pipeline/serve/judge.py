@@ -1,0 +1,172 @@
+"""One video after the other, from its file to a verdict with pictures."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import orjson
+
+from components.face_example_gen.decoder import Limits as FileLimits
+from pipeline.serve.uploads import Refused
+from pipeline.verdict import judging
+from pipeline.verdict.finding import FaceFinder
+from pipeline.verdict.parameters import JudgeParameters
+from pipeline.verdict.view import view
+
+MOST_HEAT = 128  # heat maps of one video; each costs about three times a verdict on that face
+# Why a file is refused -> HTTP's status code; 422 for the others. What is not here, such as a clip without a face, has a verdict.
+CODES = {
+    "too_large": 413,
+    "too_long": 413,
+    "not_a_video": 415,
+    "no_video_stream": 415,
+    "unknown_codec": 415,
+    "not_an_image": 415,
+    "empty_file": 400,
+    "missing_file": 500,
+    "unreadable_file": 500,
+}
+NO_FACE = "no_face"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a client wants to know of its file.
+
+    Attributes:
+        parameters: of the verdict.
+        kind: "auto", "video", "image", or "crop" for a face that is already cut out.
+        pictures: whether there shall be pictures and heat maps.
+    """
+
+    parameters: JudgeParameters = field(default_factory=JudgeParameters)
+    kind: str = "auto"
+    pictures: bool = True
+
+
+class Judge:
+    """Judges jobs; belongs to one thread, but for `abort`.
+
+    Args:
+        models: `pipeline.serve.models.Models`.
+        predict: (version, uint8 crops [n, 256, 256, 3]) -> what `ServedModel.predict` returns.
+        limits: `pipeline.serve.limits.Limits`.
+        describe: version -> what verdicts tell of the model; see `pipeline.verdict.judging.describe`.
+        took: called with (stage, seconds) after each.
+    """
+
+    def __init__(self, models, predict, limits, describe, took=lambda stage, seconds: None):
+        self.models, self.predict, self.limits, self.describe, self.took = models, predict, limits, describe, took
+        of_file = FileLimits(limits.max_pixels, limits.max_seconds, limits.max_video_frames)
+        self.finder = FaceFinder(limits=of_file)
+
+    def abort(self):
+        """End the decoding of what is being judged; it then notices that it is to stop. From any thread."""
+        self.finder.abort()
+
+    def close(self):
+        """End the decoding processes."""
+        self.finder.close()
+
+    def judge(self, job):
+        """Fill in a job's view and pictures.
+
+        Raises:
+            Refused: the file cannot be read, or is beyond a limit.
+            pipeline.serve.jobs.Stopped: the job need not go on.
+        """
+        version = self.models.find()  # it is used to the end, whatever is taken up meanwhile
+        parameters = job.wish.parameters
+        try:
+            found = self._timed("finding faces", self._find, job)
+        finally:
+            self.finder.close()  # what a file did to a decoding process shall not reach the next client's file
+        scores = self._timed("judging", self._score, job, found, version)
+        verdict = judging.conclude(found, scores, parameters, version.model.calibration, self.describe(version))
+        pictures = {}
+
+        def url(path, data):
+            pictures[path] = data
+            return f"{job.address}/{path}"
+
+        if job.wish.pictures:
+            heat = HeatMaps(job, found.examples, version.model)
+            shown = self._timed("drawing", view, verdict, found, heat, url)
+        else:
+            shown = verdict.as_dict() | {"pictures": {"frames": {}, "faces": {}}}
+        job.at("drawing", 1)
+        job.view, job.pictures = orjson.dumps(shown), pictures
+
+    def _timed(self, stage, act, *arguments):
+        begin = time.monotonic()
+        result = act(*arguments)
+        self.took(stage, time.monotonic() - begin)
+        return result
+
+    def _find(self, job):
+        job.at("finding faces")
+        self.finder.choose(job.wish.parameters)
+        found = self.finder.find(
+            job.upload.path,
+            kind=job.wish.kind,
+            name=job.upload.name,
+            progress=lambda done, total: job.at("finding faces", done, total),
+            keep_frames=job.wish.pictures,
+        )
+        job.upload.delete()
+        for reject in found.rejects:
+            if reject.scope == "video" and reject.reason != NO_FACE:
+                raise _refusal(job, reject)
+        return found
+
+    def _score(self, job, found, version):
+        job.at("judging")
+        return judging.score(
+            lambda crops: self.predict(version, crops),
+            found.examples,
+            lambda done, total: job.at("judging", done, total),
+        )
+
+
+class HeatMaps:
+    """(track, frame index) -> heat map, made a batch at a time when they are asked for, in that order.
+
+    Of many faces some are chosen, evenly spaced; and when the job's time is half over, there are no more.
+    """
+
+    def __init__(self, job, examples, model):
+        self.job, self.model = job, model
+        examples = sorted(examples, key=lambda example: (example.track, example.frame_index))
+        chosen = np.unique(np.linspace(0, len(examples) - 1, MOST_HEAT).round().astype(int)) if examples else []
+        self._waiting = [examples[number] for number in chosen]
+        self._total, self._batch = len(self._waiting), {}
+        self._until = (time.monotonic() + job.deadline) / 2
+
+    def get(self, key):
+        """The heat map of a face, float32 [256, 256], or None."""
+        if key not in self._batch and any((e.track, e.frame_index) == key for e in self._waiting):
+            self.job.at("drawing", self._total - len(self._waiting), self._total)
+            self._batch = {}
+            if time.monotonic() < self._until:
+                self._make()
+            else:
+                self._waiting = []
+        return self._batch.get(key)
+
+    def _make(self):
+        part, self._waiting = self._waiting[: judging.BATCH], self._waiting[judging.BATCH :]
+        maps = self.model.heat_maps(judging.crops_of(part))
+        if maps is None:  # the model is from before there were such
+            self._waiting = []
+            return
+        keys = [(example.track, example.frame_index) for example in part]
+        self._batch = dict(zip(keys, maps, strict=True))
+
+
+def _refusal(job, reject):
+    """Why a whole file is refused; without anything of the server's insides."""
+    code = CODES.get(reject.reason, 422)
+    if code == 500:
+        raise RuntimeError(f"{reject.reason}: {reject.detail}")
+    detail = reject.detail.replace(job.upload.path, job.upload.name)
+    return Refused(code, reject.reason, f"the file cannot be judged: {detail}")
