@@ -8,6 +8,7 @@ TEST = [
     "pytest>=8.3,<10",
     "pytest-xdist>=3.6,<4",
     "hypothesis>=6.100,<7",
+    "httpx>=0.27,<1",
     "ruff>=0.17,<0.18",
     "selenium>=4.30,<5",  # the pages in a browser
     "jax>=0.7,<1",  # the losses on another backend
@@ -47,6 +48,11 @@ setup(
         "jinja2>=3.1,<4",
         "tqdm>=4.66,<5",
         "tensorboard>=2.20,<2.22",
+        "starlette>=1.0,<2",
+        "uvicorn>=0.40,<1",
+        "python-multipart>=0.0.20,<0.1",
+        "orjson>=3.10,<4",
+        "prometheus-client>=0.21,<1",
     ],
     extras_require={
         # Holds all files of tensorflow-cpu and more; pip writes it after that one, so the CUDA build is what remains.
@@ -59,6 +65,7 @@ setup(
         "console_scripts": [
             "deepfake-pipeline = pipeline.run:main",
             "deepfake-lineage = pipeline.lineage:main",
+            "deepfake-serve = pipeline.serve.__main__:main",
             "deepfake-train = model.console:train",
         ]
     },

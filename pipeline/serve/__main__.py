@@ -9,6 +9,7 @@ import uvicorn
 
 from components.base import InputError
 from model.quiet import import_tensorflow
+from pipeline.serve.connections import Connection
 from pipeline.serve.options import parse_options
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -58,7 +59,7 @@ def _config(app, options):
     limits = options.limits
     return uvicorn.Config(
         app,
-        http="h11",  # it bounds the size of headers
+        http=Connection,
         ws="none",
         lifespan="on",
         log_level="error",

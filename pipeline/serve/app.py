@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from pipeline.serve import monitoring, rest
-from pipeline.serve.gate import Gate, refusal
+from pipeline.serve.gate import Gate
 from pipeline.serve.problems import Problem
 from pipeline.serve.state import open_state
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import numpy as np
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from model.recipes import CROP_SIZE
@@ -99,6 +100,8 @@ class Rest:
 
     async def status(self, request):
         """GET /v1/models/<name>[/versions/<n>]."""
+        if request.path_params["name"].endswith(":predict"):  # it fits this route, too
+            raise HTTPException(405, headers={"Allow": "POST"})
         self._check_name(request)
         versions = self.state.models.status(request.path_params.get("version"))
         return json_response(
