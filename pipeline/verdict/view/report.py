@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import jinja2
 
+from pipeline.verdict import writing
 from pipeline.verdict.statement import WORDS, percent
 from pipeline.verdict.view.view import view
 
@@ -26,42 +26,66 @@ def write_report(path, items):
     Args:
         path: of the HTML file.
         items: (verdict, found, heat) as of `view`, for each file; any iterable.
+
+    Raises:
+        InputError: it cannot be written.
     """
-    verdicts = []
+    rows = []
     with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as shown:
         for verdict, found, heat in items:
-            verdicts.append(verdict)
-            shown.write(embedded(view(verdict, found, heat, _inline)) + "\n")
+            content = view(verdict, found, heat, lambda _, data: _inline(data))
+            rows.append(content | {"pictures": None})
+            shown.write(_embedded(content))
         shown.seek(0)
-        head, tail = _render(verdicts).split("<!-- verdicts -->\n")
-        partial = f"{path}.{os.getpid()}.partial"
-        try:
-            with open(partial, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
-                stream.write(head)
-                shutil.copyfileobj(shown, stream)
-                stream.write(tail)
-            os.replace(partial, path)
-        finally:
-            if os.path.exists(partial):
-                os.remove(partial)
+        head, tail = _render(rows)
+        with (
+            writing.whole(str(path)) as partial,
+            open(partial, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream,
+        ):
+            stream.write(head)
+            shutil.copyfileobj(shown, stream)
+            stream.write(tail)
 
 
-def embedded(content):
+def page_of(content, address, pictures):
+    """The same page of a view whose pictures lie elsewhere.
+
+    Args:
+        content: of `view`, as JSON.
+        address: what the pictures' addresses begin with.
+        pictures: what follows it, without the slash between -> WebP bytes.
+
+    Returns:
+        HTML, UTF-8 bytes.
+    """
+
+    def inlined(value):
+        if isinstance(value, dict):
+            return {key: inlined(below) for key, below in value.items()}
+        return _inline(pictures[value.removeprefix(f"{address}/")]) if value else None
+
+    content = json.loads(content)
+    content["pictures"] = inlined(content["pictures"])
+    head, tail = _render([content])
+    return (head + _embedded(content) + tail).encode("utf-8", "backslashreplace")
+
+
+def _embedded(content):
     """A view as an element of a page: data, which no browser runs."""
     text = json.dumps(content, allow_nan=False).translate(_HARMLESS)
-    return f'<script type="application/json" class="verdict">{text}</script>'
+    return f'<script type="application/json" class="verdict">{text}</script>\n'
 
 
-def asset(name):
-    """The text of a file of this folder, such as "verdict.js"."""
+def _asset(name):
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def _inline(_, data):
+def _inline(data):
     return "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
 
 
 def _render(verdicts):
+    """What stands before and after the verdicts' data."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
@@ -70,11 +94,12 @@ def _render(verdicts):
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["percent"] = percent
-    style, script = asset("verdict.css") + asset("report.css"), asset("verdict.js") + asset("report.js")
+    style, script = _asset("verdict.css") + _asset("report.css"), _asset("verdict.js") + _asset("report.js")
     # Only this very style and script count in the page, and nothing is ever fetched.
-    return environment.get_template("report.html.j2").render(
+    page = environment.get_template("report.html.j2").render(
         verdicts=verdicts, words=WORDS, style=style, script=script, style_hash=_hash(style), script_hash=_hash(script)
     )
+    return page.split("<!-- verdicts -->\n")
 
 
 def _hash(text):

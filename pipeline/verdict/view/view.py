@@ -16,7 +16,8 @@ def view(verdict, found, heat, url):
     Args:
         verdict: a `Verdict`.
         found: the `Found` that it was made of, with its frames if they are to be shown.
-        heat: (track, frame index) -> heat map of that face, float32 [256, 256], 0..1; may be empty.
+        heat: (track, frame index) -> heat map of that face, float32 [256, 256], 0..1; a dict, or what has its `get`, which
+            is called in rising order.
         url: called with (path, data) of each picture, such as ("frames/12.webp", b"..."), ("faces/0/12.webp", b"...") and
             ("heat/0/12.webp", b"..."), all WebP; returns the address under which the page finds it.
 
