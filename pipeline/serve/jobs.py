@@ -222,6 +222,18 @@ class Jobs:
         """How many jobs are worked on."""
         return len(self._running)
 
+    @property
+    def kept(self):
+        """How many results are kept."""
+        with self._changed:
+            return sum(job.state == DONE for job in self._jobs.values())
+
+    @property
+    def kept_bytes(self):
+        """Bytes of them."""
+        with self._changed:
+            return sum(job.size for job in self._jobs.values() if job.is_over)
+
     # --- the inside; all but `_work`, `_do` and `_watch` with the lock held -------------------------------------------
     def _full(self):
         seconds = self._usual * (len(self._queue) + 1) / self.limits.workers
@@ -233,6 +245,7 @@ class Jobs:
             self._queue.remove(job)
             job.upload.delete()
             self._end(job, CANCELLED)
+            self.ended(CANCELLED, 0.0)
         elif job.stop is None and not job.is_over:
             job.stop = CANCELLED
             self._running[job].abort()

@@ -1,5 +1,6 @@
 """One video after the other, from its file to a verdict with pictures."""
 
+import functools
 import time
 from dataclasses import dataclass, field
 
@@ -49,14 +50,15 @@ class Judge:
 
     Args:
         models: `pipeline.serve.models.Models`.
-        predict: (version, uint8 crops [n, 256, 256, 3]) -> what `ServedModel.predict` returns.
+        score: (model, uint8 crops [n, 256, 256, 3], "predict" or "heat_maps") -> what that method of `ServedModel` returns;
+            see `pipeline.serve.batching.Batcher.score`.
         limits: `pipeline.serve.limits.Limits`.
-        describe: version -> what verdicts tell of the model; see `pipeline.verdict.judging.describe`.
+        describe: `Version` -> what verdicts tell of the model; see `pipeline.verdict.judging.describe`.
         took: called with (stage, seconds) after each.
     """
 
-    def __init__(self, models, predict, limits, describe, took=lambda stage, seconds: None):
-        self.models, self.predict, self.limits, self.describe, self.took = models, predict, limits, describe, took
+    def __init__(self, models, score, limits, describe, took=lambda stage, seconds: None):
+        self.models, self.score, self.limits, self.describe, self.took = models, score, limits, describe, took
         of_file = FileLimits(limits.max_pixels, limits.max_seconds, limits.max_video_frames)
         self.finder = FaceFinder(limits=of_file)
 
@@ -90,7 +92,7 @@ class Judge:
             return f"{job.address}/{path}"
 
         if job.wish.pictures:
-            heat = HeatMaps(job, found.examples, version.model)
+            heat = HeatMaps(job, found.examples, functools.partial(self._heat_maps, version.model))
             shown = self._timed("drawing", view, verdict, found, heat, url)
         else:
             shown = verdict.as_dict() | {"pictures": {"frames": {}, "faces": {}}}
@@ -122,20 +124,30 @@ class Judge:
     def _score(self, job, found, version):
         job.at("judging")
         return judging.score(
-            lambda crops: self.predict(version, crops),
+            lambda crops: self.score(version.model, crops, "predict"),
             found.examples,
             lambda done, total: job.at("judging", done, total),
         )
+
+    def _heat_maps(self, model, crops):
+        if "heat_maps" not in model.signatures:  # it is from before there were such
+            return None
+        return self.score(model, crops, "heat_maps")
 
 
 class HeatMaps:
     """(track, frame index) -> heat map, made a batch at a time when they are asked for, in that order.
 
-    Of many faces some are chosen, evenly spaced; and when the job's time is half over, there are no more.
+    Of many faces some are chosen, evenly spaced; and when half of the time is over that the job had left, there are no more.
+
+    Args:
+        job: it is told of the progress.
+        examples: `FaceExample`s.
+        heat_maps: uint8 crops [n, 256, 256, 3] -> float32 [n, 256, 256], or None.
     """
 
-    def __init__(self, job, examples, model):
-        self.job, self.model = job, model
+    def __init__(self, job, examples, heat_maps):
+        self.job, self.heat_maps = job, heat_maps
         examples = sorted(examples, key=lambda example: (example.track, example.frame_index))
         chosen = np.unique(np.linspace(0, len(examples) - 1, MOST_HEAT).round().astype(int)) if examples else []
         self._waiting = [examples[number] for number in chosen]
@@ -155,8 +167,8 @@ class HeatMaps:
 
     def _make(self):
         part, self._waiting = self._waiting[: judging.BATCH], self._waiting[judging.BATCH :]
-        maps = self.model.heat_maps(judging.crops_of(part))
-        if maps is None:  # the model is from before there were such
+        maps = self.heat_maps(judging.crops_of(part))
+        if maps is None:
             self._waiting = []
             return
         keys = [(example.track, example.frame_index) for example in part]

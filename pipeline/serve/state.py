@@ -23,6 +23,7 @@ class State:
         decoder: encoded pictures -> crops.
         metrics: the Prometheus metrics; further ones go into `metrics.registry`.
         pool: threads for short work on requests.
+        videos: `pipeline.serve.videos.Videos`, where there are its routes.
         stopping: the server finishes what it has; nothing new should be begun.
     """
 
@@ -32,6 +33,7 @@ class State:
     decoder: Decoder
     metrics: Metrics
     pool: concurrent.futures.ThreadPoolExecutor
+    videos: object = None
     stopping: bool = False
 
     def close(self):

@@ -16,13 +16,13 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
+from pipeline.serve.gate import Gone
 from pipeline.serve.problems import Problem, json_response
 
 PREFIX = "deepfake-serve-"
 LONGEST_NAME = 120  # characters
 _AT_ONCE = 1 << 20  # bytes that are collected before they are written
 _FRAME = 1 << 16  # bytes that multipart may add to the file
-_DRAIN = 2.0  # seconds for which a refused body is still read, so that the client gets to read the refusal
 
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every malformed body
 
@@ -131,12 +131,12 @@ async def receive(request, folder, limits):
 
     Raises:
         Refused: 400 malformed, 408 too slow, 413 too large, 507 no room on the disk.
-        ClientDisconnect: the client has gone.
+        Gone: the client hung up.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     most = limits.max_upload
     if _announced(request) > most + (_FRAME if kind == b"multipart/form-data" else 0):
-        raise await _after_draining(request, _too_large(most))
+        raise _too_large(most)
     path = folder.new()
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0) as stream:
@@ -145,18 +145,17 @@ async def receive(request, folder, limits):
                 body = _Form(options.get(b"boundary"), file)
             else:
                 body = _Raw(file, request.query_params.get("name", ""))
-            try:
-                await _copy(request, body, file, limits)
-            except Refused as refusal:
-                raise await _after_draining(request, refusal) from refusal
+            await _copy(request, body, file, limits)
         if not file.size:
             raise Refused(400, "empty_file", "the file is empty")
         return Upload(path, display_name(body.name), file.size)
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        if isinstance(error, OSError):
-            raise _no_room(error) from error
+        if isinstance(error, ClientDisconnect):
+            raise Gone from error
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise Refused(507, "disk_full", "the server has no room for the file; try again later") from error
         raise
 
 
@@ -289,25 +288,9 @@ def _announced(request):
     return int(length) if length.isdecimal() and len(length) < 20 else 0
 
 
-async def _after_draining(request, refusal):
-    """The refusal, after more of the body has been read for a moment: clients that send before they read would miss it."""
-    if request.headers.get("expect", "").lower() != "100-continue":
-        with contextlib.suppress(TimeoutError, RuntimeError, ClientDisconnect):
-            async with asyncio.timeout(_DRAIN):
-                while (message := await request.receive())["type"] == "http.request" and message.get("more_body"):
-                    pass
-    return refusal
-
-
 def _too_large(most):
     return Refused(413, "too_large", f"the file is larger than {most / (1 << 20):.3g} MiB")
 
 
 def _malformed(detail="it is not multipart/form-data as it should be"):
     return Refused(400, "malformed_form", f"the form cannot be read: {detail}")
-
-
-def _no_room(error):
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return Refused(507, "disk_full", "the server has no room for the file; try again later")
-    return error

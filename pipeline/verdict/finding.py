@@ -48,10 +48,10 @@ class FaceFinder:
     """
 
     def __init__(self, parameters=None, limits=NO_LIMITS):
-        self.parameters = parameters or JudgeParameters()
-        self.extraction = self.parameters.extraction()
-        of_reading = self.parameters.frames, self.parameters.decode_time_limit, limits
+        parameters = parameters or JudgeParameters()
+        of_reading = parameters.frames, parameters.decode_time_limit, limits
         self._first, self._again, self._detector = FrameReader(*of_reading), FrameReader(*of_reading), None
+        self.choose(parameters)
 
     def __enter__(self):
         return self
@@ -63,6 +63,17 @@ class FaceFinder:
         """End the decoding processes."""
         self._first.close()
         self._again.close()
+
+    def choose(self, parameters):
+        """Take other parameters for the files to come."""
+        self.parameters, self.extraction = parameters, parameters.extraction()
+        for reader in (self._first, self._again):
+            reader.count, reader.time_limit = parameters.frames, parameters.decode_time_limit
+
+    def abort(self):
+        """Kill the decoding of the file that is being read: it then counts as crashed. From any thread."""
+        self._first.kill()
+        self._again.kill()
 
     def find(self, path, *, kind="auto", name=None, progress=None, keep_frames=False):
         """Find the faces of one file; see `find_all`."""
