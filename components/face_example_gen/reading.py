@@ -202,6 +202,12 @@ class FrameReader:
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return DecodeError("decoder_crashed", f"the decoder crashed ({name})")
 
+    def kill(self):
+        """Kill the process in the midst of its file, which then counts as having crashed it. From any thread."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def close(self):
         """End the process."""
         if self._process is not None:

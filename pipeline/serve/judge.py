@@ -95,7 +95,9 @@ class Judge:
             heat = HeatMaps(job, found.examples, functools.partial(self._heat_maps, version.model))
             shown = self._timed("drawing", view, verdict, found, heat, url)
         else:
-            shown = verdict.as_dict() | {"pictures": {"frames": {}, "faces": {}}}
+            looked_at = {example.frame_index for example in found.examples}
+            looked_at |= {reject.frame for reject in found.rejects if reject.frame is not None}
+            shown = {"looked_at": sorted(looked_at), "pictures": {"frames": {}, "faces": {}}} | verdict.as_dict()
         job.at("drawing", 1)
         job.view, job.pictures = orjson.dumps(shown), pictures
 

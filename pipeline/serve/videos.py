@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import weakref
 
-import orjson
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic import ValidationError
 from starlette.responses import Response
@@ -18,7 +17,7 @@ from pipeline.serve.problems import json_response
 from pipeline.serve.uploads import Refused, UploadFolder, receive
 from pipeline.verdict import judging
 from pipeline.verdict.parameters import JudgeParameters
-from pipeline.verdict.view.report import inline, page_of
+from pipeline.verdict.view.report import page_of
 
 LONGEST_WAIT = 60.0  # seconds
 KINDS = ("auto", "video", "image", "crop")
@@ -126,7 +125,7 @@ class Videos:
         job = self.jobs.get(request.path_params["id"])
         if job.state != DONE:
             raise Refused(404, "no_report", "there is no report before there is a verdict")
-        page = await asyncio.to_thread(_report, job)
+        page = await asyncio.to_thread(page_of, job.view, job.address, job.pictures)
         headers = {"Cache-Control": "private, no-store", "Content-Security-Policy": _REPORT_POLICY}
         return Response(page, 200, headers, "text/html")
 
@@ -233,16 +232,6 @@ async def _gone(request):
     """Wait until the client leaves."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _report(job):
-    shown = orjson.loads(job.view)
-    data = {f"{job.address}/{path}": inline(path, picture) for path, picture in job.pictures.items()}
-    frames, faces = shown["pictures"]["frames"], shown["pictures"]["faces"]
-    frames.update({index: data[address] for index, address in frames.items()})
-    for face in (face for track in faces.values() for face in track.values()):
-        face.update({name: address and data[address] for name, address in face.items()})
-    return page_of(shown)
 
 
 def _json(body, code, headers):
