@@ -76,6 +76,16 @@ def _embedded(content):
     return f'<script type="application/json" class="verdict">{text}</script>\n'
 
 
+def style():
+    """The style sheet of a verdict."""
+    return _asset("verdict.css")
+
+
+def script():
+    """The script that draws a verdict."""
+    return "".join(_asset(f"{name}.js") for name in ("elements", "timeline", "about", "verdict"))
+
+
 def _asset(name):
     return (_HERE / name).read_text(encoding="utf-8")
 
@@ -94,10 +104,15 @@ def _render(verdicts):
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["percent"] = percent
-    style, script = _asset("verdict.css") + _asset("report.css"), _asset("verdict.js") + _asset("report.js")
+    styles, scripts = style() + _asset("report.css"), script() + _asset("report.js")
     # Only this very style and script count in the page, and nothing is ever fetched.
     page = environment.get_template("report.html.j2").render(
-        verdicts=verdicts, words=WORDS, style=style, script=script, style_hash=_hash(style), script_hash=_hash(script)
+        verdicts=verdicts,
+        words=WORDS,
+        style=styles,
+        script=scripts,
+        style_hash=_hash(styles),
+        script_hash=_hash(scripts),
     )
     return page.split("<!-- verdicts -->\n")
 

@@ -1,0 +1,53 @@
+/* What the model was trained and tested on. Any part of a card may be missing. */
+const About = (() => {
+  const { make, isNumber, count, figure, section } = Elements;
+  const FIGURES = [["auc", "AUC"], ["acc", "ACC"], ["eer", "EER"], ["tpr_1", "TPR at 1 %"], ["brier", "Brier"], ["ece", "ECE"]];
+  const TEXTS = ["Data set", "Method", "Label"];
+
+  /** A section on `model` of a verdict. */
+  function about(model) {
+    const card = model.card || {}, recipe = card.recipe || {};
+    const facts = [
+      ["Model", model.name], ["Version", model.version ?? card.version], ["Recipe", card.name], ["Made on", card.date],
+      ["Network", recipe.backbone], ["Faces as the network sees them", recipe.image_size && `${recipe.image_size} × ${recipe.image_size} pixels`],
+      ["Digest", model.digest && model.digest.slice(0, 12)],
+      ["Calibrated", model.calibrated == null ? null : model.calibrated ? "yes, on its validation split" : "no"],
+    ].filter(([, value]) => value != null && value !== "" && value !== false);
+    const table = (caption, heads, rows) => make("div.wide", { tabindex: 0, role: "region", "aria-label": caption }, make("table", {}, make("caption", {}, caption),
+      make("thead", {}, make("tr", {}, heads.map((head) => make(TEXTS.includes(head) ? "th.text" : "th", { scope: "col" }, head)))), make("tbody", {}, rows)));
+    const trained = (card.trained_on || []).map((row) => make("tr", {}, make("th.text", { scope: "row" }, row.dataset ?? "–"),
+      make("td.text", {}, row.method ?? "–"), make("td.text", {}, row.label === 1 ? "fake" : row.label === 0 ? "real" : "–"),
+      make("td", {}, count(row.videos)), make("td", {}, count(row.faces))));
+    const reasons = [], keys = FIGURES.filter(([key]) => (card.tested_on || []).some((row) => row[key] != null));
+    const cell = (of) => {
+      const value = of && typeof of === "object" ? of.value : of;
+      if (isNumber(value)) return make("td", {}, figure(value), isNumber(of.low) && isNumber(of.high) && make("small", {}, `${figure(of.low)}–${figure(of.high)}`));
+      if (of && of.reason && !reasons.includes(of.reason)) reasons.push(of.reason);
+      return make("td", {}, "–", of && of.reason && make("sup", {}, `${reasons.indexOf(of.reason) + 1}`));
+    };
+    const rowsOf = (level) => (card.tested_on || []).filter((row) => (row.level || "video") === level).map((row) => make(`tr${row.method == null ? ".total" : ""}`, {},
+      make("th.text", { scope: "row" }, row.dataset ?? "–"), make("td.text", {}, row.method ?? "all"), make("td", {}, count(row.real)), make("td", {}, count(row.fake)),
+      keys.map(([key]) => cell(row[key]))));
+    const heads = ["Data set", "Method", "Real", "Fake", ...keys.map(([, name]) => name)];
+    const [videos, frames] = [rowsOf("video"), rowsOf("frame")];
+    const explained = [
+      keys.length > 0 && make("p.small", {}, "AUC: how well reals and fakes are told apart, from 0.5 (not at all) to 1. ACC: right answers at 50 %. "
+        + "EER: errors of both kinds where they are equally frequent. TPR at 1 %: fakes found when one real in a hundred is called fake. "
+        + "Brier, ECE: how far the probabilities are off. Small: 95 % intervals."),
+      reasons.length > 0 && make("ol.reasons", {}, reasons.map((reason) => make("li", {}, reason))),
+    ];
+    const part = section("About this model", "about",
+      make("p", {}, "A model knows the kinds of fakes that it was trained on. Of others, and of clips that look unlike its data, it can be wrong and sure of it. "
+        + "Treat a verdict as a hint to look closer, never as a proof."),
+      facts.length > 0 && make("dl.facts", {}, facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, String(value))))),
+      !model.card && make("p", {}, "This model came without a card: what it was trained and tested on is not known."),
+      model.card && (trained.length ? table("Trained on", ["Data set", "Method", "Label", "Videos", "Faces"], trained) : make("p", {}, "What it was trained on is not known.")),
+      model.card && (videos.length ? table("Tested on: videos", heads, videos) : make("p", {}, frames.length ? "" : "It has not been tested.")),
+      frames.length > 0 && make("details", {}, make("summary", {}, "Tested on: single frames"), table("Tested on: single frames", heads, frames)), explained);
+    part.id = "about-model";
+    part.tabIndex = -1;
+    return part;
+  }
+
+  return { about };
+})();
