@@ -223,6 +223,9 @@ def _summary(config, launcher, hits, total, seconds):
         print(
             f"served model: {outcome['path'] if outcome['pushed'] else 'not pushed: ' + '; '.join(outcome['reasons'])}"
         )
+        if outcome["pushed"]:
+            model = os.path.relpath(os.path.dirname(outcome["path"]))
+            print(f"your video:   python -m pipeline.predict VIDEO --model {model}")
     if any(dataset.type == "sample" for dataset in config.components.VideoExampleGen.datasets):
         print(f"note:         {SAMPLE_CAVEAT}")
 

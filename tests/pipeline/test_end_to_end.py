@@ -75,6 +75,11 @@ def test_from_videos_to_a_served_model(sample_config, tmp_path, execute):
     assert len(answer["fake_probability"]) == 2 and all(0 <= p <= 1 for p in answer["fake_probability"])
     assert {len(row) for row in answer["embedding"]} == {128} and len(answer["center_similarity"]) == 2
 
+    card = json.loads((served / "assets.extra" / "model_card.json").read_text())
+    assert card["name"] == "sample" and {row["method"] for row in card["trained_on"]} == {"real", "df", "ff", "fs", "nt"}
+    assert card["tested_on"][0]["auc"] == metrics["video"]["datasets"]["sample"]["logit"]["auc"]
+    assert "embedded sample" in card["caveats"]["sample"]
+
     second = _python(WATCHED, "--config", sample_config)
     assert _decisions(second) == dict.fromkeys(COMPONENTS, "cached")
     assert "all 8 components were cached" in second and "LOADED []" in second
@@ -87,7 +92,7 @@ def test_from_videos_to_a_served_model(sample_config, tmp_path, execute):
     assert {name for name, kind in changed.items() if kind == "run"} == {"Evaluator", "Pusher"}
     assert changed.keys() == set(COMPONENTS)
     assert "[run   ] Evaluator: parameter thresholds changed" in stricter.stdout
-    assert "[run   ] Pusher: input blessing changed" in stricter.stdout
+    assert "[run   ] Pusher: input blessing, evaluation changed" in stricter.stdout
     assert "served model: not pushed: blessing: sample video AUC" in stricter.stdout
     assert [p.name for p in served.parent.iterdir()] == [served.name]
 
