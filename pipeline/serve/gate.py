@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pipeline.serve.limits import MIB
-from pipeline.serve.problems import Problem
+from pipeline.serve.problems import Problem, Refused
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class _Exchange:
     async def _refuse(self, problem):
         if not self.complete and _header(self.scope, b"expect").lower() != b"100-continue":
             await self._drain()
-        response = refusal(problem, self.scope["method"])
+        response = refusal(problem, self.scope["method"], keyed=not self.counts)
         await response(self.scope, self._receive, self.send)
 
     async def _drain(self):
@@ -186,17 +186,18 @@ class _Exchange:
         return Problem(408, f"The request was not sent within {self.seconds:g} s")
 
 
-def refusal(problem, method):
-    """The answer for a `Problem` or for what Starlette refuses: 404, 405."""
+def refusal(problem, method, keyed=False):
+    """The answer for a `Problem` or for what Starlette refuses, 404 and 405; with a key as `/v1/videos` has it, or without."""
     if isinstance(problem, HTTPException):
         headers = dict(problem.headers or {})
         if problem.status_code == 405 and method == "OPTIONS":
             return Response(None, 204, headers)
         words = {404: "There is nothing here", 405: f"{method} is not possible here"}
-        response = Problem(problem.status_code, words.get(problem.status_code, problem.detail)).response()
+        problem = Problem(problem.status_code, words.get(problem.status_code, problem.detail))
+        response = (Refused.of(problem) if keyed else problem).response()
         response.headers.update(headers)
         return response
-    response = problem.response()
+    response = (Refused.of(problem) if keyed else problem).response()
     if problem.code == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

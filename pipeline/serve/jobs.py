@@ -11,7 +11,7 @@ import time
 
 import orjson
 
-from pipeline.serve.uploads import Refused
+from pipeline.serve.problems import Refused
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 # The stages of a job, and the share of the work at which each begins.

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from components.face_example_gen.decoder import Limits as FileLimits
-from pipeline.serve.uploads import Refused
+from pipeline.serve.problems import Refused
 from pipeline.verdict import judging
 from pipeline.verdict.finding import FaceFinder
 from pipeline.verdict.parameters import JudgeParameters

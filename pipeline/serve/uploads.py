@@ -17,7 +17,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from pipeline.serve.gate import Gone
-from pipeline.serve.problems import Problem, json_response
+from pipeline.serve.problems import Refused
 
 PREFIX = "deepfake-serve-"
 LONGEST_NAME = 120  # characters
@@ -25,29 +25,6 @@ _AT_ONCE = 1 << 20  # bytes that are collected before they are written
 _FRAME = 1 << 16  # bytes that multipart may add to the file
 
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every malformed body
-
-
-class Refused(Problem):
-    """A `Problem` with an upload or a job, which carries a short key beside the sentence.
-
-    Args:
-        code: HTTP's status code.
-        reason: the key.
-        message, retry_after: see `Problem`.
-    """
-
-    def __init__(self, code, reason, message, retry_after=None):
-        super().__init__(code, message, retry_after)
-        self.reason = reason
-
-    def as_dict(self):
-        """The body of the answer."""
-        return {"error": self.message, "reason": self.reason}
-
-    def response(self):
-        """It as an answer."""
-        headers = {} if self.retry_after is None else {"Retry-After": str(max(1, round(self.retry_after)))}
-        return json_response(self.as_dict(), self.code, headers)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from pipeline.serve.gate import Gone
 from pipeline.serve.jobs import CANCELLED, DONE, FAILED, Job, Jobs
 from pipeline.serve.judge import Judge, Wish
 from pipeline.serve.metrics import SECONDS
-from pipeline.serve.problems import json_response
-from pipeline.serve.uploads import Refused, UploadFolder, receive
+from pipeline.serve.problems import Refused, json_response
+from pipeline.serve.uploads import UploadFolder, receive
 from pipeline.verdict import judging
 from pipeline.verdict.parameters import JudgeParameters
 from pipeline.verdict.view.report import page_of
