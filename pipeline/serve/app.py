@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from pipeline.serve import monitoring, rest, videos
+from pipeline.serve import monitoring, page, rest, videos
 from pipeline.serve.gate import Gate
 from pipeline.serve.problems import Problem
 from pipeline.serve.state import open_state
@@ -26,7 +26,7 @@ class Part(NamedTuple):
     lifespan: Callable | None = None
 
 
-PARTS = (Part(rest.routes), Part(videos.routes, videos.lifespan), Part(monitoring.routes))
+PARTS = (Part(rest.routes), Part(videos.routes, videos.lifespan), Part(monitoring.routes), Part(page.routes))
 
 
 def create_app(options, parts=PARTS):

@@ -104,6 +104,7 @@ def _render(verdicts):
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["percent"] = percent
+    environment.filters["bounds"] = lambda interval: " to ".join(dict.fromkeys(map(percent, interval)))
     styles, scripts = style() + _asset("report.css"), script() + _asset("report.js")
     # Only this very style and script count in the page, and nothing is ever fetched.
     page = environment.get_template("report.html.j2").render(

@@ -69,7 +69,7 @@ const Verdict = (() => {
   }
 
   function viewer(view, selection, time, picture) {
-    const image = make("img", { alt: "", decoding: "async" }), boxes = make("div.boxes"), missing = make("p.missing", {}, "This frame is not kept.");
+    const image = make("img", { alt: "" }), boxes = make("div.boxes"), missing = make("p.missing", {}, "This frame is not kept.");
     const stage = make("div.stage", {}, image, boxes, missing), said = make("p.readout", { "aria-live": "polite" });
     const step = (by, label, sign) => make("button", { type: "button", "aria-label": label, click: () => selection.set({ place: selection.place + by }) }, sign);
     const back = step(-1, "Previous frame", "←"), forth = step(1, "Next frame", "→");
@@ -93,7 +93,8 @@ const Verdict = (() => {
     function marked(face) {
       const frame = selection.of(face.track), [left, top, width, height] = frame.box;
       const label = make("span", {}, view.faces.length > 1 && make("b", {}, `${face.track + 1} `), face.reason ? "not judged" : percent(frame.fake_probability));
-      const box = make(`div.box.c${face.track % 8}${face.track === selection.face ? ".chosen" : ""}${top < 0.1 * info.height ? ".inside" : ""}`, {}, label);
+      const choose = (event) => { event.stopPropagation(); selection.set({ face: face.track }); };
+      const box = make(`div.box.c${face.track % 8}${face.track === selection.face ? ".chosen" : ""}${top < 0.1 * info.height ? ".inside" : ""}`, { click: choose }, label);
       Object.assign(box.style, { left: `${(100 * left) / info.width}%`, top: `${(100 * top) / info.height}%`,
         width: `${(100 * width) / info.width}%`, height: `${(100 * height) / info.height}%` });
       return box;
@@ -171,14 +172,14 @@ const Verdict = (() => {
       " Show where the model looked");
     return section(view.faces.length > 1 ? "Faces" : "The face", "faces",
       heat ? make("p.small", {}, "The brighter a place in a heat map, the more it spoke for a fake.") : null, toggle,
-      view.faces.map((face) => person(view, face, selection, picture)));
+      make(view.kind === "video" ? "div" : "div.people", {}, view.faces.map((face) => person(view, face, selection, picture))));
   }
 
   /** Images get their address, or what `load` makes of it once they are near the screen. */
-  function loader({ base, load }) {
+  function loader({ address: whole = (address) => address, load }) {
     const wanted = new WeakMap();
     const fill = async (image, address) => {
-      const source = await load(new URL(address, base).href).catch(() => null);
+      const source = await load(whole(address)).catch(() => null);
       if (source && wanted.get(image) === address) image.src = source;
     };
     const near = load && new IntersectionObserver((entries) => {
@@ -188,7 +189,7 @@ const Verdict = (() => {
       if (wanted.get(image) === address) return image;
       wanted.set(image, address);
       if (load && !address.startsWith("data:")) { near.unobserve(image); near.observe(image); }
-      else image.src = address.startsWith("data:") ? address : new URL(address, base).href;
+      else image.src = address.startsWith("data:") ? address : whole(address);
       return image;
     };
   }
@@ -197,11 +198,11 @@ const Verdict = (() => {
    * Draw a verdict into an element, in place of what is there.
    * @param {Element} target
    * @param {object} view as pipeline.verdict.view.view makes it
-   * @param {{base?: string, load?: function(string): Promise<string>}} options what addresses of pictures are relative to,
-   *   and how to get one where its address alone does not do
+   * @param {{address?: function(string): string, load?: function(string): Promise<string>}} options what makes whole
+   *   addresses of the pictures', and how to get one where an image cannot fetch it itself
    */
   function render(target, view, options = {}) {
-    const picture = loader({ base: document.baseURI, ...options });
+    const picture = loader(options);
     view = { faces: [], ...view, pictures: view.pictures || {} };
     const parts = [headline(view, "verdict-word")];
     const selection = new Selection(view);

@@ -1,0 +1,237 @@
+/* The page: files go to the server one after the other, each is followed until its verdict, and that is drawn. */
+(() => {
+  const { make, isNumber, percent, icon, many, duration, WORDS } = Elements;
+  const { Trouble, Cancelled, at, sentence, request, ask, pause, headers, fetched } = Server;
+  const STAGES = { waiting: "Waiting", "finding faces": "Finding faces", judging: "Judging", drawing: "Drawing what it saw", done: "Done" };
+  const UPLOAD = 0.2;  // of the progress bar
+  const POLL = 500, SLOWEST = 3000;  // milliseconds
+  const byId = (id) => document.getElementById(id);
+  const items = [];
+  let about = null, working = false, shown = null;
+
+  const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MiB`;
+  const say = (text) => { byId("status").textContent = text; };
+  // --- one file ---------------------------------------------------------------------------------------------------
+  class Item {
+    constructor(file) {
+      this.file = file;
+      this.bar = make("progress", { max: 1, value: 0, "aria-label": `Progress of ${file.name}` });
+      this.how = make("div.how");
+      this.does = make("div.does");
+      this.row = make("li.item", {}, make("div.name", {}, file.name), this.how, this.bar, this.does);
+      this.wait();
+    }
+    buttons(...pairs) {
+      this.does.replaceChildren(...pairs.map(([label, act]) => make("button", { type: "button", click: act, "aria-label": `${label}: ${this.file.name}` }, label)));
+    }
+    set(state, text) {
+      this.state = state;
+      this.row.className = `item ${state}`;
+      this.bar.hidden = state !== "working";
+      this.how.replaceChildren(text);
+    }
+    wait() {
+      this.set("waiting", "Comes next");
+      this.buttons(["Remove", () => this.remove()]);
+    }
+    /** `done` of the bar only ever grows. */
+    at(text, done = 0) {
+      if (this.state !== "working" || this.how.textContent !== text) this.set("working", text);
+      this.bar.value = Math.max(this.bar.value, done);
+    }
+    remove() {
+      items.splice(items.indexOf(this), 1);
+      this.row.remove();
+      if (this.id) request("DELETE", this.path);
+      if (shown === this) { show(null); byId("files").focus(); }
+    }
+    get path() { return `v1/videos/${this.id}`; }
+
+    async judge() {
+      const control = new AbortController(), { signal } = control;
+      const note = (text) => this.at(text);
+      this.bar.value = 0;
+      this.id = this.view = null;
+      this.buttons(["Cancel", () => control.abort()]);
+      try {
+        check(this.file);
+        this.at("Looking at the file");
+        await measure(this.file);
+        say(`Uploading ${this.file.name}`);
+        const form = new FormData();
+        form.append("file", this.file, this.file.name);
+        const progress = (share) => this.at(share < 1 ? `Uploading, ${Math.floor(100 * share)} % of ${mib(this.file.size)}` : "Uploaded", UPLOAD * share);
+        progress(0);
+        let job = await ask("POST", "v1/videos", { body: form, progress, signal, note });
+        this.id = job.id;
+        for (let every = POLL, before = ""; !["done", "failed", "cancelled"].includes(job.state);) {
+          const stage = STAGES[job.stage] || sentence(job.stage);
+          this.at(job.state === "queued" && job.ahead > 0 ? `Waiting: ${many(job.ahead, "file")} before it` : stage, UPLOAD + (1 - UPLOAD) * job.progress);
+          const now = `${job.stage} ${job.progress} ${job.ahead}`;
+          if (now.split(" ")[0] !== before.split(" ")[0]) say(`${this.file.name}: ${stage}`);
+          every = now === before ? Math.min(1.4 * every, SLOWEST) : POLL;
+          before = now;
+          await pause(every, signal);
+          job = await ask("GET", this.path, { signal, note });
+        }
+        if (job.state === "failed") throw new Trouble(sentence(job.error?.error || "it failed"), job.error?.reason === "internal");
+        if (job.state === "cancelled") throw new Cancelled();
+        this.done(job);
+      } catch (error) {
+        if (error instanceof Cancelled) {
+          if (this.id) request("DELETE", this.path);
+          this.set("cancelled", "Cancelled");
+        } else {
+          this.set("failed", error instanceof Trouble ? error.message : "Something went wrong in this page.");
+          if (!(error instanceof Trouble)) console.error(error);
+        }
+        this.id = null;
+        say(`${this.file.name}: ${this.how.textContent}`);
+        const again = error instanceof Cancelled || error.again;
+        this.buttons(...(again ? [["Try again", () => { this.wait(); run(); }]] : []), ["Remove", () => this.remove()]);
+      }
+    }
+
+    done(job) {
+      this.view = job.view;
+      this.report = job.report;
+      const { verdict, fake_probability: probability } = this.view;
+      const words = (WORDS[verdict] || verdict) + (isNumber(probability) ? `, fake probability ${percent(probability)}` : "");
+      this.set("done", "");
+      this.how.append(icon(verdict), words);
+      this.how.className = `how is-${verdict}`;
+      say(`${this.file.name}: ${words}`);
+      this.buttons(["Show", () => show(this, true)], ["Remove", () => this.remove()]);
+    }
+  }
+
+  /** What can be known to be refused need not be sent. */
+  function check(file) {
+    const most = about?.limits?.max_upload;
+    if (most && file.size > most) throw new Trouble(`The file is too large: ${mib(file.size)}; at most ${mib(most)} are taken here.`);
+    if (!file.size) throw new Trouble("The file is empty.");
+    if (/^(text|audio|font)\/|^application\/(pdf|zip|json|x-tar|gzip)|officedocument/.test(file.type)) throw new Trouble("This is not a video or a picture.");
+  }
+
+  /** Likewise of a video that the browser can open; of others the server will tell. */
+  async function measure(file) {
+    const { max_seconds: seconds, max_pixels: pixels } = about?.limits || {};
+    if (!file.type.startsWith("video/")) return;
+    const video = document.createElement("video"), address = URL.createObjectURL(file);
+    try {
+      await new Promise((resolve) => {
+        video.onloadedmetadata = video.onerror = resolve;
+        setTimeout(resolve, 3000);
+        video.preload = "metadata";
+        video.src = address;
+      });
+      if (seconds && Number.isFinite(video.duration) && video.duration > seconds) {
+        throw new Trouble(`The video is too long: ${duration(video.duration)}; at most ${duration(seconds)} are taken here. Cut out the part that matters.`);
+      }
+      if (pixels && video.videoWidth * video.videoHeight > pixels) {
+        throw new Trouble(`The picture is too large: ${video.videoWidth} × ${video.videoHeight} pixels. Send a smaller copy.`);
+      }
+    } finally {
+      video.removeAttribute("src");
+      URL.revokeObjectURL(address);
+    }
+  }
+
+  // --- all of them --------------------------------------------------------------------------------------------------
+  function add(files) {
+    for (const file of files) {
+      const item = new Item(file);
+      items.push(item);
+      byId("items").append(item.row);
+    }
+    run();
+  }
+
+  async function run() {
+    if (working) return;
+    working = true;
+    try {
+      for (let item; (item = items.find((one) => one.state === "waiting"));) {
+        await item.judge();
+        if (item.view && (!shown || items.length === 1 || document.activeElement === document.body)) show(item);
+      }
+    } finally {
+      working = false;
+    }
+  }
+
+  /** Draw the verdict of a file, or none; `asked` when the user wanted to see it now. */
+  function show(item, asked = false) {
+    shown = item;
+    for (const one of items) one.row.toggleAttribute("aria-current", one === item);
+    byId("result").hidden = !item;
+    byId("model").hidden = Boolean(item);
+    document.title = item ? `${WORDS[item.view.verdict]}: ${item.file.name}` : "Deepfake detector";
+    if (!item) { byId("shown").replaceChildren(); return; }
+    const drawn = Verdict.render(byId("shown"), item.view, { address: at, load: headers().Authorization && fetched });
+    byId("report").href = at(item.report);
+    byId("report").download = `${item.file.name.replace(/\.[^.]*$/, "")}-verdict.html`;
+    const free = [document.body, byId("files")].includes(document.activeElement);
+    if (asked || free) {
+      byId("result").scrollIntoView();
+      drawn.querySelector("h2").focus({ preventScroll: true });
+    }
+  }
+
+  async function save(event) {
+    if (!headers().Authorization) return;  // the browser does it
+    event.preventDefault();
+    const link = event.currentTarget;
+    const address = await fetched(link.href).catch(() => null);
+    if (!address) { complain("The report cannot be fetched any more. Send the file again."); return; }
+    make("a", { href: address, download: link.download }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60000);
+  }
+
+  function complain(text) {
+    byId("trouble").hidden = !text;
+    byId("trouble").textContent = text;
+  }
+
+  async function learn() {
+    try {
+      about = await ask("GET", "v1/model", { note: complain });
+      complain("");
+    } catch (error) {
+      complain(error.message);
+      return;
+    }
+    const limits = about.limits || {};
+    const parts = [limits.max_upload && mib(limits.max_upload), limits.max_seconds && duration(limits.max_seconds).replace(".0", "").replace(" 0 s", ""),
+      limits.max_pixels && `${Math.round(limits.max_pixels / 1e6)} megapixels`].filter(Boolean);
+    byId("limits").textContent = (parts.length ? `At most ${parts.join(", ")}. ` : "")
+      + "The file is deleted as soon as it is judged" + (limits.keep_seconds ? `, the verdict after ${duration(limits.keep_seconds).replace(" 0 s", "")}.` : ".");
+    byId("model").replaceChildren(About.about(about));
+  }
+
+  function listen() {
+    const drop = byId("drop"), input = byId("files");
+    input.addEventListener("change", () => { add([...input.files]); input.value = ""; });
+    for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+      document.addEventListener(kind, (event) => {
+        if (![...(event.dataTransfer?.types || [])].includes("Files")) return;
+        event.preventDefault();
+        drop.classList.toggle("over", kind === "dragenter" || kind === "dragover");
+        if (kind === "drop") add([...event.dataTransfer.files]);
+      });
+    }
+    byId("another").addEventListener("click", () => {
+      drop.scrollIntoView({ block: "center" });
+      input.focus({ preventScroll: true });
+      input.click();
+    });
+    byId("report").addEventListener("click", save);
+    addEventListener("pagehide", (event) => {  // nobody waits for it any more
+      const left = event.persisted ? [] : items.filter((item) => item.state === "working" && item.id);
+      for (const item of left) fetch(at(item.path), { method: "DELETE", headers: headers(), keepalive: true });
+    });
+  }
+
+  listen();
+  learn();
+})();
