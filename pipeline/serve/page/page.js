@@ -3,6 +3,12 @@
   const { make, isNumber, percent, icon, many, duration, WORDS } = Elements;
   const { Trouble, Cancelled, at, sentence, request, ask, pause, headers, fetched } = Server;
   const STAGES = { waiting: "Waiting", "finding faces": "Finding faces", judging: "Judging", drawing: "Drawing what it saw", done: "Done" };
+  const PLAIN = {
+    not_a_video: "This is not a video or a picture that can be read here.", not_an_image: "This picture cannot be read; it may be damaged.",
+    no_video_stream: "There is no picture in this file, only sound or other data.", no_frames: "There is no picture in this video.",
+    unknown_codec: "This kind of video cannot be read here. Convert it, to MP4 with H.264 for one, and send that.",
+    undecodable: "This file is damaged: nothing in it can be shown.", decoder_crashed: "This file is damaged: reading it failed.",
+  };
   const UPLOAD = 0.2;  // of the progress bar
   const POLL = 500, SLOWEST = 3000;  // milliseconds
   const byId = (id) => document.getElementById(id);
@@ -31,7 +37,7 @@
       this.how.replaceChildren(text);
     }
     wait() {
-      this.set("waiting", "Comes next");
+      this.set("waiting", "Waits for its turn");
       this.buttons(["Remove", () => this.remove()]);
     }
     /** `done` of the bar only ever grows. */
@@ -74,7 +80,7 @@
           await pause(every, signal);
           job = await ask("GET", this.path, { signal, note });
         }
-        if (job.state === "failed") throw new Trouble(sentence(job.error?.error || "it failed"), job.error?.reason === "internal");
+        if (job.state === "failed") throw new Trouble(why(job.error || {}), job.error?.reason === "internal");
         if (job.state === "cancelled") throw new Cancelled();
         this.done(job);
       } catch (error) {
@@ -104,6 +110,9 @@
       this.buttons(["Show", () => show(this, true)], ["Remove", () => this.remove()]);
     }
   }
+
+  /** Why a job failed, in plain words where there are some. */
+  const why = ({ error, reason } = {}) => PLAIN[reason] || sentence(error || "it could not be judged");
 
   /** What can be known to be refused need not be sent. */
   function check(file) {
@@ -206,7 +215,7 @@
       limits.max_pixels && `${Math.round(limits.max_pixels / 1e6)} megapixels`].filter(Boolean);
     byId("limits").textContent = (parts.length ? `At most ${parts.join(", ")}. ` : "")
       + "The file is deleted as soon as it is judged" + (limits.keep_seconds ? `, the verdict after ${duration(limits.keep_seconds).replace(" 0 s", "")}.` : ".");
-    byId("model").replaceChildren(About.about(about));
+    byId("model").replaceChildren(About.about(about, true));
   }
 
   function listen() {

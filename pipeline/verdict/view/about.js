@@ -1,11 +1,18 @@
 /* What the model was trained and tested on. Any part of a card may be missing. */
 const About = (() => {
-  const { make, isNumber, count, figure, section } = Elements;
+  const { make, isNumber, count, figure, section, notes } = Elements;
   const FIGURES = [["auc", "AUC"], ["acc", "ACC"], ["eer", "EER"], ["tpr_1", "TPR at 1 %"], ["brier", "Brier"], ["ece", "ECE"]];
   const TEXTS = ["Data set", "Method", "Label"];
 
-  /** A section on `model` of a verdict. */
-  function about(model) {
+  /** What must be known of a model before its verdicts are believed, as lines of [name, text]. */
+  function caveats(model) {
+    const said = (model.card || {}).caveats || {};
+    const lines = Object.entries(typeof said === "string" ? [said] : said);
+    return lines.map(([name, text]) => [isNaN(name) ? `Data set “${name}”` : "About the model", text]);
+  }
+
+  /** A section on `model` of a verdict; on its own it has a heading of the second level, and the caveats. */
+  function about(model, alone = false) {
     const card = model.card || {}, recipe = card.recipe || {};
     const facts = [
       ["Model", model.name], ["Version", model.version ?? card.version], ["Recipe", card.name], ["Made on", card.date],
@@ -36,18 +43,20 @@ const About = (() => {
         + "Brier, ECE: how far the probabilities are off. Small: 95 % intervals."),
       reasons.length > 0 && make("ol.reasons", {}, reasons.map((reason) => make("li", {}, reason))),
     ];
-    const part = section("About this model", "about",
+    const part = section("About this model", "about", [
       make("p", {}, "A model knows the kinds of fakes that it was trained on. Of others, and of clips that look unlike its data, it can be wrong and sure of it. "
         + "Treat a verdict as a hint to look closer, never as a proof."),
       facts.length > 0 && make("dl.facts", {}, facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, String(value))))),
       !model.card && make("p", {}, "This model came without a card: what it was trained and tested on is not known."),
       model.card && (trained.length ? table("Trained on", ["Data set", "Method", "Label", "Videos", "Faces"], trained) : make("p", {}, "What it was trained on is not known.")),
       model.card && (videos.length ? table("Tested on: videos", heads, videos) : make("p", {}, frames.length ? "" : "It has not been tested.")),
-      frames.length > 0 && make("details", {}, make("summary", {}, "Tested on: single frames"), table("Tested on: single frames", heads, frames)), explained);
+      alone && notes(caveats(model)),
+      frames.length > 0 && make("details", {}, make("summary", {}, "Tested on: single frames"), table("Tested on: single frames", heads, frames)), explained,
+    ], alone ? 2 : 3);
     part.id = "about-model";
     part.tabIndex = -1;
     return part;
   }
 
-  return { about };
+  return { about, caveats };
 })();

@@ -72,10 +72,18 @@ const Elements = (() => {
 
   let unique = 0;
 
-  function section(title, kind, ...children) {
+  /** A part with a heading of its own; `kind` is its class. */
+  function section(title, kind, children, level = 3) {
     const id = `section-${++unique}`;
-    return make(`section.${kind}`, { "aria-labelledby": id }, make("h3", { id }, title), children);
+    return make(`section.${kind}`, { "aria-labelledby": id }, make(`h${level}.title`, { id }, title), children);
   }
 
-  return { WORDS, make, isNumber, count, figure, many, plain, percent, bounds, clock, duration, icon, scale, section };
+  /** Lines of [name, text] that stand out. */
+  function notes(lines) {
+    const end = (text) => `${String(text).replace(/[.\s]+$/, "")}.`;
+    return lines.length > 0 && make("ul.notes", { "aria-label": "Notes" },
+      lines.map(([name, text]) => make("li", {}, make("strong", {}, `${name}: `), end(text))));
+  }
+
+  return { WORDS, make, isNumber, count, figure, many, plain, percent, bounds, clock, duration, icon, scale, section, notes };
 })();

@@ -1,6 +1,6 @@
 /* Draws a verdict: the JSON of pipeline.verdict.view.view becomes elements. The report and the server's page share it. */
 const Verdict = (() => {
-  const { WORDS, make, isNumber, figure, many, plain, percent, bounds, clock, duration, icon, scale, section } = Elements;
+  const { WORDS, make, isNumber, figure, many, plain, percent, bounds, clock, duration, icon, scale, section, notes } = Elements;
   const { Selection, timesOf, who, timeline, legend } = Timeline;
   const NOTES = { damaged_file: "Damaged file", hdr: "High dynamic range", smaller_faces: "Small faces" };
   const HELP = {
@@ -9,6 +9,9 @@ const Verdict = (() => {
     too_few_frames: "A longer part of the clip with the same face may help, or more frames to look at.",
   };
 
+  /** The face that decides; what the headline tells is of it. */
+  const decisive = (view) => view.faces.find((face) => face.track === view.face) || view;
+
   function interval(view) {
     const never = "It does not say how often the model is wrong on kinds of fakes that it has never seen; for that, see ";
     const link = make("a", { href: "#about-model", click: (event) => {  // a report's address names its file
@@ -16,7 +19,7 @@ const Verdict = (() => {
       document.getElementById("about-model").scrollIntoView();
       document.getElementById("about-model").focus({ preventScroll: true });
     } }, "what it was tested on");
-    if (!view.interval) {
+    if (!decisive(view).interval) {
       return ["There is no interval: one picture does not tell how much the score varies. The probability does not say how "
         + "often the model is wrong on kinds of fakes that it has never seen; for that, see ", link, "."];
     }
@@ -30,7 +33,8 @@ const Verdict = (() => {
       { video: "Video", image: "Picture", crop: "Face crop" }[view.kind], view.kind === "video" && isNumber(info.seconds) && duration(info.seconds),
       info.width && info.height && `${info.width} × ${info.height}`, view.faces.length > 0 && many(view.faces.length, "face"),
     ].filter(Boolean);
-    const judged = isNumber(view.fake_probability);
+    const judged = isNumber(view.fake_probability), face = decisive(view);
+    const label = view.faces.length > 1 && judged ? ` fake probability, face ${view.face + 1}` : " fake probability";
     const share = view.wanted > 0 ? view.judged / view.wanted : 0;
     const meter = view.kind === "video" && view.wanted > 0 && make("div.share", {},
       make("span", {}, `${view.judged} of ${many(view.wanted, "frame")} judged`,
@@ -39,25 +43,20 @@ const Verdict = (() => {
     return make(`section.headline.is-${view.verdict}`, { "aria-labelledby": id },
       make("p.file", {}, make("strong", {}, view.file), " ", make("span", {}, facts.join(" · "))),
       make("div.word", {}, icon(view.verdict), make("h2", { id, tabindex: -1 }, WORDS[view.verdict] || plain(view.verdict)),
-        judged && make("p.number", {}, make("b", {}, percent(view.fake_probability)), " fake probability")),
+        judged && make("p.number", {}, make("b", {}, percent(face.fake_probability)), label)),
       make("p.statement", {}, view.statement),
       !judged && HELP[view.reason] && make("p", {}, HELP[view.reason]),
-      judged && scale(view, view.threshold), meter,
-      judged && make("p.small", {}, interval(view)), notes(view));
+      judged && scale(face, view.threshold), meter,
+      judged && make("p.small", {}, interval(view)), notesOf(view));
   }
 
-  function notes(view) {
-    const card = (view.model || {}).card || {};
+  function notesOf(view) {
     const lines = Object.entries(view.notes || {}).map(([key, text]) => [NOTES[key] || plain(key), text]);
-    const caveats = card.caveats || {};
-    for (const [name, text] of Object.entries(typeof caveats === "string" ? [caveats] : caveats)) {
-      lines.push([isNaN(name) ? `Data set “${name}”` : "About the model", text]);
-    }
+    lines.push(...About.caveats(view.model || {}));
     if (isNumber(view.fake_probability) && view.model && view.model.calibrated === false) {
-      lines.push(["Not calibrated", "The probability orders clips, but 90 % need not mean nine in ten."]);
+      lines.push(["Not calibrated", "the probability orders clips, but 90 % need not mean nine in ten"]);
     }
-    return lines.length > 0 && make("ul.notes", { "aria-label": "Notes" },
-      lines.map(([name, text]) => make("li", {}, make("strong", {}, `${name}: `), `${String(text).replace(/[.\s]+$/, "")}.`)));
+    return notes(lines);
   }
 
   function readout(view, selection, time) {
@@ -170,9 +169,9 @@ const Verdict = (() => {
     const heat = Object.values(view.pictures.faces || {}).some((frames) => Object.values(frames).some((one) => one.heat));
     const toggle = heat && make("label.switch", {}, make("input", { type: "checkbox", role: "switch", change: (event) => selection.set({ heat: event.target.checked }) }),
       " Show where the model looked");
-    return section(view.faces.length > 1 ? "Faces" : "The face", "faces",
+    return section(view.faces.length > 1 ? "Faces" : "The face", "faces", [
       heat ? make("p.small", {}, "The brighter a place in a heat map, the more it spoke for a fake.") : null, toggle,
-      make(view.kind === "video" ? "div" : "div.people", {}, view.faces.map((face) => person(view, face, selection, picture))));
+      make(view.kind === "video" ? "div" : "div.people", {}, view.faces.map((face) => person(view, face, selection, picture)))]);
   }
 
   /** Images get their address, or what `load` makes of it once they are near the screen. */
@@ -209,11 +208,11 @@ const Verdict = (() => {
     if (selection.frames.length) {
       const time = timesOf(view);
       const clip = view.kind === "video" && view.faces.length > 0 && selection.frames.length > 1;
-      parts.push(section(clip ? "Over time" : view.kind === "video" ? "Frames" : "The picture", "frames",
+      parts.push(section(clip ? "Over time" : view.kind === "video" ? "Frames" : "The picture", "frames", [
         clip && [make("p.small", {}, "Fake probability of each frame alone. Dashed: the threshold. Band: the interval of the whole clip. A gap: no face. "
           + "Click, or use the arrow keys."), timeline(view, selection, time)],
         view.faces.length > 1 && legend(view, selection),
-        make("div.look", {}, viewer(view, selection, time, picture), view.faces.length > 0 && close(view, selection, picture))));
+        make("div.look", {}, viewer(view, selection, time, picture), view.faces.length > 0 && close(view, selection, picture))]));
     }
     if (view.faces.length) parts.push(faces(view, selection, picture));
     parts.push(About.about(view.model || {}));

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from components.evaluator.panels import overlay
+from components.evaluator.report.panels import overlay
 from pipeline.verdict import pictures
 
 
