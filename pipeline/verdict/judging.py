@@ -80,13 +80,15 @@ def conclude(found: Found, scores, parameters: JudgeParameters, calibration=None
     judged = [face.track for face in faces if face.reason is None]
     whole = join.joined(judged) if judged else {}
     frames = {track: {frame.index for frame in face.frames} for track, face in zip(tracks, faces, strict=True)}
-    decisive = max((f for f in faces if f.reason is None), key=lambda face: face.logit, default=None)
+    bounds = _of_the_highest([face for face in faces if face.reason is None])
+    said = decide(whole["fake_probability"], bounds, parameters.threshold) if judged else CANNOT_JUDGE
+    decisive = max((f for f in faces if f.reason is None and f.verdict == said), key=lambda f: f.logit, default=None)
     verdict = Verdict(
         file=found.file,
         kind=found.kind,
-        verdict=decisive.verdict if decisive else CANNOT_JUDGE,
+        verdict=said,
         fake_probability=whole.get("fake_probability"),
-        interval=decisive.interval if decisive else None,
+        interval=bounds,
         logit=whole.get("logit"),
         center_similarity=whole.get("center_similarity"),
         face=decisive.track if decisive else None,
@@ -159,6 +161,8 @@ class _Joining:
     def _why_not(self, frames, size):
         if self.found.kind != "crop" and size < self.parameters.least_face:
             return "too_small"
+        if np.median([frame.detector_score for frame in frames]) < self.parameters.least_score:
+            return "doubtful_face"
         if self.found.kind == "video" and len(frames) < self.parameters.least_frames:
             return "too_few_frames"
         return None
@@ -167,6 +171,14 @@ class _Joining:
         """The interval of the mean logit, moved to where another rule's score lies."""
         logits = np.asarray(logits, np.float64)
         return interval(logits + (joined - logits.mean()), self.temperature, self.spread)
+
+
+def _of_the_highest(faces):
+    """Bound the highest of their probabilities: it lies between the highest lower and the highest upper bound."""
+    if all(face.interval is None for face in faces):
+        return None
+    low, high = zip(*(face.interval or (face.fake_probability,) * 2 for face in faces), strict=True)
+    return max(low), max(high)
 
 
 def _why_not(found, faces):

@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from components.base import Parameters
 from components.evaluator.videos import RULES
+from components.face_example_gen.detector import MIN_FACE_SIZES
 from components.face_example_gen.parameters import FaceExampleGenParameters
 
 
@@ -23,11 +24,21 @@ class JudgeParameters(Parameters):
     )
     decode_time_limit: PositiveFloat = Field(300.0, description="Seconds that one file may take to decode.")
     least_face: float = Field(32.0, ge=0, description="Faces smaller than this, in pixels, are shown but not judged.")
+    least_score: float = Field(
+        0.88, ge=0, le=1, description="Where the detector is less sure that it is a face, it is shown but not judged."
+    )
     least_frames: PositiveInt = Field(
         4, description="Someone who is seen in fewer of a video's frames is shown but not judged."
     )
     threshold: float = Field(0.5, gt=0, lt=1, description="Fake probability from which on a face is called fake.")
     video_rule: Literal[RULES] = Field("mean_logit", description="How the frames of a face are joined to one score.")
+
+    @field_validator("min_face_size")
+    @classmethod
+    def _keeps_the_pyramid(cls, value):
+        if value not in MIN_FACE_SIZES:
+            raise ValueError(f"must be one of {', '.join(f'{size:g}' for size in MIN_FACE_SIZES)}")
+        return value
 
     def extraction(self):
         """The same choices for `components.face_example_gen.extraction`."""

@@ -1,5 +1,7 @@
 """A verdict in plain words."""
 
+import statistics
+
 from pipeline.verdict.verdict import CANNOT_JUDGE, FAKE, UNSURE
 
 WORDS = {FAKE: "likely fake", UNSURE: "unsure", CANNOT_JUDGE: "cannot judge", "real": "likely real"}
@@ -14,11 +16,14 @@ def statement(verdict, detail=""):
     """
     if verdict.verdict == CANNOT_JUDGE:
         return f"Cannot judge: {why_not(verdict, detail)}."
-    probability = percent(verdict.fake_probability)
+    face = next(face for face in verdict.faces if face.track == verdict.face)
+    probability = percent(face.fake_probability)
     bounds = ""
-    if verdict.interval:
-        bounds = f" (95 % interval {percent(verdict.interval[0])} to {percent(verdict.interval[1])})"
-    who = f"face {verdict.face + 1} of {len(verdict.faces)}" if len(verdict.faces) > 1 else "the face"
+    if face.interval:
+        bounds = f" (95 % interval {percent(face.interval[0])} to {percent(face.interval[1])})"
+    who = f"face {verdict.face + 1}" if len(verdict.faces) > 1 else "the face"
+    if verdict.face < len(verdict.faces) > 1:  # of a face that nothing could be cut out of the number is left out
+        who += f" of {len(verdict.faces)}"
     first = f"{WORDS[verdict.verdict].capitalize()}: {who} is fake with a probability of {probability}{bounds}"
     if verdict.kind in PICTURES:
         return f"{first}."
@@ -33,10 +38,16 @@ def why_not(verdict, detail=""):
         return f"no face was found in any of the {verdict.wanted} frames that were looked at"
     if verdict.reason == "too_small":
         return f"the faces are too small ({verdict.faces[0].size:.0f} pixels)"
+    if verdict.reason == "doubtful_face":
+        return f"the detector doubts that what it found is a face (it is {percent(_score(verdict.faces[0]))} sure)"
     if verdict.reason == "too_few_frames":
         most = max(len(face.frames) for face in verdict.faces)
         return f"too few frames show a face ({most} of the {verdict.wanted} that were looked at)"
     return detail or str(verdict.reason).replace("_", " ")
+
+
+def _score(face):
+    return statistics.median(frame.detector_score for frame in face.frames)
 
 
 def percent(probability):

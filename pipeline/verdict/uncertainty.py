@@ -17,7 +17,8 @@ def interval(logits, temperature, spread=None):
 
     mean ± t s / sqrt(n_eff), through sigmoid(· / T). s is the frames' standard deviation; of fewer than `FEWEST` frames it is
     the model's usual one, of the validation split, with the normal distribution's quantile. n_eff = n (1 - r) / (1 + r), with
-    r the correlation of neighbouring frames where it is positive: frames of one clip are not independent.
+    r the correlation of neighbouring frames where it is positive: frames of one clip are not independent. Where neighbours
+    are much alike (r of 0.8 and more) it still holds the true mean less often than in 95 of 100 clips, in about 90.
 
     Args:
         logits: of the frames in their order, [n], n >= 1.
@@ -47,5 +48,7 @@ def effective_count(values):
     square = np.sum(centred**2)
     if square == 0:
         return float(len(values))
-    correlation = np.clip(np.sum(centred[1:] * centred[:-1]) / square, 0, 0.99)
+    correlation = np.sum(centred[1:] * centred[:-1]) / square
+    # Of a short series it comes out too low, by about (1 + 4 r) / n (Marriott and Pope, 1954).
+    correlation = np.clip(correlation + (1 + 4 * correlation) / len(values), 0, 0.99)
     return float(max(len(values) * (1 - correlation) / (1 + correlation), 2))

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 
 FAKE, REAL, UNSURE, CANNOT_JUDGE = "fake", "real", "unsure", "cannot_judge"
 # Why a face, or a whole file, is not judged; a file that cannot be decoded has the reason of `decoder.DecodeError`.
-REASONS = ("no_face", "too_small", "too_few_frames")
+REASONS = ("no_face", "too_small", "doubtful_face", "too_few_frames")
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,11 @@ class Verdict:
     Attributes:
         file: its name as the user gave it.
         kind: "video", "image" or "crop"; None where it cannot be read.
-        verdict, fake_probability, interval, logit, center_similarity: as of `FaceVerdict`; of the face that looks most
-            like a fake, since a file is fake if one of its faces is.
-        face: the track of that face, or None.
+        fake_probability, logit: the highest of those of its judged faces, since a file is fake if one of its faces is.
+        center_similarity: the least of theirs.
+        interval: 95 %, (low, high), of that highest probability.
+        verdict: as of `FaceVerdict`, by them: "fake" as soon as one face is for sure.
+        face: the track of the face that decides: of those with the file's verdict, the one that looks most like a fake.
         threshold: at which a probability is called fake.
         reason: why it cannot be judged, or None.
         statement: all of it in one or two sentences.
