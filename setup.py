@@ -8,7 +8,7 @@ TEST = [
     "pytest>=8.3,<10",
     "pytest-xdist>=3.6,<4",
     "hypothesis>=6.100,<7",
-    "httpx>=0.27,<1",
+    "httpx2>=2.0,<3",
     "ruff>=0.17,<0.18",
     "selenium>=4.30,<5",  # the pages in a browser
     "jax>=0.7,<1",  # the losses on another backend
@@ -24,7 +24,7 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline*", "components*", "model*"]),
     package_data={
-        "components": ["*/*.json", "*/*.j2"],
+        "components": ["*/*.json", "*/*/*.json", "*/*/*.j2"],
         "pipeline": ["verdict/view/*.j2", "*/*/*.js", "*/*/*.css", "*/*/*.html"],
     },
     install_requires=[
@@ -37,6 +37,7 @@ setup(
         "scikit-learn>=1.6,<2",
         "scikit-image>=0.26,<0.27",
         "scipy>=1.15,<2",
+        "threadpoolctl>=3.5,<4",
         "absl-py>=2.1,<3",
         "av>=18,<19",
         "opencv-python-headless>=4.11,<6",
@@ -64,6 +65,7 @@ setup(
     entry_points={
         "console_scripts": [
             "deepfake-pipeline = pipeline.run:main",
+            "deepfake-predict = pipeline.predict:main",
             "deepfake-lineage = pipeline.lineage:main",
             "deepfake-serve = pipeline.serve.__main__:main",
             "deepfake-train = model.console:train",

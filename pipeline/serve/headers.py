@@ -3,18 +3,19 @@
 import io
 import struct
 
-from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin
+from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin
 
 MAX_SCANS = 100  # of a JPEG: progressive ones have about ten, and each is a pass over the whole picture
 PNG = b"\x89PNG\r\n\x1a\n"
 # Each decodes to as much as its author likes, and tells nothing of the pixels.
 _COMPRESSED_TEXT = (b"zTXt", b"iTXt", b"iCCP")
+# Not `Image.open`: it asks all formats that Pillow knows, and has an opinion of its own on what is too large.
 _OPEN = {
     PNG: PngImagePlugin.PngImageFile,
     b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
-    b"GIF8": GifImagePlugin.GifImageFile,
     b"BM": BmpImagePlugin.BmpImageFile,
 }
+GIF = b"GIF8"
 
 
 class HeaderError(ValueError):
@@ -31,26 +32,25 @@ def inspect(encoded):
     Raises:
         HeaderError: another format, or damaged.
     """
-    opener = next((cls for magic, cls in _OPEN.items() if encoded.startswith(magic)), None)
-    if opener is None:
+    magic = next((magic for magic in (*_OPEN, GIF) if encoded.startswith(magic)), None)
+    if magic is None:
         raise HeaderError("is not a JPEG, PNG, BMP or GIF" if encoded else "is empty")
+    if magic == PNG:
+        encoded = _without_text(encoded)
     try:
-        if opener is PngImagePlugin.PngImageFile:
-            encoded = _without_text(encoded)
-        with opener(io.BytesIO(encoded)) as image:
-            width, height = image.size
-        pixels = width * height
-        if opener is GifImagePlugin.GifImageFile:
-            pixels = max(pixels, _gif_pixels(encoded))
-    except HeaderError:
-        raise
+        pixels = _gif_pixels(encoded) if magic == GIF else _pixels(_OPEN[magic], encoded)
     except Exception as error:  # Pillow's plugins raise whatever the damage led them to
         raise HeaderError("has a damaged header") from error
     if pixels <= 0:
         raise HeaderError("has no pixels")
-    if encoded.count(b"\xff\xda") > MAX_SCANS and opener is JpegImagePlugin.JpegImageFile:
+    if magic == b"\xff\xd8\xff" and encoded.count(b"\xff\xda") > MAX_SCANS:
         raise HeaderError(f"is a JPEG of more than {MAX_SCANS} scans")
     return pixels, encoded
+
+
+def _pixels(opener, encoded):
+    with opener(io.BytesIO(encoded)) as image:
+        return image.size[0] * image.size[1]
 
 
 def _without_text(encoded):
@@ -69,8 +69,8 @@ def _without_text(encoded):
 
 
 def _gif_pixels(encoded):
-    """Pixels of all pictures of a GIF, by walking over its blocks."""
-    width, height, flags = struct.unpack_from("<HHB", encoded, 6)
+    """Pixels of all pictures of a GIF, at least of its screen, by walking over its blocks."""
+    screen_width, screen_height, flags = struct.unpack_from("<HHB", encoded, 6)
     at, total = 13 + _palette(flags), 0
     while at < len(encoded) and encoded[at] != 0x3B:
         if encoded[at] == 0x2C:
@@ -80,8 +80,8 @@ def _gif_pixels(encoded):
         elif encoded[at] == 0x21:
             at = _after_blocks(encoded, at + 2)
         else:
-            raise HeaderError("is a damaged GIF")
-    return total
+            raise ValueError("no block of a GIF")
+    return max(total, screen_width * screen_height)
 
 
 def _palette(flags):

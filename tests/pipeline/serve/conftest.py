@@ -1,123 +1,273 @@
-"""A small model in a server's folder, real servers on it, and clips to send to them."""
+"""A model as small as one can be, in several versions, and servers of it."""
 
-import http.client
+import base64
+import io
 import json
 import os
-import re
-import signal
+import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
-import cv2
-import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
 from skimage.data import astronaut
+from starlette.testclient import TestClient
 
-from model import export
-from model.detector import DeepfakeDetector
-from model.recipes import Recipe
+from model import examples
+from model.input_pipeline import load_crop
+from pipeline.serve.app import create_app
+from pipeline.serve.limits import Limits
+from pipeline.serve.options import Options
 
 REPOSITORY = Path(__file__).parents[3]
+CROPS = tf.TensorSpec([None, 256, 256, 3], tf.uint8, name="crops")
+PREDICT = "/v1/models/deepfake:predict"
+WAIT = 60.0  # seconds, the deadline of whatever is waited for
+
+
+class Tiny(tf.Module):
+    """Calls a face fake the brighter it is: logit = (mean pixel - 128) / 10 + shift."""
+
+    def __init__(self, shift):
+        super().__init__()
+        self.shift = tf.Variable(shift, dtype=tf.float32)
+
+    @tf.function(input_signature=[CROPS])
+    def crops(self, crops):
+        logit = (tf.reduce_mean(tf.cast(crops, tf.float32), axis=[1, 2, 3]) - 128) / 10 + self.shift
+        return {
+            "fake_probability": tf.sigmoid(logit),
+            "logit": logit,
+            "center_similarity": tf.tanh(-logit),
+            "embedding": tf.stack([logit, -logit], axis=1),
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def serving_default(self, image_bytes):
+        spec = tf.TensorSpec([256, 256, 3], tf.uint8)
+        return self.crops(tf.map_fn(self.load, image_bytes, fn_output_signature=spec))
+
+    @tf.function(input_signature=[CROPS])
+    def heat_maps(self, crops):
+        return {"heat_map": tf.cast(crops[..., 0], tf.float32) / 255}
+
+    def load(self, encoded):
+        return load_crop(encoded, examples.decode_common)
 
 
 @pytest.fixture(scope="session")
-def serving_dir(tmp_path_factory):
-    """A model server's folder with version 7 of a small, untrained model; calibrated by hand."""
-    folder = tmp_path_factory.mktemp("serving")
-    keras.utils.set_random_seed(5)
-    small = {"name": "small", "backbone": "resnet10", "image_size": 32, "embedding_size": 8, "seed": 3}
-    export.export_saved_model(DeepfakeDetector(Recipe.model_validate(small)), folder / "7")
-    (folder / "7" / "assets.extra").mkdir(exist_ok=True)
-    (folder / "7" / "assets.extra" / "calibration.json").write_text(json.dumps({"frame": 1.3, "video": 0.7}))
+def saved(tmp_path_factory):
+    """Four SavedModels, name -> path: `a`, `b` with logits higher by 100, `nan`, and `broken`, which cannot be loaded."""
+    folder = tmp_path_factory.mktemp("saved")
+    for name, shift in (("a", 0.0), ("b", 100.0), ("nan", float("nan"))):
+        module = Tiny(shift)
+        signatures = {"serving_default": module.serving_default, "crops": module.crops, "heat_maps": module.heat_maps}
+        tf.saved_model.save(module, str(folder / name), signatures=signatures)
+    shutil.copytree(folder / "a", folder / "broken")
+    for path in (folder / "broken" / "variables").iterdir():
+        path.unlink()
+    return {path.name: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def push(saved):
+    """push(folder, name, number) makes one of `saved` a version, whole at once."""
+
+    def push(folder, name, number):
+        folder.mkdir(exist_ok=True)
+        shutil.copytree(saved[name], folder / f".{number}")
+        os.rename(folder / f".{number}", folder / str(number))
+
+    return push
+
+
+@pytest.fixture
+def versions(tmp_path, push):
+    """A model server's folder with version 3."""
+    push(tmp_path / "models", "a", 3)
+    return tmp_path / "models"
+
+
+class Fake:
+    """A model whose forward pass waits until it may go on, and counts.
+
+    Attributes:
+        go: set, the passes go on.
+        began: set once one has begun.
+        batches: the logits of each pass.
+    """
+
+    signatures = ("serving_default", "crops", "heat_maps")
+
+    def __init__(self, go=True, shift=0.0, fails=None):
+        self.go, self.began, self.batches, self.shift, self.fails = (
+            threading.Event(),
+            threading.Event(),
+            [],
+            shift,
+            fails,
+        )
+        if go:
+            self.go.set()
+
+    def predict(self, crops):
+        self.began.set()
+        assert self.go.wait(WAIT)
+        if self.fails:
+            raise self.fails
+        logit = crops[:, 0, 0, 0].astype(np.float32) + np.float32(self.shift)
+        self.batches.append(logit.tolist())
+        return {"logit": logit, "embedding": np.stack([logit, -logit], axis=1)}
+
+    def heat_maps(self, crops):
+        self.batches.append([("map", int(crop[0, 0, 0])) for crop in crops])
+        return crops[..., 0].astype(np.float32) / 255
+
+
+def grey(*values):
+    """Crops of one grey each, uint8 [n, 256, 256, 3]."""
+    return np.broadcast_to(np.array(values, np.uint8)[:, None, None, None], (len(values), 256, 256, 3))
+
+
+def encode(image, kind="PNG", **options):
+    """An image as bytes."""
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def b64(data):
+    """Bytes as TensorFlow Serving wants them."""
+    return {"b64": base64.b64encode(data).decode()}
+
+
+def wait_until(condition):
+    """Poll until it holds; fails after `WAIT` seconds."""
+    deadline = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def made():
+    """What this file offers to the tests."""
+    return SimpleNamespace(Fake=Fake, grey=grey, encode=encode, b64=b64, wait_until=wait_until, PREDICT=PREDICT)
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory, push):
+    """A model server's folder with version 7 that no test changes."""
+    folder = tmp_path_factory.mktemp("served") / "models"
+    push(folder, "a", 7)
     return folder
 
 
-class Server:
-    """A running `python -m pipeline.serve`.
+@pytest.fixture
+def open_client(models_folder):
+    """open_client(limits={}, **of Options) -> a client of an application in this process, and its `State`."""
+    opened = []
 
-    Attributes:
-        process: the `Popen`.
-        temporary: the folder that it takes for temporary files.
-    """
+    def open_client(limits=None, folder=models_folder, **options):
+        app = create_app(Options(model=str(folder), poll_seconds=0.05, limits=Limits(**limits or {}), **options))
+        client = TestClient(app, raise_server_exceptions=False)
+        client.__enter__()
+        opened.append(client)
+        return client, app.state.serving
 
-    def __init__(self, folder, arguments, temporary):
-        self.temporary, self.lines = temporary, []
-        line = [sys.executable, "-m", "pipeline.serve", "--model", folder, "--port", "0", *arguments]
-        self.process = subprocess.Popen(
-            list(map(str, line)),
-            cwd=REPOSITORY,
-            env=os.environ | {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            text=True,
-        )
-        self.port = None
-        for text in self.process.stdout:
-            self.lines.append(text)
-            if ready := re.match(r"ready: http://127\.0\.0\.1:(\d+)", text):
-                self.port = int(ready[1])
-                break
-        assert self.port, "".join(self.lines)
-        threading.Thread(target=lambda: self.lines.extend(self.process.stdout), daemon=True).start()
-
-    @property
-    def log(self):
-        """What it printed so far."""
-        return "".join(self.lines)
-
-    def ask(self, method, path, body=None, headers=None, timeout=60):
-        """One request on a connection of its own: (code, headers, body)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request(method, path, body, headers or {})
-            response = connection.getresponse()
-            return response.status, response.headers, response.read()
-        finally:
-            connection.close()
-
-    def json(self, *arguments, **options):
-        """One request: (code, JSON)."""
-        code, _, body = self.ask(*arguments, **options)
-        return code, json.loads(body)
-
-    def upload(self, content, query="wait=60", **options):
-        """POST a file as the body: (code, JSON)."""
-        return self.json("POST", f"/v1/videos?{query}", content, **options)
-
-    def stop(self, number=signal.SIGTERM):
-        """End it; its exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(30)
+    yield open_client
+    for client in opened:
+        client.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")
-def start_server(serving_dir, tmp_path_factory):
-    """start_server(*arguments) -> a `Server` that the session's end kills."""
+def client(models_folder):
+    """A client of an application with default options, shared."""
+    with TestClient(create_app(Options(model=str(models_folder))), raise_server_exceptions=False) as client:
+        yield client
+
+
+class Server:
+    """A server process.
+
+    Attributes:
+        process: of `subprocess`.
+        address: (host, port).
+        lines: what it printed until it was ready.
+        log: path of its standard error.
+    """
+
+    def __init__(self, log, *arguments):
+        command = [sys.executable, "-m", "pipeline.serve", "--port", "0", "--poll_seconds", "0.2", *map(str, arguments)]
+        self.log, self.lines = log, []
+        with open(log, "w") as stream:
+            self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=stream, text=True)
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if line.startswith("ready: http://"):
+                host, _, port = line.split()[1].removeprefix("http://").rpartition(":")
+                self.address = (host, int(port))
+                return
+        raise AssertionError(f"the server did not start: {self.lines} {log.read_text()}")
+
+    def memory(self):
+        """Resident memory, MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    def stop(self):
+        """SIGTERM; returns (exit code, what it printed since it was ready)."""
+        self.process.terminate()
+        printed, _ = self.process.communicate(timeout=WAIT)
+        return self.process.returncode, printed
+
+
+@pytest.fixture(scope="session")
+def start_server(tmp_path_factory):
+    """start_server(*arguments) -> a `Server`, which the session's end stops."""
     started = []
 
-    def start(*arguments, folder=serving_dir, temporary=None):
-        started.append(Server(folder, arguments, temporary or tmp_path_factory.mktemp("temporary")))
+    def start(*arguments):
+        started.append(Server(tmp_path_factory.mktemp("server") / "log.txt", *arguments))
         return started[-1]
 
     yield start
     for server in started:
         if server.process.poll() is None:
-            os.killpg(server.process.pid, signal.SIGKILL)
-            server.process.wait()
+            server.process.kill()
+            server.process.communicate()
 
 
 @pytest.fixture(scope="session")
-def server(start_server):
-    """One for the tests that leave it as it was."""
-    return start_server()
+def served(start_server, tmp_path_factory, push):
+    """A `Server` that is shared, with `folder`, that of its versions."""
+    folder = tmp_path_factory.mktemp("served") / "models"
+    push(folder, "a", 1)
+    server = start_server("--model", folder)
+    server.folder = folder
+    return server
 
 
+@pytest.fixture
+def predict():
+    """predict(client, pictures, **more) -> the rows of a predict request for encoded pictures; must succeed."""
+
+    def predict(client, pictures, **more):
+        answer = client.post(PREDICT, content=json.dumps({"instances": [b64(one) for one in pictures], **more}))
+        assert answer.status_code == 200, answer.text
+        return answer.json()["predictions"]
+
+    return predict
+
+
+# --- videos -------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
 def portrait():
     """A picture of one face, RGB uint8 [300, 300, 3]."""
@@ -126,32 +276,24 @@ def portrait():
 
 @pytest.fixture(scope="session")
 def film(tmp_path_factory, portrait):
-    """film(name, frames, codec, fps, images, options) writes a video of the portrait, moving, and returns its path."""
+    """film(name, frames, codec, fps, images) -> path of a video; by default the portrait moves in it."""
     folder = tmp_path_factory.mktemp("films")
 
-    def write(name, frames=12, codec="libx264", fps=25, images=None, options=None):
-        path = folder / name
-        with av.open(str(path), "w", options=options or {}) as file:
+    def write(name, frames=12, codec="libx264", fps=25, images=None, **options):
+        images = (np.roll(portrait, 2 * k, axis=1) for k in range(frames)) if images is None else images
+        with av.open(str(folder / name), "w", options=options) as file:
             stream = file.add_stream(codec, rate=fps)
-            images = images if images is not None else (np.roll(portrait, k, axis=1) for k in range(frames))
-            for k, image in enumerate(images):
-                if k == 0:
-                    stream.height, stream.width = image.shape[:2]
-                    stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+            stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+            for image in images:
+                stream.height, stream.width = image.shape[:2]
                 file.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             file.mux(stream.encode())
-        return path
+        return folder / name
 
     return write
 
 
 @pytest.fixture(scope="session")
 def clip(film):
-    """A small mp4 of one face, 12 frames."""
-    return film("clip.mp4")
-
-
-@pytest.fixture(scope="session")
-def png(portrait):
-    """The portrait as PNG bytes."""
-    return cv2.imencode(".png", portrait[..., ::-1])[1].tobytes()
+    """Bytes of a small mp4 of one face, 12 frames."""
+    return film("clip.mp4").read_bytes()
