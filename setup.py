@@ -25,7 +25,7 @@ setup(
     packages=find_packages(include=["pipeline*", "components*", "model*"]),
     package_data={
         "components": ["*/*.json", "*/*/*.json", "*/*/*.j2"],
-        "pipeline": ["verdict/view/*.j2", "*/*/*.js", "*/*/*.css", "*/*/*.html"],
+        "pipeline": [f"*/*/*.{suffix}" for suffix in ("j2", "html", "css", "js", "svg")],
     },
     install_requires=[
         "tensorflow-cpu>=2.21,<2.22",

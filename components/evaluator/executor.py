@@ -15,8 +15,8 @@ from components.evaluator.metrics import evaluate
 from components.evaluator.predict import model_digest, write_predictions
 from components.evaluator.predictions import read_predictions
 from components.evaluator.projector import write_projector
-from components.evaluator.report import write_report
-from components.evaluator.showcase import choose, show
+from components.evaluator.report.report import write_report
+from components.evaluator.report.showcase import choose, show
 from components.evaluator.table import print_table
 from components.evaluator.videos import videos_of
 from model import calibration, examples

@@ -7,8 +7,8 @@ A plot is a dict: `title`, `svg` (None where it cannot be drawn), `legend` ([{"n
 import numpy as np
 from scipy.special import expit
 
-from components.evaluator import curves, plots, tsne
-from components.evaluator.summary import LEVELS, SCORES, Notes
+from components.evaluator.report import curves, plots, tsne
+from components.evaluator.report.summary import LEVELS, SCORES, Notes
 from components.evaluator.videos import encode
 
 PER_GROUP = 200  # embeddings shown of the reals, and of each method

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from components.base import InputError
-from components.evaluator.showcase import choose, show
+from components.evaluator.report.showcase import choose, show
 
 
 def test_hits_in_turns_of_methods_and_the_worst_mistakes(made):

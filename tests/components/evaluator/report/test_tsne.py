@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from components.evaluator.tsne import pick, project
+from components.evaluator.report.tsne import pick, project
 
 
 @pytest.fixture(scope="module")

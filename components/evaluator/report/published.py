@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from components.evaluator.summary import Notes
+from components.evaluator.report.summary import Notes
 
 FACEFORENSICS = ("df", "ff", "fs", "nt")
 _NAMES = {"faceforensics": ("ffpp", "ff++", "faceforensics"), "dfdc": ("dfdc",), "celeb": ("celeb",)}

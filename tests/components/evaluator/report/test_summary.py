@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from components.evaluator import blessing, figures, summary
+from components.evaluator import blessing, figures
+from components.evaluator.report import summary
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from components.evaluator.report import write_report
+from components.evaluator.report.report import write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")

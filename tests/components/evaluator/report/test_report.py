@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow
 import pytest
 
-from components.evaluator.report import SECTIONS, write_report
+from components.evaluator.report.report import SECTIONS, write_report
 
 FETCHES = {"src", "href", "xlink:href", "srcset", "data", "action", "poster", "background", "formaction"}
 HOSTILE = "</script><img src=x onerror=alert(1)>'\"&{{ 7 * 6 }}$x_1$"

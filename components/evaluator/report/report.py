@@ -6,8 +6,8 @@ from pathlib import Path
 
 import jinja2
 
-from components.evaluator import published, sections, summary
-from components.evaluator.panels import panels
+from components.evaluator.report import published, sections, summary
+from components.evaluator.report.panels import panels
 
 HEADLINES = ("model", "recipe", "date")  # lines of the lineage that stand in the header, too
 SECTIONS = {
@@ -50,7 +50,7 @@ def write_report(
         reasons: of the verdict, sentences.
         validation: {"frame" | "video": columns} of the validation split, for its reliability diagrams.
         embeddings: [{"name": of a model, "vectors": float [n, d], "columns": columns [n]}]; one projection for each.
-        faces: dicts as `components.evaluator.panels.panels` takes them.
+        faces: dicts as `components.evaluator.report.panels.panels` takes them.
         lineage: [{"name", "value"}]; lines named as in `HEADLINES` stand in the header, too.
         reproduce: command lines.
     """

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from components.evaluator import curves, plots, report, svg
+from components.evaluator.report import curves, plots, report, svg
 
 HALF = np.array([0.0, 0.5, 1.0])
 LINE = {"false": HALF, "true": HALF**0.5, "color": "c1", "dashed": True}

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from components.evaluator.published import beside, load
+from components.evaluator.report.published import beside, load
 
 # The rows as the paper's text has them, copied a second time.
 TABLES = {

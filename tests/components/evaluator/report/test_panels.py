@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.evaluator.panels import SIDE, overlay, panels, picture
+from components.evaluator.report.panels import SIDE, overlay, panels, picture
 
 
 def _image(uri):

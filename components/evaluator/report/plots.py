@@ -5,8 +5,8 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from components.evaluator import curves
-from components.evaluator.svg import color, draw
+from components.evaluator.report import curves
+from components.evaluator.report.svg import color, draw
 
 SQUARE, FLAT, SMALL = (3.7, 3.2), (3.7, 2.6), (2.4, 2.4)  # inches
 _PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.3g}%")

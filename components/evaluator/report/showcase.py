@@ -54,7 +54,7 @@ def show(chosen, files, folder, columns, model_dir):
         model_dir: a `model` artifact; its `Format-Keras/model.keras` is used.
 
     Returns:
-        Dicts as `components.evaluator.panels.panels` takes them.
+        Dicts as `components.evaluator.report.panels.panels` takes them.
 
     Raises:
         InputError: there is no model.keras, or it cannot be loaded.

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from components.evaluator import curves
 from components.evaluator.figures import compute
+from components.evaluator.report import curves
 
 
 def _rows(seed, count, ties=False):

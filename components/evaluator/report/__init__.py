@@ -1,0 +1,1 @@
+"""The report: one page with everything that an evaluation found, and what it shows of faces and embeddings."""
