@@ -155,6 +155,7 @@ class Videos:
                 raise _bad(
                     name, f"is no option; there are {', '.join(('wait', 'kind', 'pictures', 'cancel', *CHOICES))}"
                 )
+        given.setdefault("frames", min(JudgeParameters().frames, self.limits.max_frames))
         try:
             parameters = JudgeParameters(**given, decode_time_limit=self.limits.video_timeout)
         except ValidationError as error:

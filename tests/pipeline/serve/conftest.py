@@ -280,12 +280,12 @@ def film(tmp_path_factory, portrait):
     folder = tmp_path_factory.mktemp("films")
 
     def write(name, frames=12, codec="libx264", fps=25, images=None, **options):
-        images = (np.roll(portrait, 2 * k, axis=1) for k in range(frames)) if images is None else images
+        images = list(images or (np.roll(portrait, 2 * k, axis=1) for k in range(frames)))
         with av.open(str(folder / name), "w", options=options) as file:
             stream = file.add_stream(codec, rate=fps)
             stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+            stream.height, stream.width = images[0].shape[:2]
             for image in images:
-                stream.height, stream.width = image.shape[:2]
                 file.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             file.mux(stream.encode())
         return folder / name
