@@ -3,11 +3,14 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -201,3 +204,96 @@ def sample_config(tmp_path, write):
             },
         }
     )
+
+
+class Browser:
+    """Chromium, without a window; selenium's `driver` does the rest."""
+
+    # A control without a name tells those who do not see it nothing.
+    NAMED = ("button", "slider", "link", "checkbox", "switch", "textbox", "progressbar", "image", "dialog", "table")
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def open(self, address, width=1280, height=900, dark=False):
+        """Open a page as on a screen of that size, without motion; what was said before is forgotten."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self.prefer(scheme="dark" if dark else "light", motion="reduce")
+        self.driver.get("about:blank")
+        self.console(), self.hosts()
+        self.driver.get(str(address))
+
+    def prefer(self, scheme, motion, media=""):
+        """What the user prefers, and the medium: a screen, or "print"."""
+        features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
+        wished = {"media": media, "features": [{"name": name, "value": value} for name, value in features.items()]}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", wished)
+
+    def run(self, script, *arguments):
+        """What a script returns."""
+        return self.driver.execute_script(script, *arguments)
+
+    def until(self, expression, seconds=60.0):
+        """Wait until a JavaScript expression holds; returns its value."""
+        end = time.monotonic() + seconds
+        while not (value := self.run(f"return {expression}")):
+            assert time.monotonic() < end, (
+                f"it did not happen: {expression}; {self.run('return document.body.innerText')}"
+            )
+            time.sleep(0.02)
+        return value
+
+    def find(self, selector):
+        return self.driver.find_element("css selector", selector)
+
+    def text(self, selector):
+        """What is read there."""
+        return " ".join(self.run("return document.querySelector(arguments[0]).textContent", selector).split())
+
+    def console(self):
+        """What the console said since last asked."""
+        return [line["message"] for line in self.driver.get_log("browser")]
+
+    def hosts(self):
+        """Whom the pages asked for something since last asked, as scheme://host:port."""
+        events = [json.loads(line["message"])["message"] for line in self.driver.get_log("performance")]
+        asked = [
+            event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"
+        ]
+        return {"{0.scheme}://{0.netloc}".format(urlsplit(url)) for url in asked} - {"about://", "data://"}
+
+    def faults(self):
+        """What is wrong with the page's accessibility."""
+        nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        nameless = [
+            node
+            for node in nodes
+            if not node["ignored"]
+            and node["role"]["value"].lower() in self.NAMED
+            and not node.get("name", {}).get("value", "").strip()
+        ]
+        return self.run((Path(__file__).parent / "audit.js").read_text()) + nameless
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A `Browser`; without one the tests skip."""
+    pytest.importorskip("selenium", reason="needs selenium: pip install -e '.[test]'")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    chromedriver = shutil.which("chromedriver")
+    if not (chromium and chromedriver):
+        pytest.skip("needs Chromium and its driver: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    flags = ["headless=new", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking", "disable-sync"]
+    for flag in flags + ["no-sandbox"] * (os.geteuid() == 0):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    driver.set_page_load_timeout(60)
+    yield Browser(driver)
+    driver.quit()

@@ -32,9 +32,9 @@ const Elements = (() => {
   /** A probability as people read it; never a 0 or 100 that it is not. */
   function percent(value) {
     if (!isNumber(value)) return "–";
-    if (value > 0 && value < 0.001) return "below 0.1 %";
-    if (value > 0.999 && value < 1) return "above 99.9 %";
-    return `${(100 * value).toFixed(1)} %`;
+    if (value > 0 && value < 0.001) return "below 0.1\u00a0%";
+    if (value > 0.999 && value < 1) return "above 99.9\u00a0%";
+    return `${(100 * value).toFixed(1)}\u00a0%`;
   }
 
   function bounds([low, high]) {

@@ -156,7 +156,7 @@ const Verdict = (() => {
         strip.scrollLeft = Math.max(to.offsetLeft + to.offsetWidth - strip.clientWidth, Math.min(strip.scrollLeft, to.offsetLeft));
       }
     });
-    const seen = view.kind === "video" ? `Seen in ${many(face.frames.length, "frame")}, ` : "Face of ";
+    const seen = view.kind === "video" ? `Seen in ${many(face.frames.length, "frame")}, ` : "Face size: ";
     return make(`article.person.is-${face.verdict}${view.kind === "video" ? "" : ".single"}`, { "aria-labelledby": id },
       make("h4", { id }, icon(face.verdict), `${who(view, face)}: ${(WORDS[face.verdict] || face.verdict).toLowerCase()}`,
         isNumber(face.fake_probability) && `, ${percent(face.fake_probability)}`),
