@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import statistics
@@ -61,3 +62,37 @@ def interleaved(contenders, rounds):
 def median_ratio(times, name, peer):
     """The median over rounds of one contender's time by a peer's in the same round."""
     return statistics.median(a / b for a, b in zip(times[name], times[peer], strict=True))
+
+
+def in_own_process(function, *arguments, what):
+    """Call a function in a fresh process, so that its memory is its own, and return what it returns.
+
+    Args:
+        function: of a module, with arguments and a result that can be pickled.
+        what: is measured, for the message.
+
+    Raises:
+        SystemExit: the process ended without a result, as it does where the memory is too little.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(sender, function, arguments))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError:
+        process.join()
+        raise SystemExit(f"error: {what} ended with {process.exitcode}: too little memory?") from None
+    finally:
+        process.join()
+
+
+def _send(sender, function, arguments):
+    sender.send(function(*arguments))
+
+
+def resident(which):
+    """This process's resident memory in MiB: VmRSS is what it has now, VmHWM its peak."""
+    with open("/proc/self/status") as stream:
+        return next(int(line.split()[1]) / 1024 for line in stream if line.startswith(which + ":"))

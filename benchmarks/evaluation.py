@@ -5,12 +5,11 @@
 Made-up predictions of three data sets with six methods, 32 frames a video, as Parquet files like the Evaluator's. Each
 contender runs in a process of its own; its memory is the peak of what is resident, libraries and all. Ours computes all
 figures of every data set and method at both levels, with intervals; scikit-learn gets one array of all rows, and computes
-three figures without any interval.
+three figures without any interval. TensorFlow Model Analysis cannot stand beside them: it does not install with
+TensorFlow 2.21.
 """
 
 import argparse
-import importlib.util
-import multiprocessing
 import os
 import sys
 import tempfile
@@ -21,7 +20,6 @@ from benchmarks import common
 FRAMES = 32  # a video
 FILES = 16
 METHODS = {"celeb_df": ("fake",), "dfdc": ("fake",), "ffpp": ("df", "ff", "fs", "nt")}
-PEER = "tensorflow_model_analysis"
 
 
 def main(arguments=None):
@@ -36,10 +34,9 @@ def main(arguments=None):
         print(f"{rows:,} rows in {FILES} files, {size / 2**20:,.0f} MiB on disk\n")
         print(f"{'':44} {'seconds':>8} {'peak MiB':>9} {'frame AUC':>10}")
         for name, contender in CONTENDERS.items():
-            seconds, mib, auc = _measure(name, folder, resamples)
+            seconds, mib, auc = common.in_own_process(_measure, name, folder, resamples, what=name)
             print(f"{contender.__doc__:44} {seconds:8.1f} {mib:9.0f} {auc:10.6f}")
             figures[name] = {"seconds": seconds, "peak_mib": mib, "frame_auc": auc}
-    print(_of_peer())
     ratios = {
         "evaluation_memory_to_scikit_learn": figures["all_figures"]["peak_mib"] / figures["scikit_learn"]["peak_mib"],
         "values_time_to_scikit_learn": figures["values"]["seconds"] / figures["scikit_learn"]["seconds"],
@@ -130,33 +127,11 @@ def scikit_learn(folder, resamples):
 CONTENDERS = {"all_figures": all_figures, "values": values, "scikit_learn": scikit_learn}
 
 
-def _of_peer():
-    if importlib.util.find_spec(PEER):
-        return f"{PEER} is installed here, and not measured: its AUC is one of buckets, and its Beam job one of its own"
-    return f"{PEER}: not installed; it does not resolve beside TensorFlow 2.21"
-
-
 def _measure(name, folder, resamples):
-    """(seconds, peak MiB, the frames' AUC) of a contender in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(name, folder, resamples, sender))
-    process.start()
-    sender.close()
-    try:
-        return receiver.recv()
-    except EOFError:
-        process.join()
-        raise SystemExit(f"error: {name} ended with {process.exitcode}: too little memory?") from None
-
-
-def _run(name, folder, resamples, sender):
+    """(seconds, peak MiB, the frames' AUC) of a contender, in a process of its own."""
     began = time.perf_counter()
     auc = CONTENDERS[name](folder, resamples)
-    seconds = time.perf_counter() - began
-    with open("/proc/self/status") as stream:
-        peak = next(int(line.split()[1]) / 1024 for line in stream if line.startswith("VmHWM:"))
-    sender.send((seconds, peak, auc))
+    return time.perf_counter() - began, common.resident("VmHWM"), auc
 
 
 if __name__ == "__main__":

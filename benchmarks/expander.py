@@ -6,7 +6,6 @@ Triplet Loss with the expander's negatives, value and gradient, on one batch of 
 measurement runs in a process of its own; what counts is by how much its resident memory grows at the peak.
 """
 
-import multiprocessing
 import os
 import statistics
 import sys
@@ -28,7 +27,8 @@ def main(arguments=None):
     found = {"closed": [], "built": []}
     for _ in range(options.rounds):
         for form, rows in found.items():
-            rows.append(_measure(form, options.batch))
+            what = f"{form} at batch {options.batch}"
+            rows.append(common.in_own_process(_measure, form, options.batch, what=what))
             mib, seconds, loss = rows[-1]
             print(
                 f"{form:6}  batch {options.batch}: {mib:8.0f} MiB more at the peak, {seconds:6.2f} s, loss {loss:.6f}"
@@ -52,19 +52,7 @@ def main(arguments=None):
 
 
 def _measure(form, batch):
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(form, batch, sender))
-    process.start()
-    sender.close()
-    try:
-        return receiver.recv()
-    except EOFError:
-        process.join()
-        raise SystemExit(f"error: {form} at batch {batch} ended with {process.exitcode}: too little memory?") from None
-
-
-def _run(form, batch, sender):
+    """(MiB more at the peak, seconds, loss), in a process of its own."""
     from model.quiet import import_tensorflow
 
     tf = import_tensorflow()
@@ -102,17 +90,11 @@ def _run(form, batch, sender):
     # The peak starts anew from what is resident now: loading TensorFlow took more than a small batch does.
     with open("/proc/self/clear_refs", "w") as stream:
         stream.write("5")
-    before = _resident("VmRSS")
+    before = common.resident("VmRSS")
     began = time.perf_counter()
     loss = float(value_and_gradient(x, labels)[0])
     seconds = time.perf_counter() - began
-    sender.send((max(_resident("VmHWM") - before, PAGE), seconds, loss))
-
-
-def _resident(which):
-    """This process's resident memory in MiB: VmRSS is what it has now, VmHWM its peak."""
-    with open("/proc/self/status") as stream:
-        return next(int(line.split()[1]) / 1024 for line in stream if line.startswith(which + ":"))
+    return max(common.resident("VmHWM") - before, PAGE), seconds, loss
 
 
 if __name__ == "__main__":
