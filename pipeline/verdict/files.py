@@ -69,7 +69,7 @@ def _expand(argument):
         for path in sorted(glob.glob(argument, recursive=True)):
             if not os.path.isdir(path):
                 yield path, named
-            elif "**" not in argument:
+            elif not argument.endswith("**"):  # that one has what is in them by itself
                 yield from _within(path)
 
 
