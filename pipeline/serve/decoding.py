@@ -19,9 +19,7 @@ class Decoder:
 
     def __init__(self, max_pixels):
         self.max_pixels = max_pixels
-        # Two at a time: as many as decode at all on few cores, and never ten large ones in memory.
-        self._decode = tf.function(_decode_all, input_signature=[tf.TensorSpec([None], tf.string)])
-        self._decode(tf.constant([], tf.string))  # traced now, not by the first request
+        _decode(tf.constant([], tf.string))  # traced now, not by the first request
 
     def __call__(self, encoded):
         """Decode a list of bytes to uint8 [n, 256, 256, 3].
@@ -44,26 +42,24 @@ class Decoder:
         if not checked:
             return np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
         try:
-            return self._decode(tf.constant(checked, tf.string)).numpy()
+            return _decode(tf.constant(checked, tf.string)).numpy()
         except tf.errors.OpError:
             raise self._culprit(checked) from None
 
     def _culprit(self, checked):
         for number, one in enumerate(checked):
             try:
-                self._decode(tf.constant([one], tf.string))
+                _decode(tf.constant([one], tf.string))
             except tf.errors.OpError:
                 return Problem(400, f"Picture {number} is damaged and cannot be decoded")
         return Problem(400, "The pictures cannot be decoded")
 
 
-def _decode_all(encoded):
-    return tf.map_fn(
-        _decode_one,
-        encoded,
-        fn_output_signature=tf.TensorSpec([CROP_SIZE, CROP_SIZE, 3], tf.uint8),
-        parallel_iterations=2,
-    )
+@tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+def _decode(encoded):
+    # Two at a time: as many as decode at all on few cores, and never ten large ones in memory.
+    spec = tf.TensorSpec([CROP_SIZE, CROP_SIZE, 3], tf.uint8)
+    return tf.map_fn(_decode_one, encoded, fn_output_signature=spec, parallel_iterations=2)
 
 
 def _decode_one(encoded):

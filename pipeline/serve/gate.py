@@ -96,6 +96,7 @@ class _Exchange:
             async with asyncio.timeout(self.seconds) as self.timeout:
                 await self._answer()
         except TimeoutError:
+            self.timeout = None
             if self.code is None:
                 await self._refuse(self._too_slow())
         except Gone:
@@ -152,7 +153,8 @@ class _Exchange:
         """Send a part of the answer; once it has begun, its time is up to whoever sends it."""
         if message["type"] == "http.response.start":
             self.code = message["status"]
-            self.timeout.reschedule(None)
+            if self.timeout is not None:
+                self.timeout.reschedule(None)
             there = {name.lower() for name, _ in message["headers"]}
             more = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
             message = message | {"headers": [*message["headers"], *(pair for pair in more if pair[0] not in there)]}

@@ -5,10 +5,12 @@ import io
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,13 +24,15 @@ from starlette.testclient import TestClient
 
 from model import examples
 from model.input_pipeline import load_crop
-from pipeline.serve.app import create_app
+from pipeline.serve import monitoring, rest
+from pipeline.serve.app import Part, create_app
 from pipeline.serve.limits import Limits
 from pipeline.serve.options import Options
 
 REPOSITORY = Path(__file__).parents[3]
 CROPS = tf.TensorSpec([None, 256, 256, 3], tf.uint8, name="crops")
 PREDICT = "/v1/models/deepfake:predict"
+CORE = (Part(rest.routes), Part(monitoring.routes))  # without videos and the page
 WAIT = 60.0  # seconds, the deadline of whatever is waited for
 
 
@@ -143,6 +147,18 @@ def encode(image, kind="PNG", **options):
     return stream.getvalue()
 
 
+def png_of(width, height, *more):
+    """A PNG that claims a size, with further chunks, (kind, data), before its data."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), *more, (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*one) for one in chunks)
+
+
+def png_chunk(kind, data):
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def b64(data):
     """Bytes as TensorFlow Serving wants them."""
     return {"b64": base64.b64encode(data).decode()}
@@ -159,7 +175,16 @@ def wait_until(condition):
 @pytest.fixture(scope="session")
 def made():
     """What this file offers to the tests."""
-    return SimpleNamespace(Fake=Fake, grey=grey, encode=encode, b64=b64, wait_until=wait_until, PREDICT=PREDICT)
+    return SimpleNamespace(
+        Fake=Fake,
+        grey=grey,
+        png_of=png_of,
+        png_chunk=png_chunk,
+        encode=encode,
+        b64=b64,
+        wait_until=wait_until,
+        PREDICT=PREDICT,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -176,7 +201,7 @@ def open_client(models_folder):
     opened = []
 
     def open_client(limits=None, folder=models_folder, **options):
-        app = create_app(Options(model=str(folder), poll_seconds=0.05, limits=Limits(**limits or {}), **options))
+        app = create_app(Options(model=str(folder), poll_seconds=0.05, limits=Limits(**limits or {}), **options), CORE)
         client = TestClient(app, raise_server_exceptions=False)
         client.__enter__()
         opened.append(client)
@@ -190,7 +215,7 @@ def open_client(models_folder):
 @pytest.fixture(scope="session")
 def client(models_folder):
     """A client of an application with default options, shared."""
-    with TestClient(create_app(Options(model=str(models_folder))), raise_server_exceptions=False) as client:
+    with TestClient(create_app(Options(model=str(models_folder)), CORE), raise_server_exceptions=False) as client:
         yield client
 
 

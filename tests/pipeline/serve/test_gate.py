@@ -1,0 +1,160 @@
+"""What every request passes: token, sizes, times, and answers that leak nothing."""
+
+import asyncio
+import contextlib
+import logging
+import time
+
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from pipeline.serve import monitoring, rest
+from pipeline.serve.app import Part, create_app
+from pipeline.serve.limits import Limits
+from pipeline.serve.options import Options
+
+PARTS = (Part(rest.routes), Part(monitoring.routes))
+
+
+@pytest.fixture
+def with_routes(models_folder):
+    """with_routes(routes, limits={}, **of Options) -> a client of an application with further routes."""
+    opened = []
+
+    def open_with(routes, limits=None, **options):
+        parts = (*PARTS, Part(lambda state: routes))
+        app = create_app(Options(model=str(models_folder), limits=Limits(**limits or {}), **options), parts)
+        opened.append(TestClient(app, raise_server_exceptions=False))
+        return opened[-1].__enter__()
+
+    yield open_with
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+def test_the_token_is_asked_for(open_client):
+    client, _ = open_client(token="right")
+    for path, code in (("/v1/models/deepfake", 200), ("/metrics", 200), ("/v1/nothing", 404), ("/v1/videos", 404)):
+        for headers in (
+            {},
+            {"Authorization": "right"},
+            {"Authorization": "Bearer wrong"},
+            {"Authorization": "Bearer "},
+        ):
+            answer = client.get(path, headers=headers)
+            assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == "Bearer", path
+            assert "token" in answer.json()["error"]
+        for scheme in ("Bearer", "bearer"):
+            assert client.get(path, headers={"Authorization": f"{scheme} right"}).status_code == code
+    for health in ("/healthz", "/readyz"):
+        assert client.get(health).status_code == 200
+
+
+def test_no_body_is_read_without_the_token(open_client, made):
+    client, state = open_client(token="right")
+    state.decoder = None  # whoever got that far would fail
+    assert client.post(made.PREDICT, content=b"{}").status_code == 401
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_beyond_its_bound_is_refused(chunked, open_client, made):
+    client, _ = open_client({"max_body": 1000})
+
+    def send(size):
+        body = b" " * size
+        return client.post(made.PREDICT, content=iter([body[:300], body[300:]]) if chunked else body)
+
+    assert send(1000).status_code == 400
+    answer = send(1001)
+    assert answer.status_code == 413 and answer.json() == {"error": "The request is larger than 1_000 bytes"}
+
+
+def test_all_bodies_together_are_bounded_and_room_comes_back(open_client, made):
+    client, _ = open_client({"bodies": 1000})
+    answer = client.post(made.PREDICT, content=b" " * 1001)
+    assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
+    for _ in range(3):
+        assert client.post(made.PREDICT, content=b" " * 900).status_code == 400
+
+
+def test_an_error_inside_shows_a_number_that_the_log_has(with_routes, caplog):
+    async def fail(request):
+        raise RuntimeError("/secret/place")
+
+    client = with_routes([Route("/fail", fail)])
+    with caplog.at_level(logging.ERROR):
+        answer = client.get("/fail")
+    assert answer.status_code == 500 and set(answer.json()) == {"error"}
+    assert "secret" not in answer.text and "Traceback" not in answer.text and "RuntimeError" not in answer.text
+    number = answer.json()["error"].split()[2].rstrip(";")
+    (record,) = caplog.records
+    assert number in record.getMessage() and "/secret/place" in str(record.exc_info[1])
+
+
+def test_who_takes_too_long_gets_504(with_routes, made):
+    async def slow(request):
+        await asyncio.sleep(60)
+
+    client = with_routes([Route("/slow", slow, methods=["POST"])], {"request_timeout": 0.2})
+    began = time.monotonic()
+    answer = client.post("/slow")
+    assert answer.status_code in (408, 504) and time.monotonic() - began < 30  # whether its body was read
+    assert "0.2 s" in answer.json()["error"]
+
+
+def test_a_page_keeps_its_own_policy(with_routes):
+    async def page(request):
+        return PlainTextResponse("hello", headers={"Content-Security-Policy": "default-src 'self'"})
+
+    client = with_routes([Route("/", page)])
+    answer = client.get("/")
+    assert answer.headers.get_list("Content-Security-Policy") == ["default-src 'self'"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/models/deepfake", "/nothing"])
+def test_every_answer_has_the_headers(path, client):
+    headers = client.get(path).headers
+    for name, value in (
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Cache-Control", "no-store"),
+    ):
+        assert headers[name] == value
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'") and "Server" not in headers
+
+
+def test_other_methods_and_places(client, made):
+    for method, path, code, allow in [
+        ("GET", made.PREDICT, 405, {"POST"}),
+        ("PUT", made.PREDICT, 405, {"POST"}),
+        ("POST", "/healthz", 405, {"GET", "HEAD"}),
+        ("OPTIONS", "/healthz", 204, {"GET", "HEAD"}),
+        ("OPTIONS", made.PREDICT, 204, {"POST"}),
+    ]:
+        answer = client.request(method, path)
+        assert answer.status_code == code, (method, path)
+        assert set(answer.headers["Allow"].split(", ")) == allow
+        assert code == 204 or set(answer.json()) == {"error"}
+    head = client.head("/healthz")
+    assert head.status_code == 200 and head.content == b""
+    for path in ("/nothing", "/v1/models/", "/healthz/", "/v1/models/deepfake/versions/x", "/../etc/passwd"):
+        answer = client.get(path)
+        assert answer.status_code == 404 and set(answer.json()) == {"error"}, path
+
+
+def test_the_parts_live_as_long_as_the_server(models_folder):
+    seen = []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(state):
+        seen.append(("begin", state.stopping))
+        yield
+        seen.append(("end", state.stopping))
+
+    app = create_app(Options(model=str(models_folder)), (*PARTS, Part(lambda state: [], lifespan)))
+    with TestClient(app):
+        assert seen == [("begin", False)]
+    assert seen == [("begin", False), ("end", True)]
