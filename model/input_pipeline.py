@@ -144,4 +144,11 @@ def evaluation_batches(files, batch_size=32):
         return example
 
     records = tf.data.TFRecordDataset(files, buffer_size=1 << 20)
-    return records.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
+    batches = records.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+    if tf.config.get_visible_devices("GPU"):
+        return batches.prefetch(2)
+    # On a CPU the network has all cores busy: one that decodes meanwhile keeps the others waiting in each convolution. So
+    # nothing is prefetched, by tf.data's own optimisations neither, and the cores decode together between two passes.
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    return batches.with_options(options)

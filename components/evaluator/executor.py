@@ -12,14 +12,15 @@ from components.evaluator.blessing import judge
 from components.evaluator.comparison import compare
 from components.evaluator.coverage import outcomes
 from components.evaluator.metrics import evaluate
-from components.evaluator.predict import model_digest, write_predictions
+from components.evaluator.predict import find_model, model_digest, write_predictions
 from components.evaluator.predictions import read_predictions
 from components.evaluator.projector import write_projector
 from components.evaluator.report.report import write_report
 from components.evaluator.report.showcase import choose, show
+from components.evaluator.spread import groups_of, spread
 from components.evaluator.table import print_table
 from components.evaluator.videos import videos_of
-from model import calibration, examples
+from model import calibration, card, examples
 
 
 def execute(context: Context):
@@ -64,13 +65,16 @@ class Evaluation:
     def __init__(self, context):
         self.context, self.parameters = context, context.parameters
         self.folder = context.outputs["predictions"]
+        # Once: a model server's folder may get a newer version meanwhile.
+        self.models = {key: find_model(context.inputs[key]) for key in ("model", "baseline") if key in context.inputs}
+        self.others = {name: find_model(folder) for name, folder in self.parameters.models.items()}
         self.files = {"test": self._files("test")}
         try:
             self.files["val"] = self._files("val")
         except InputError as error:
             print(f"no threshold can be fixed on validation: {error}")
-        self.temperature = self._temperature(context.inputs["model"])
-        self.columns = {split: self._predicted("model", self.folder, split) for split in self.files}
+        self.temperature = self._temperature(self.models["model"])
+        self.columns = {split: self._predicted(self.models["model"], self.folder, split) for split in self.files}
         self.videos = videos_of(self.columns["test"], self.parameters.video_rule, self.temperature)
 
     def _files(self, split):
@@ -79,18 +83,18 @@ class Evaluation:
         except examples.ExamplesError as error:
             raise InputError(f"nothing to evaluate: {error}") from error
 
-    def _temperature(self, model):
+    def _temperature(self, saved_model):
         try:
-            fitted = calibration.read(model)
+            fitted = calibration.read(saved_model)
         except ValueError as error:
             raise InputError(str(error)) from error
         return {level: fitted[level] for level in ("frame", "video")} if fitted else None
 
-    def _predicted(self, model, folder, split, path=None):
+    def _predicted(self, saved_model, folder, split):
         """Predictions of a model, written below `folder` and read again."""
         os.makedirs(folder, exist_ok=True)
-        path = path or self.context.inputs[model]
-        write_predictions(self.files[split], split, path, folder, self.context.beam_args, self.parameters.batch_size)
+        beam_args, batch_size = self.context.beam_args, self.parameters.batch_size
+        write_predictions(self.files[split], split, saved_model, folder, beam_args, batch_size)
         return read_predictions(folder, split)
 
     def metrics(self):
@@ -115,9 +119,9 @@ class Evaluation:
 
     def comparison(self, metrics):
         """The model beside the last blessed one, on the same faces."""
-        baseline, parameters = self.context.inputs["baseline"], self.parameters
+        baseline, parameters = self.models["baseline"], self.parameters
         folder = os.path.join(self.folder, "baseline")
-        columns = {split: self._predicted("baseline", folder, split) for split in self.files}
+        columns = {split: self._predicted(baseline, folder, split) for split in self.files}
         temperature = self._temperature(baseline)
         fixed = None
         if "val" in columns:
@@ -137,8 +141,8 @@ class Evaluation:
     def matrix(self):
         """AUC of this and the other models on each data set, at video level."""
         models = {self.parameters.name: self.videos}
-        for name, path in self.parameters.models.items():
-            columns = self._predicted(None, self._folder_of(name), "test", path)
+        for name, path in self.others.items():
+            columns = self._predicted(path, self._folder_of(name), "test")
             models[name] = videos_of(columns, self.parameters.video_rule, self._temperature(path))
         return matrix.matrix(models, "video", self.parameters.resamples, self.parameters.seed)
 
@@ -153,7 +157,7 @@ class Evaluation:
             self.folder,
             "test",
             self.columns["test"],
-            self.context.inputs["model"],
+            self.models["model"],
             changes=self.parameters.robustness,
             most_videos=self.parameters.robustness_videos,
             video_rule=self.parameters.video_rule,
@@ -172,9 +176,7 @@ class Evaluation:
         shown, lineage = [], self.lineage()
         if chosen:
             try:
-                shown = show(
-                    chosen, self.files["test"], self.folder, self.columns["test"], self.context.inputs["model"]
-                )
+                shown = show(chosen, self.files["test"], self.folder, self.columns["test"], self.models["model"])
             except InputError as error:
                 lineage.append({"name": "heat maps", "value": f"none: {error}"})
         write_report(
@@ -196,9 +198,9 @@ class Evaluation:
         if not self.parameters.embeddings:
             return []
         test = self.columns["test"]
-        rows = faces.spread(test, self.parameters.embeddings, self.parameters.seed)
+        rows = spread(groups_of(test), self.parameters.embeddings, seed=self.parameters.seed)
         columns, result = faces.take(test, rows), []
-        models = {self.parameters.name: self.context.inputs["model"]} | self.parameters.models
+        models = {self.parameters.name: self.models["model"]} | self.others
         for name, model in models.items():
             vectors, thumbnails = faces.embeddings(
                 self.files["test"], self.folder, "test", rows, model, self.parameters.batch_size
@@ -211,15 +213,12 @@ class Evaluation:
     def lineage(self):
         """Where data and model come from: [{"name", "value"}]."""
         inputs = self.context.inputs
-        lines = [("model", f"{inputs['model']} ({model_digest(inputs['model'])})")]
-        recipe = os.path.join(inputs["model"], "recipe.json")
-        if os.path.exists(recipe):
-            with open(recipe) as stream:
-                fields = json.load(stream)
-            lines.append(("recipe", fields["name"]))
-            lines += [(f"recipe: {name}", str(value)) for name, value in fields.items() if name != "name"]
+        lines = [("model", f"{self.models['model']} ({model_digest(self.models['model'])})")]
+        fields = recipe_of(self.models["model"])
+        lines += [("recipe", fields["name"])] if fields else []
+        lines += [(f"recipe: {name}", str(value)) for name, value in fields.items() if name != "name"]
         lines += [(key, inputs[key]) for key in ("examples", "videos", "rejects", "baseline") if key in inputs]
-        lines += [(f"other model: {name}", path) for name, path in self.parameters.models.items()]
+        lines += [(f"other model: {name}", f"{path} ({model_digest(path)})") for name, path in self.others.items()]
         lines.append(("date", time.strftime("%Y-%m-%d %H:%M")))
         lines += [(name, version(name)) for name in ("tensorflow-cpu", "keras", "scikit-learn")]
         return [{"name": name, "value": value} for name, value in lines]
@@ -232,3 +231,16 @@ class Evaluation:
         given = self.parameters.model_dump(exclude_defaults=True, mode="json")
         words += [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in given.items()]
         return [shlex.join(words)]
+
+
+def recipe_of(saved_model):
+    """A model's recipe: of `recipe.json` beside its SavedModel, as Trainer writes it, or of its card; {} if neither is there."""
+    path = os.path.join(os.path.dirname(os.path.abspath(saved_model)), "recipe.json")
+    if os.path.exists(path):
+        with open(path) as stream:
+            return json.load(stream)
+    try:
+        found = card.read(saved_model)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return {"name": found["name"]} | found["recipe"] if found and found["name"] else {}

@@ -1,4 +1,4 @@
-"""Faces chosen from predictions: their rows, their crops, their embeddings."""
+"""Faces of prediction rows: their crops, their embeddings."""
 
 import os
 
@@ -9,38 +9,11 @@ from tqdm import tqdm
 from components.base import InputError
 from components.evaluator import predictions
 from components.evaluator.predict import load_model
-from components.evaluator.videos import encode
 from components.video_example_gen.digests import content_digest
 from model import examples
 from model.input_pipeline import load_crop
 
 THUMBNAIL = 64  # pixels
-
-
-def spread(columns, most=2000, seed=0):
-    """Choose rows so that each data set's methods are shown alike, the same ones every time.
-
-    Methods with fewer rows than their share leave the rest to the others. Within a method the rows are drawn from even
-    stretches, hence from all over its videos.
-
-    Args:
-        columns: of `predictions.read_predictions`.
-        most: rows in all.
-
-    Returns:
-        Rising row numbers, int64 [at most `most`].
-    """
-    (dataset, _), (method, methods) = encode(columns["dataset"]), encode(columns["method"])
-    group = dataset * len(methods) + method
-    names, sizes = np.unique(group, return_counts=True)
-    random = np.random.default_rng(seed)
-    chosen, left = [np.zeros(0, np.int64)], most
-    for turn, k in enumerate(np.argsort(sizes, kind="stable")):  # the smallest first
-        share = min(sizes[k], left // (len(names) - turn))
-        left -= share
-        stretches = np.arange(share + 1) * sizes[k] // max(share, 1)
-        chosen.append(np.flatnonzero(group == names[k])[random.integers(stretches[:-1], stretches[1:])])
-    return np.sort(np.concatenate(chosen))
 
 
 def take(columns, rows):
@@ -92,7 +65,7 @@ def embeddings(files, folder, split, rows, model_dir, batch_size=32):
 
     Args:
         files, folder, split, rows: as for `crops_of`.
-        model_dir: a `model` artifact.
+        model_dir: a SavedModel of ours, or what holds one; see `predict.find_model`.
 
     Returns:
         (embeddings float32 [n, d], thumbnails uint8 [n, 64, 64, 3]).

@@ -26,7 +26,7 @@ from components.beam import DirectOptions, Shared, beam, pipeline_options  # noq
 from components.evaluator import predictions  # noqa: E402
 from components.video_example_gen.digests import content_digest  # noqa: E402
 from model import examples, scoring  # noqa: E402
-from model.export import load_signature  # noqa: E402
+from model.export import find_saved_model, load_signature  # noqa: E402
 
 # Column -> key of the face example.
 _KEYS = {
@@ -37,6 +37,7 @@ _KEYS = {
     "frame_index": "frame/index",
     "track": "face/track",
 }
+EXTRA = "assets.extra"  # in a SavedModel: what travels with it, and the graph does not read
 OUTPUTS = ("logit", "center_similarity", "fake_probability")
 _LOADED = Shared()  # one model per process
 
@@ -47,7 +48,7 @@ def write_predictions(files, split, model_dir, out_dir, beam_args, batch_size=32
     Args:
         files: TFRecord files of face examples.
         split: "train", "val" or "test".
-        model_dir: a `model` artifact; its `Format-Serving` is used.
+        model_dir: a SavedModel of ours, or what holds one; see `find_model`.
         out_dir: an existing folder; this split's predictions of other files or another model are removed from it.
         beam_args: Beam's arguments, naming a runner; see `components.beam`.
         batch_size: faces per forward pass.
@@ -94,16 +95,27 @@ def origin(path, model):
     return {"examples": content_digest(path), "model": model}
 
 
+def find_model(model_dir):
+    """The SavedModel of a `model` artifact, of a model server's folder (its newest version), or the folder itself.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return find_saved_model(model_dir)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
 def model_digest(model_dir):
-    """Digest of a served model's files.
+    """Digest of a served model's graph and weights; what else is laid into its folder on the way does not count.
 
     Raises:
         InputError: no SavedModel there.
     """
-    folder = os.path.join(model_dir, "Format-Serving")
-    if not os.path.isfile(os.path.join(folder, "saved_model.pb")):
-        raise InputError(f"{folder}: holds no SavedModel (no saved_model.pb). Name a `model` folder that Trainer wrote")
+    folder = find_model(model_dir)
     paths = sorted(p for p in glob.glob(os.path.join(glob.escape(folder), "**"), recursive=True) if os.path.isfile(p))
+    paths = [path for path in paths if not path.startswith(os.path.join(folder, EXTRA, ""))]
     digests = "".join(f"{os.path.relpath(path, folder)}\0{content_digest(path)}\n" for path in paths)
     return hashlib.blake2b(digests.encode(), digest_size=16).hexdigest()
 
@@ -120,7 +132,7 @@ def load_model(model_dir):
             with contextlib.suppress(RuntimeError):  # in use already
                 tf.config.experimental.set_memory_growth(device, True)  # leave room for other workers
         try:
-            return load_signature(os.path.join(model_dir, "Format-Serving"))
+            return load_signature(find_model(model_dir))
         except ValueError as error:
             raise InputError(str(error)) from error
 
@@ -141,7 +153,7 @@ def predict_file(job, model_dir, batch_size, threads=None):
 
     Args:
         job: (path, path of the Parquet file, its origin).
-        model_dir: a `model` artifact.
+        model_dir: a SavedModel of ours, or what holds one; see `find_model`.
         batch_size: faces per forward pass.
         threads: of TensorFlow, where it has not begun to work in this process. They do not change the figures.
 

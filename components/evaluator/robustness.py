@@ -101,7 +101,7 @@ def sweep(
     Args:
         files: the TFRecord files that the split's predictions in `folder` were written from.
         columns: these predictions, of `predictions.read_predictions`.
-        model_dir: a `model` artifact.
+        model_dir: a SavedModel of ours, or what holds one; see `predict.find_model`.
         changes: names of `CHANGES`.
         severities: some of `SEVERITIES`.
         most_videos: so many at most of each data set and label, evenly spread; None takes all.

@@ -152,7 +152,10 @@ def test_a_missing_class_is_named(label, missing, tmp_path, write_tfrecord, face
         input_pipeline.training_batches(examples.index_records([path]), small_recipe())
 
 
-def test_evaluation_gives_every_example_once_in_order(examples_dir):
+@pytest.mark.parametrize("gpus", [(), ("one",)])
+def test_evaluation_gives_every_example_once_in_order(examples_dir, monkeypatch, gpus):
+    """Whether it decodes ahead, beside an accelerator, or in between, where the network needs the same cores."""
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: list(gpus))
     files = examples.find_files(str(examples_dir), "train")
     found = list(input_pipeline.evaluation_batches(files, batch_size=8))
     assert [len(batch["label"]) for batch in found] == [8, 8, 8, 4]

@@ -9,6 +9,7 @@ from scipy.special import expit
 
 from components.evaluator.report import curves, plots, tsne
 from components.evaluator.report.summary import LEVELS, SCORES, Notes
+from components.evaluator.spread import spread
 from components.evaluator.videos import encode
 
 PER_GROUP = 200  # embeddings shown of the reals, and of each method
@@ -212,7 +213,7 @@ def of_embeddings(embeddings):
         (methods, of_method), label = encode(columns["method"]), columns["label"]
         for place in np.unique(codes):
             dataset, rows = names[place], np.flatnonzero(codes == place)
-            rows = rows[tsne.pick(np.where(label[rows] == 0, -1, methods[rows]), PER_GROUP)]
+            rows = rows[spread(np.where(label[rows] == 0, -1, methods[rows]), each=PER_GROUP)]
             points = tsne.project(np.asarray(model["vectors"])[rows])
             panels = _panels(f"e{number}-{place}", label[rows] == 0, np.array(of_method)[methods[rows]], points)
             if panels:

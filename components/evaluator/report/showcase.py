@@ -1,12 +1,14 @@
 """Faces for the report: the surest hits and the worst mistakes of each data set, with heat maps."""
 
-import os
-
 import numpy as np
+import tensorflow as tf
 
 from components.base import InputError
 from components.evaluator.faces import read_crops, take
 from components.evaluator.videos import encode
+from model.export import load_signature
+
+BATCH = 16  # faces at a time: gradients take memory
 
 
 def choose(columns, each):
@@ -45,30 +47,28 @@ def _turns(values):
     return turns
 
 
-def show(chosen, files, folder, columns, model_dir):
+def show(chosen, files, folder, columns, saved_model):
     """Fetch the chosen faces and what the model looked at when it called them fake.
 
     Args:
         chosen: of `choose`.
         files, folder: the TFRecord files, and the predictions that were written from them.
-        model_dir: a `model` artifact; its `Format-Keras/model.keras` is used.
+        saved_model: a SavedModel of ours.
 
     Returns:
         Dicts as `components.evaluator.report.panels.panels` takes them.
 
     Raises:
-        InputError: there is no model.keras, or it cannot be loaded.
+        InputError: the SavedModel gives no heat maps; those that were exported by earlier versions do not.
     """
-    from model.explain import grad_cam
-    from model.export import from_keras_file
-
     try:
-        detector = from_keras_file(os.path.join(model_dir, "Format-Keras", "model.keras"))
+        heat_maps = load_signature(saved_model, "heat_maps")
     except ValueError as error:
         raise InputError(str(error)) from error
     rows = np.array(sorted(chosen), np.int64)
     crops, of_rows = read_crops(files, folder, "test", rows), take(columns, rows)
-    heat = grad_cam(detector, crops)
+    parts = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
+    heat = np.concatenate([heat_maps(tf.constant(part))["heat_map"].numpy() for part in parts])
     names = ("label", "video_id", "frame_index", "dataset", "method")
     return [
         {name: of_rows[name][k] for name in names}

@@ -30,21 +30,3 @@ def project(embeddings, seed=0):
     tsne = TSNE(2, perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed)
     with threadpool_limits(1):  # the order of a parallel sum is not fixed
         return tsne.fit_transform(reduced).astype(np.float64)
-
-
-def pick(groups, most, seed=0):
-    """Choose rows at random, at most so many of each group, the same ones every time.
-
-    Args:
-        groups: [n], which group a row is of.
-
-    Returns:
-        Rising row numbers.
-    """
-    groups = np.asarray(groups)
-    random = np.random.default_rng(seed)
-    chosen = []
-    for group in np.unique(groups):
-        rows = np.flatnonzero(groups == group)
-        chosen.append(rows if len(rows) <= most else random.choice(rows, most, replace=False))
-    return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)

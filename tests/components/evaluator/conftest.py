@@ -26,17 +26,24 @@ class Tiny(tf.Module):
             "embedding": tf.stack([logit, -logit], axis=1),
         }
 
+    @tf.function(input_signature=[tf.TensorSpec([None, 256, 256, 3], tf.uint8, name="crops")])
+    def heat_maps(self, crops):
+        """The red channel."""
+        return {"heat_map": tf.cast(crops[..., 0], tf.float32) / 255}
 
-def _save(folder):
+
+def save_model(folder, *signatures):
+    """Write `Tiny` as a SavedModel with these signatures."""
     module = Tiny()
-    tf.saved_model.save(module, str(folder), signatures={"crops": module.crops})
+    tf.saved_model.save(module, str(folder), signatures={name: getattr(module, name) for name in signatures})
+    return folder
 
 
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory):
     """A `model` artifact with `Tiny`."""
     folder = tmp_path_factory.mktemp("model")
-    _save(folder / "Format-Serving")
+    save_model(folder / "Format-Serving", "crops", "heat_maps")
     return folder
 
 
@@ -83,6 +90,7 @@ def made():
         columns=columns,
         full_columns=full_columns,
         figure=figure,
+        save_model=save_model,
         metrics=made_up_metrics,
     )
 

@@ -8,6 +8,7 @@ from components.base import Context, InputError, main
 from components.evaluator.component import COMPONENT, EvaluatorParameters
 from components.evaluator.predictions import read_predictions
 from components.video_example_gen.manifest import Video, write_manifest
+from model import card
 
 OUTPUTS = ("predictions", "evaluation", "blessing")
 
@@ -81,7 +82,8 @@ def test_not_blessed(run, tmp_path, thresholds, words):
 
 def test_thresholds_come_from_validation_and_temperatures_from_the_model(run, tmp_path, made, model_dir):
     model = shutil.copytree(model_dir, tmp_path / "model")
-    (model / "calibration.json").write_text('{"frame": 2.0, "video": 4.0}')
+    (model / "Format-Serving" / "assets.extra").mkdir()
+    (model / "Format-Serving" / "assets.extra" / "calibration.json").write_text('{"frame": 2.0, "video": 4.0}')
     val = [
         made.face(grey, grey, method=method) for grey, method in ((40, "real"), (60, "real"), (80, "df"), (99, "df"))
     ]
@@ -156,8 +158,16 @@ def test_a_second_attempt_keeps_the_predictions(run, tmp_path, model_dir):
 
 def test_no_model(run, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"empty/Format-Serving: holds no SavedModel"):
+    with pytest.raises(InputError, match=r"empty: holds no SavedModel"):
         run(model=tmp_path / "empty")
+
+
+def test_another_model_that_is_none(run, tmp_path):
+    """Said at once, not after the predictions."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: holds no SavedModel"):
+        run(models={"other": str(tmp_path / "empty")})
+    assert not list((tmp_path / "out" / "predictions").iterdir())
 
 
 def test_a_model_without_the_signature(run, tmp_path):
@@ -195,3 +205,35 @@ def test_command_line(tmp_path, model_dir, made, faces, capsys):
     assert "--thresholds.0.min" in capsys.readouterr().err
     assert main(COMPONENT, [*common, '--thresholds=[{"min": 0.1}]', "--batch_size=4"]) == 0
     assert "verdict: BLESSED" in capsys.readouterr().out
+
+
+def _pushed(model_dir, folder):
+    """A model server's folder: an older version that is no model of ours, and one with its card."""
+    (folder / "1").mkdir(parents=True)
+    (folder / "1" / "saved_model.pb").touch()
+    shutil.copytree(model_dir / "Format-Serving", folder / "12")
+    card.write({"name": "paper", "recipe": {"steps": 77}}, str(folder / "12"))
+    return folder
+
+
+def test_command_line_on_any_saved_model(tmp_path, model_dir, made, faces, capsys):
+    """A bare SavedModel, beside the folder of a model server, and beside an older one without heat maps."""
+    examples, pushed = made.write_examples(tmp_path / "examples", faces), _pushed(model_dir, tmp_path / "pushed")
+    old = made.save_model(tmp_path / "old", "crops")
+    few = ['--thresholds=[{"min": 0.1}]', "--resamples=50"]
+
+    def judged(name, model, *more):
+        outputs = [f"--{key}={tmp_path}/{name}/{key}" for key in OUTPUTS]
+        assert main(COMPONENT, [f"--examples={examples}", f"--model={model}", *outputs, *few, *more]) == 0
+        report = (tmp_path / name / "evaluation" / "report.html").read_text()
+        return _metrics(tmp_path, name), report
+
+    bare, shown = judged("bare", model_dir / "Format-Serving", f"--models={json.dumps({'pushed': str(pushed)})}")
+    assert bare["matrix"]["models"] == ["this model", "pushed"] and bare["matrix"]["auc"][0] == bare["matrix"]["auc"][1]
+    assert "Surest hits" in shown and f"{pushed}/12" in shown and "recipe" not in shown
+    same, shown = judged("same", pushed, f"--baseline={model_dir / 'Format-Serving'}")
+    assert same["video"] == bare["video"] and [row["difference"] for row in same["comparison"]] == [0]
+    assert "Surest hits" in shown and "recipe: steps" in shown and "77" in shown, "of the card"
+    _, shown = judged("without", old)
+    assert "Surest hits" not in shown and "no signature &#39;heat_maps&#39;" in shown
+    capsys.readouterr()

@@ -176,7 +176,7 @@ def test_progress_adds_up(write, files, tmp_path, capsys):
 
 def test_no_model(write, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"empty/Format-Serving: holds no SavedModel"):
+    with pytest.raises(InputError, match=r"empty: holds no SavedModel"):
         write(model=tmp_path / "empty")
 
 

@@ -1,8 +1,13 @@
+import os
+
 import numpy as np
 import pytest
 
 from components.base import InputError
-from components.evaluator.report.showcase import choose, show
+from components.evaluator.predict import write_predictions
+from components.evaluator.predictions import read_predictions
+from components.evaluator.report.showcase import BATCH, choose, show
+from model.examples import find_files
 
 
 def test_hits_in_turns_of_methods_and_the_worst_mistakes(made):
@@ -28,9 +33,27 @@ def test_what_is_chosen_does_not_hang_on_equal_scores(made):
     assert choose(made.columns(rows), 2) == {0: "hit", 1: "hit"}
 
 
-def test_without_a_keras_model_it_says_so(made, model_dir, tmp_path):
-    with pytest.raises(InputError, match=r"Format-Keras/model\.keras: not a whole"):
-        show({0: "hit"}, [], str(tmp_path), made.columns([("d", "df", "a", 1.0)]), str(model_dir))
+def test_faces_with_their_heat_maps(made, model_dir, tmp_path):
+    """More than one batch of them; `Tiny` sees what is red."""
+    greys = [made.face(8 * k, f"v{k}", k, method=("real", "df")[k % 2]) for k in range(BATCH + 3)]
+    files = find_files(str(made.write_examples(tmp_path / "examples", greys)), "test")
+    folder = str(tmp_path / "predictions")
+    os.makedirs(folder)
+    write_predictions(files, "test", str(model_dir), folder, ["--runner=FnApiRunner"])
+    columns = read_predictions(folder, "test")
+    chosen = dict.fromkeys(range(len(greys)), "mistake")
+    shown = show(chosen, files, folder, columns, str(model_dir / "Format-Serving"))
+    assert sorted(face["frame_index"] for face in shown) == list(range(len(greys)))
+    for face in shown:
+        assert (face["crop"] == 8 * face["frame_index"]).all() and face["kind"] == "mistake"
+        assert face["heat"] == pytest.approx(8 * face["frame_index"] / 255)
+        assert (face["label"], face["method"]) == ((0, "real"), (1, "df"))[face["frame_index"] % 2]
+
+
+def test_a_model_without_heat_maps_says_so(made, tmp_path):
+    old = made.save_model(tmp_path / "old", "crops")
+    with pytest.raises(InputError, match="no signature 'heat_maps', only"):
+        show({0: "hit"}, [], str(tmp_path), made.columns([("d", "df", "a", 1.0)]), str(old))
 
 
 def test_probabilities_of_both_classes_are_hits(made):

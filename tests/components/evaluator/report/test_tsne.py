@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from components.evaluator.report.tsne import pick, project
+from components.evaluator.report.tsne import project
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,3 @@ def test_equal_embeddings_have_no_shape():
 def test_any_size(shape):
     points = project(np.random.default_rng(1).normal(size=shape))
     assert points.shape == (shape[0], 2) and np.isfinite(points).all() and np.ptp(points) > 0
-
-
-def test_picks_so_many_of_each_group():
-    groups = np.array([5] * 100 + [-1] * 3 + [2] * 20)
-    rows = pick(groups, 10)
-    assert (np.diff(rows) > 0).all() and (rows == pick(groups, 10)).all()
-    assert {group: int((groups[rows] == group).sum()) for group in (5, -1, 2)} == {5: 10, -1: 3, 2: 10}
-    assert len(pick(np.array([]), 10)) == 0 and pick(groups, 1000).tolist() == list(range(123))
-    assert rows[rows < 100].max() > 20, "from all over, not the first ones"
