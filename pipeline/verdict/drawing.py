@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+HOLD = 0.85  # of a step, for which a box stays where it was; frames do not lie in the very middles of the steps
 MOST_GAP = 3  # frames that were looked at and did not show someone, over which the box still moves on
 # By verdict; Okabe and Ito's colours, which the colour-blind can tell apart, and the text's that is read on them.
 COLOURS = {
@@ -41,14 +42,14 @@ def box_at(track, seconds, step):
     """Where someone is at a time: float [4], or None where nobody knows.
 
     Between two frames that were looked at the box moves in a straight line. Where more than `MOST_GAP` frames between them
-    did not show this one, and before the first and after the last, it stays for half a step and is gone.
+    did not show this one, and before the first and after the last, it stays for `HOLD` of a step and is gone.
 
     Args:
         track: a `Track`.
         seconds: of the frame.
         step: seconds between frames that were looked at.
     """
-    times, near = track.times, step / 2 + 1e-6
+    times, near = track.times, HOLD * step + 1e-6
     after = bisect.bisect_left(times, seconds)
     before = max(after - 1, 0)
     after = min(after, len(times) - 1)

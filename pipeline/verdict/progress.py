@@ -22,7 +22,7 @@ class Progress:
         terminal = sys.stderr.isatty()
         shared = {"file": sys.stderr, "leave": False, "dynamic_ncols": True}
         self._files = tqdm(
-            total=files, desc="files", unit="file", position=0, disable=quiet or (files < 2 and terminal),
+            total=files, desc="files", unit="file", position=0, disable=quiet or files < 2,
             mininterval=0.1 if terminal else LOG_INTERVAL, **shared,
         )  # fmt: skip
         self._stage = tqdm(
