@@ -87,7 +87,8 @@ class _Exchange:
         self.gate, self.scope, self._receive, self._send = gate, scope, receive, send
         self.max_body, self.seconds = bounds(scope["path"], gate.limits)
         self.counts = not scope["path"].startswith("/v1/videos")  # an upload goes to disk
-        self.size, self.code, self.complete = 0, None, False
+        self.size, self.code = 0, None
+        self.complete = _header(scope, b"content-length") in (b"", b"0") and not _header(scope, b"transfer-encoding")
         self.timeout = None
 
     async def run(self):
@@ -157,6 +158,8 @@ class _Exchange:
                 self.timeout.reschedule(None)
             there = {name.lower() for name, _ in message["headers"]}
             more = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+            if not self.complete:  # whoever sends on without end shall not go on doing so
+                more.append((b"connection", b"close"))
             message = message | {"headers": [*message["headers"], *(pair for pair in more if pair[0] not in there)]}
         await self._send(message)
 

@@ -302,11 +302,8 @@ class Jobs:
             state, error = FAILED, refusal
         except Stopped:
             state = FAILED
-        except Exception:
-            number = secrets.token_hex(4)
-            log.exception("%s failed; error %s", job, number)
-            state, outcome = FAILED, "error"
-            error = Refused(500, "internal", f"the server failed; its log has more under the number {number}")
+        except Exception as problem:
+            state, outcome, error = FAILED, "error", self._unexpected(job, problem)
         job.upload.delete()
         seconds = time.monotonic() - begin
         with self._changed:
@@ -321,6 +318,13 @@ class Jobs:
             self._usual = 0.7 * self._usual + 0.3 * seconds
             self._end(job, state, error)
         self.ended(outcome or state, seconds)
+
+    def _unexpected(self, job, problem):
+        if job.stop is not None:  # it died of that, perhaps in the midst of starting a process
+            return None
+        number = secrets.token_hex(4)
+        log.error("%s failed; error %s", job, number, exc_info=problem)
+        return Refused(500, "internal", f"the server failed; its log has more under the number {number}")
 
     def _watch(self):
         """A thread that stops what takes too long, and drops what is too old."""

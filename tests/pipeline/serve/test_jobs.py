@@ -257,6 +257,21 @@ def test_an_unexpected_error_has_a_number_in_the_log_and_ends_no_thread(world, c
     assert len(world.judges) == 1 and world.judges[0].thread.is_alive()
 
 
+def test_what_dies_of_being_stopped_is_no_error(world, caplog):
+    world = world()
+
+    def die(job, judge):
+        world.began.release()
+        assert judge.aborted.wait(30)
+        raise RuntimeError("the decoding process does not start")
+
+    with caplog.at_level(logging.ERROR):
+        job = world.running(die)
+        world.jobs.cancel(job)
+        assert over(job, world.jobs) == CANCELLED
+    assert caplog.text == "" and world.ends == [CANCELLED]
+
+
 def test_several_threads_have_a_judge_each(world):
     world = world(workers=2)
     jobs = [world.running(), world.running()]

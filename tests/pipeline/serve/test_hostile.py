@@ -1,0 +1,454 @@
+"""What a hostile client may send costs a clear refusal and nothing else: against a real server, by the hundred.
+
+DEEPFAKE_FUZZ=1000 sends a thousand malformed requests in place of 150.
+"""
+
+import base64
+import collections
+import concurrent.futures
+import http.client
+import io
+import json
+import os
+import random
+import re
+import socket
+import struct
+import sys
+import threading
+import time
+import zipfile
+import zlib
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+
+COUNT = int(os.environ.get("DEEPFAKE_FUZZ", "150"))
+WAYS = 4  # clients at a time
+LARGEST = 8 << 20  # bytes of an upload
+MOST_GROWTH = 150  # MiB of resident memory after the malformed requests, compared with after a warm-up
+# Codes that are the client's fault, or that tell of a limit; and verdicts on what can be read.
+CLEAR = {200, 202, 400, 404, 405, 408, 411, 413, 415, 417, 422, 429, 431}
+# An address of this server's, and words that hold a slash without being a path.
+HARMLESS = re.compile(r"/v1/(videos/[\w-]{22}[\w/.]*|videos|models?)|multipart/form-data|image/webp|text/html")
+LEAK = re.compile(r"(?<![\w<])/\w+[/.]\w|Traceback|tmp|deepfake-serve|site-packages|\.py\b|0x[0-9a-f]{6}|\\\\", re.I)
+
+
+@pytest.fixture(scope="module")
+def hostile(start_server, models_folder, tmp_path_factory):
+    """A server of its own, with a folder for temporary files of its own; at the end nothing of it may be left there."""
+    temporary = tmp_path_factory.mktemp("temporary")
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(temporary)
+    try:
+        server = start_server("--model", models_folder, "--workers", 2, "--jobs", 32, "--max_upload", LARGEST)
+    finally:
+        os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
+    server.temporary = temporary
+    yield server
+    code, _ = server.stop()
+    assert code == 0 and list(temporary.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def ask(hostile):
+    """ask(method, path, body, headers) -> (code, headers, body), of the module's server."""
+
+    def ask(method, path, body=None, headers=None, **options):
+        connection = http.client.HTTPConnection(*hostile.address, timeout=60)
+        try:
+            connection.request(method, path, body, headers or {}, **options)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def files(film, portrait, made):
+    """Name -> bytes of intact files of all kinds."""
+    small = cv2.resize(portrait, (120, 120), interpolation=cv2.INTER_AREA)
+    images = [np.roll(small, k, axis=1) for k in range(8)]
+    kinds = {"a.mp4": "libx264", "a.mkv": "libx264", "a.webm": "libvpx", "a.avi": "mpeg4", "a.gif": "gif"}
+    found = {name: film(name, codec=codec, images=images).read_bytes() for name, codec in kinds.items()}
+    found["early.mp4"] = film("early.mp4", images=images, movflags="faststart").read_bytes()
+    for kind in ("png", "jpeg", "webp"):
+        found[f"a.{kind}"] = made.encode(small, kind)
+    return found
+
+
+def leaks(text):
+    """What of the server's insides stands in an answer."""
+    return LEAK.search(HARMLESS.sub("", text))
+
+
+def children(server):
+    """Processes that the server has."""
+    return [child for child in psutil.Process(server.process.pid).children(recursive=True) if child.is_running()]
+
+
+def settled(server, made):
+    """Nothing is left of what was sent: no decoding process, no file."""
+    made.wait_until(lambda: not children(server))
+    (folder,) = server.temporary.glob("deepfake-serve-*")
+    made.wait_until(lambda: not os.listdir(folder))
+
+
+# --- one by one ---------------------------------------------------------------------------------------------------
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, *chunks):
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def zipped(size):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.mp4", bytes(size))
+    return stream.getvalue()
+
+
+def replaced(content, *pairs):
+    for old, new in pairs:
+        assert old in content and len(old) == len(new)
+        content = content.replace(old, new)
+    return content
+
+
+def y4m(width, height, frames):
+    body = bytes(width * height * 3 // 2) if width * height < 1000 else b""
+    return f"YUV4MPEG2 W{width} H{height} F1000:1 Ip A1:1 C420\n".encode() + (b"FRAME\n" + body) * frames
+
+
+ROWS = zlib.compress(bytes(1 << 20))
+CASES = {
+    "a picture bomb": (413, "too_large", lambda files: png(30000, 30000, chunk(b"IDAT", ROWS))),
+    "a picture that ends early": (415, "not_an_image", lambda files: png(5000, 5000, chunk(b"IDAT", ROWS))),
+    "a text bomb in a picture": (
+        415, None, lambda files: png(9, 9, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 28))))
+    ),
+    "a huge jpeg": (413, "too_large", lambda files: replaced(files["a.jpeg"], (b"\0\x78\0\x78\x03", b"\x75\x30\x75\x30\x03"))),
+    "a huge gif": (413, "too_large", lambda files: replaced(files["a.gif"], (b"GIF89a\x78\0\x78\0", b"GIF89a\xff\xff\xff\xff"))),
+    "a huge webp": (
+        413, "too_large", lambda files: b"RIFF\x20\0\0\0WEBPVP8L\x14\0\0\0\x2f" + struct.pack("<I", (1 << 28) - 1) + bytes(15)
+    ),
+    "a huge bmp": (413, "too_large", lambda files: b"BM" + struct.pack("<IHHIIiiHH", 99, 0, 0, 54, 40, 30000, 30000, 1, 24) + bytes(99)),
+    "a huge ppm": (413, "too_large", lambda files: b"P6\n30000 30000\n255\n" + bytes(99)),
+    "a huge film": (413, "too_large", lambda files: y4m(8000, 8000, 1)),
+    "many frames": (413, "too_long", lambda files: y4m(2, 2, 100_000)),
+    "a playlist": (415, "not_a_video", lambda files: b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"),
+    "a list of files": (415, "not_a_video", lambda files: b"ffconcat version 1.0\nfile /etc/passwd\n"),
+    "a stream description": (
+        415, "not_a_video", lambda files: b"v=0\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+    ),
+    "a drawing that fetches": (
+        415, "not_a_video", lambda files: b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
+    ),
+    "a zip": (415, "not_a_video", lambda files: zipped(1 << 24)),
+    "a program": (415, "not_a_video", lambda files: Path(sys.executable).read_bytes()[:100_000]),
+    "a page": (415, "not_a_video", lambda files: b"<!doctype html><script>alert(1)</script>" * 9),
+    "a byte": (415, "not_a_video", lambda files: b"\0"),
+    "nothing": (400, "empty_file", lambda files: b""),
+    "half an mp4": (415, "not_a_video", lambda files: files["a.mp4"][: len(files["a.mp4"]) // 2]),
+    "half a jpeg's header": (415, None, lambda files: files["a.jpeg"][:100]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_hostile_files_are_refused(name, ask, files):
+    code, reason, make = CASES[name]
+    answered, _, body = ask("POST", "/v1/videos?wait=60", make(files))
+    answer = json.loads(body)
+    assert (answered, set(answer)) == (code, {"error", "reason"}), answer
+    assert (reason is None or answer["reason"] == reason) and answer["error"], answer
+    assert not leaks(body.decode())
+
+
+def test_an_hour_is_refused_by_its_header(ask, film, portrait):
+    path = film("hour.mp4", fps=Fraction(1, 400), images=[portrait] * 10)
+    answered, _, body = ask("POST", "/v1/videos?wait=60", path.read_bytes())
+    assert (answered, json.loads(body)["reason"]) == (413, "too_long") and b"4000.0 s" in body
+
+
+def test_a_header_that_claims_more_than_there_is_costs_nothing(ask, film):
+    black = [np.zeros((272, 320, 3), np.uint8)] * 4
+    film = film("black.webm", codec="libvpx", images=black).read_bytes()
+    sizes = b"\xb0\x82\x01\x40\xba\x82\x01\x10", b"\xb0\x82\x75\x30\xba\x82\x75\x30"
+    answered, _, body = ask("POST", "/v1/videos?wait=60", replaced(film, sizes))
+    assert answered == 413 or json.loads(body)["view"]["info"]["width"] == 320
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("b.mkv", "libx264"), ("b.mp4", "libx264"), ("b.webm", "libvpx"), ("b.avi", "mpeg4")]
+)
+def test_the_readable_part_of_a_cut_film_has_a_verdict(name, codec, ask, film, portrait):
+    options = {"movflags": "faststart"} if name == "b.mp4" else {}
+    content = film(name, 24, codec, images=[cv2.resize(portrait, (120, 120))] * 24, **options).read_bytes()
+    answered, _, body = ask("POST", "/v1/videos?wait=60", content[: int(len(content) * 0.9)])
+    assert answered == 200, body
+    assert 0 < json.loads(body)["view"]["wanted"] < 24 and not leaks(body.decode())
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../etc/passwd", "%2e%2e/x", "a\x07b", "x" * 3000, "<script>alert(1)</script>", "tmp\\a"]
+)
+def test_names_are_only_shown(name, ask, hostile, made):
+    body = made.encode(np.zeros((20, 20, 3), np.uint8))
+    form = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="'
+        + name.encode()
+        + b'"\r\n\r\n'
+        + body
+        + b"\r\n--b--\r\n"
+    )
+    answered, _, answer = ask("POST", "/v1/videos?wait=60", form, {"Content-Type": "multipart/form-data; boundary=b"})
+    shown = json.loads(answer)
+    assert answered == 200 and len(shown["file"]) <= 120 and not set(shown["file"]) & set("/\\\x07")
+    answered, _, page = ask("GET", shown["report"])
+    assert answered == 200 and b"<script>alert" not in page
+
+
+def test_an_upload_that_does_not_end_is_ended(hostile, made):
+    sent = 0
+    with socket.create_connection(hostile.address, timeout=60) as connection:
+        connection.sendall(b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with pytest.raises(OSError):
+            while sent < 1 << 30:
+                connection.sendall(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
+                sent += 1 << 16
+    assert LARGEST < sent < 100 << 20
+    settled(hostile, made)
+
+
+def test_an_upload_beyond_the_limit_is_refused(ask, hostile, made):
+    for body, headers in (
+        (bytes(LARGEST + (3 << 20)), {}),
+        (bytes(LARGEST + 1), {}),
+        (b"", {"Content-Length": "99999999999", "Expect": "100-continue"}),
+    ):
+        code, _, answer = ask("POST", "/v1/videos", body, headers)
+        assert (code, json.loads(answer)["reason"]) == (413, "too_large")
+    code, _, answer = ask("POST", "/v1/videos", iter([bytes(1 << 20)] * 9), {}, encode_chunked=True)
+    assert (code, json.loads(answer)["reason"]) == (413, "too_large")
+    settled(hostile, made)
+
+
+# --- clients that leave -------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def long_film(film, portrait):
+    """Bytes of a film that takes a while."""
+    large = cv2.resize(portrait, (1000, 1000))
+    return film("long.mp4", images=[np.roll(large, 3 * k, axis=1) for k in range(40)]).read_bytes()
+
+
+def counts(ask):
+    """outcome -> videos, and those that are worked on."""
+    text = ask("GET", "/metrics")[2].decode()
+    found = {name: int(float(n)) for name, n in re.findall(r'deepfake_videos_total\{outcome="(\w+)"\} (\S+)', text)}
+    return found | {"running": int(float(re.search(r"^deepfake_videos_running (\S+)", text, re.M)[1]))}
+
+
+@pytest.mark.parametrize(
+    ("query", "outcome"), [("wait=60&frames=8", "done"), ("wait=60&frames=40&cancel=true", "cancelled")]
+)
+def test_a_client_that_leaves(query, outcome, ask, hostile, long_film, made):
+    before = counts(ask)
+    leaving = http.client.HTTPConnection(*hostile.address, timeout=60)
+    leaving.request("POST", f"/v1/videos?{query}", long_film)
+    made.wait_until(lambda: counts(ask)["running"])
+    leaving.sock.shutdown(socket.SHUT_RDWR)
+    leaving.close()
+    made.wait_until(lambda: not counts(ask)["running"])
+    assert counts(ask)[outcome] == before[outcome] + 1
+    settled(hostile, made)
+
+
+def test_a_job_is_cancelled_while_its_film_is_decoded(ask, hostile, long_film, made):
+    job = json.loads(ask("POST", "/v1/videos?frames=40&min_face_size=20", long_film)[2])
+    made.wait_until(lambda: children(hostile))
+    began = time.monotonic()
+    assert json.loads(ask("DELETE", f"/v1/videos/{job['id']}")[2])["state"] == "cancelled"
+    made.wait_until(lambda: not counts(ask)["running"])
+    assert time.monotonic() - began < 20
+    settled(hostile, made)
+
+
+# --- by the hundred -----------------------------------------------------------------------------------------------
+def truncated(content, rng):
+    return content[: rng.randrange(len(content))]
+
+
+def flipped(content, rng):
+    damaged = bytearray(content)
+    for _ in range(rng.choice([1, 10, 300])):
+        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+    return bytes(damaged)
+
+
+def zeroed(content, rng):
+    start = rng.randrange(len(content))
+    length = rng.randrange(1, max(2, len(content) // 3))
+    return (content[:start] + bytes(length) + content[start + length :])[: len(content)]
+
+
+def spliced(content, rng):
+    a, b = sorted(rng.randrange(len(content)) for _ in range(2))
+    return rng.choice([content[:a] + content[b:], content[:b] + content[a:], content[a:] + content[:b]])
+
+
+def headed(content, rng):
+    """Nonsense where headers have their numbers."""
+    damaged = bytearray(content)
+    for _ in range(rng.choice([1, 4])):
+        at = rng.randrange(min(len(damaged) - 4, 400))
+        damaged[at : at + 4] = rng.choice([b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", bytes(4), rng.randbytes(4)])
+    return bytes(damaged)
+
+
+DAMAGES = (truncated, flipped, zeroed, spliced, headed)
+
+
+def a_file(rng, files):
+    """A damaged film or picture."""
+    content = rng.choice(DAMAGES)(files[rng.choice(sorted(files))], rng)
+    return (
+        "POST",
+        f"/v1/videos?wait=60&frames={rng.choice([1, 8, 32])}&name={rng.choice(['a.mp4', 'b', 'c.png'])}",
+        content,
+        {},
+    )
+
+
+def a_form(rng, files):
+    """A form that is none, or of a file that is none."""
+    content = rng.choice([files["a.jpeg"], b"", b"x" * 9])
+    disposition = rng.choice(
+        ['form-data; name="file"; filename="a"', "form-data", 'form-data; name="file"', "", '"' * 99, "\xff;"]
+    )
+    body = b"--b\r\nContent-Disposition: " + disposition.encode("latin-1") + b"\r\n\r\n" + content + b"\r\n"
+    body = body * rng.choice([1, 1, 2, 50]) + rng.choice([b"--b--\r\n", b"", b"--b", b"--b--" + bytes(999)])
+    kind = rng.choice(
+        ["; boundary=b", "; boundary=b", "; boundary=c", "", "; boundary=" + "b" * 300, '; boundary="b', ";;;=;"]
+    )
+    body = rng.choice([body, flipped(body, rng), truncated(body, rng), rng.randbytes(500)])
+    return "POST", "/v1/videos?wait=60&pictures=0", body, {"Content-Type": "multipart/form-data" + kind}
+
+
+def a_predict(rng, files):
+    """A predict request that is none."""
+    picture = base64.b64encode(
+        rng.choice(DAMAGES)(files[rng.choice(["a.png", "a.jpeg", "a.gif", "a.webp"])], rng)
+    ).decode()
+    good = {"instances": [{"b64": picture}]}
+    body = json.dumps(rng.choice([
+        good, {"instances": [picture]}, {"inputs": {"image_bytes": [{"b64": picture[:-3]}]}}, {"instances": []}, {}, [], 3,
+        {"instances": {"b64": picture}}, {"instances": [[[[1.5]]]], "signature_name": "crops"}, {"instances": [None, 1, "x", {}]},
+        {"signature_name": rng.choice(["none", 3, "crops", "heat_maps"]), "instances": [{"b64": ""}]}, good | {"inputs": []},
+        {"instances": [[]] * 500}, {"instances": [{"b64": picture, "x": 1}] * 3},
+    ])).encode()  # fmt: skip
+    body = rng.choice([body, body, flipped(body, rng), truncated(body, rng), b"[" * 20000, b"\xff\xfe" + body])
+    paths = [
+        "/v1/models/deepfake",
+        "/v1/models/deepfake/versions/7",
+        "/v1/models/other",
+        "/v1/models/deepfake/versions/x",
+    ]
+    path = rng.choices(paths, [6, 2, 1, 1])[0]
+    return "POST", path + rng.choices([":predict", ":classify", "/predict"], [8, 1, 1])[0], body, {}
+
+
+def an_address(rng, files):
+    """Odd methods, addresses and options."""
+    method = rng.choice(["GET", "POST", "DELETE", "PUT", "HEAD", "OPTIONS", "PATCH"])
+    path = rng.choice([
+        "/v1/videos/" + rng.choice(["x", "..%2f..%2fetc%2fpasswd", "%00", "x" * 3000, "a/frames/1.webp", "a/heat/0/../1.webp"]),
+        "/v1/videos?" + rng.choice(["frames=-1", "wait=1e9", "x=" + "y" * 3000, "frames=1&frames=2", "%ff=%fe", "threshold=inf"]),
+        "/v1/model/..", "//etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/metrics/../x", "/v1/models/" + "x" * 500,
+    ])  # fmt: skip
+    return method, path, b"x" if method in ("POST", "PUT", "PATCH") else None, {"Accept-Encoding": "br" * 99}
+
+
+RAW = (
+    b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(99), b"GET /healthz\r\n\r\n",
+    b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\nx", b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
+    b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n",
+    b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhalf", b"GET /\0 HTTP/1.1\r\n\r\n", b"\r\n" * 99,
+    b"POST /v1/videos?wait=9 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhalf!!", b"A" * 100_000,
+    b"GET /v1/videos/x HTTP/1.1\r\nHost: a\r\nX: \xff\xfe\x00\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: a\r\n : x\r\n\r\n",
+)  # fmt: skip
+
+
+def send_raw(server, data):
+    """(code or None, text): bytes that need not be HTTP, and whatever comes back within a moment."""
+    came = b""
+    try:
+        with socket.create_connection(server.address, timeout=2) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65536):
+                came += piece
+    except OSError:
+        pass
+    code = re.match(rb"HTTP/1\.1 (\d+)", came)
+    return (int(code[1]) if code else None), came.decode("latin-1")
+
+
+def malformed(number, files, ask, server):
+    """Send the request of that number: (what it was, code, text of the answer)."""
+    rng = random.Random(number)
+    make = rng.choices([a_file, a_form, a_predict, an_address, None], [45, 15, 20, 10, 10])[0]
+    if make is None:
+        return "raw", *send_raw(server, rng.choice(RAW))
+    code, headers, body = ask(*make(rng, files))
+    return make.__name__, code, "" if "html" in headers.get("content-type", "") else body.decode()
+
+
+def test_malformed_requests_by_the_hundred_leave_it_as_it_was(hostile, ask, files, made, clip):
+    def verdict():
+        view = json.loads(ask("POST", "/v1/videos?wait=60&name=a.mp4", clip)[2])["view"]
+        return {name: value for name, value in view.items() if name != "pictures"}
+
+    def rows():
+        body = json.dumps({"instances": [made.b64(files["a.png"])] * 8})
+        return json.loads(ask("POST", made.PREDICT, body)[2])["predictions"]
+
+    def send(numbers):
+        with concurrent.futures.ThreadPoolExecutor(WAYS) as pool:
+            return list(pool.map(lambda number: malformed(number, files, ask, hostile), numbers))
+
+    for content in files.values():
+        assert ask("POST", "/v1/videos?wait=60", content)[0] == 200
+    send(range(-15, 0))
+    right = verdict(), rows()
+    settled(hostile, made)
+    before, threads = hostile.memory(), psutil.Process(hostile.process.pid).num_threads()
+
+    began = time.monotonic()
+    answers = send(range(COUNT))
+    seconds = time.monotonic() - began
+
+    unclear = [
+        answer for answer in answers if answer[1] not in CLEAR and not (answer[0] == "raw" and answer[1] is None)
+    ]
+    assert unclear == []
+    assert [text for _, _, text in answers if leaks(text)] == []
+    settled(hostile, made)
+    assert (verdict(), rows()) == right
+    assert ask("GET", "/healthz")[0] == ask("GET", "/readyz")[0] == 200
+    after, log = hostile.memory(), hostile.log.read_text()
+    assert "Traceback" not in log and counts(ask)["error"] == 0, log[-3000:]
+    assert after < before + MOST_GROWTH
+    assert psutil.Process(hostile.process.pid).num_threads() <= threads + 2
+    assert threading.active_count() < 50
+    codes = sorted(collections.Counter((kind, code) for kind, code, _ in answers).items(), key=str)
+    print(f"\n{COUNT} malformed requests in {seconds:.0f} s; memory {before:.0f} -> {after:.0f} MiB; {codes}")
