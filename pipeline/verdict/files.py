@@ -37,7 +37,8 @@ def find_files(arguments):
     for argument in arguments:
         found = {True: [], False: []}
         for path, named in _expand(argument):
-            found[named or os.path.splitext(path)[1].lower() in SUFFIXES].append(path)
+            media = named or os.path.splitext(path)[1].lower() in SUFFIXES
+            found[media and (named or os.path.isfile(path))].append(path)  # a pipe could be waited for for ever
         for path in found[True]:
             taken.setdefault(os.path.realpath(path), path)
         other |= {os.path.realpath(path): path for path in found[False]}
@@ -52,6 +53,8 @@ def _why_none(argument, others):
             return "this folder cannot be read (Permission denied)"
         if not others:
             return "there is no file in this folder"
+    elif os.path.exists(argument):
+        return "is no common file"
     elif not others:
         return "no file matches this"
     return f"no video and no picture, only {others} other file{'s' * (others > 1)}"
@@ -62,13 +65,13 @@ def _expand(argument):
     if os.path.isdir(argument):
         yield from _within(argument)
     elif os.path.lexists(argument) or not glob.has_magic(argument):
-        yield argument, True
+        yield argument, not os.path.exists(argument) or os.path.isfile(argument)  # what is not there will be said later
     else:
         ending = os.path.splitext(argument)[1]
         named = bool(ending) and not glob.has_magic(ending)  # "*.bin" means those
         for path in sorted(glob.glob(argument, recursive=True)):
             if not os.path.isdir(path):
-                yield path, named
+                yield path, named and os.path.isfile(path)
             elif not argument.endswith("**"):  # that one has what is in them by itself
                 yield from _within(path)
 

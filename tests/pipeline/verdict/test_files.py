@@ -69,3 +69,13 @@ def test_a_link_in_a_circle_is_not_followed_for_ever_and_two_names_of_a_file_are
     (tree / "deep" / "round").symlink_to(tree / "deep")
     (tree / "deep" / "again.jpg").symlink_to(tree / "deep" / "c.jpg")
     assert find_files(["deep"]).paths == ["deep/again.jpg", "deep/er/d.webm"]
+
+
+def test_what_is_no_common_file_is_not_waited_for(tree):
+    os.mkfifo("pipe.mp4")
+    os.symlink("nowhere", "dangling.mp4")
+    found = find_files([".", "pipe.mp4", os.devnull])
+    assert found.paths == find_files(["."]).paths and "./pipe.mp4" not in found.paths
+    assert found.passed_over == 3 + 2 + 1
+    assert found.problems == ["pipe.mp4: is no common file", f"{os.devnull}: is no common file"]
+    assert find_files(["dangling.mp4"]).paths == ["dangling.mp4"]  # who names it is told what it lacks
