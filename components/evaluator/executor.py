@@ -213,7 +213,7 @@ class Evaluation:
     def lineage(self):
         """Where data and model come from: [{"name", "value"}]."""
         inputs = self.context.inputs
-        lines = [("model", f"{self.models['model']} ({model_digest(self.models['model'])})")]
+        lines = [("model", self.models["model"]), ("model's digest", model_digest(self.models["model"]))]
         fields = recipe_of(self.models["model"])
         lines += [("recipe", fields["name"])] if fields else []
         lines += [(f"recipe: {name}", str(value)) for name, value in fields.items() if name != "name"]
@@ -224,13 +224,13 @@ class Evaluation:
         return [{"name": name, "value": value} for name, value in lines]
 
     def reproduce(self):
-        """The command that makes this report again."""
-        words = ["python", "-m", "components.evaluator"]
-        words += [f"--{key}={path}" for key, path in self.context.inputs.items()]
+        """The command that makes this report again, an argument a line."""
+        words = [f"--{key}={path}" for key, path in self.context.inputs.items()]
         words += [f"--{key}={key}" for key in self.context.outputs]
         given = self.parameters.model_dump(exclude_defaults=True, mode="json")
         words += [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in given.items()]
-        return [shlex.join(words)]
+        lines = ["python -m components.evaluator", *(f"    {shlex.quote(word)}" for word in words)]
+        return [f"{line} \\" for line in lines[:-1]] + lines[-1:]
 
 
 def recipe_of(saved_model):

@@ -234,7 +234,7 @@ class Browser:
         """What a script returns."""
         return self.driver.execute_script(script, *arguments)
 
-    def until(self, expression, seconds=60.0):
+    def until(self, expression, seconds=30.0):
         """Wait until a JavaScript expression holds; returns its value."""
         end = time.monotonic() + seconds
         while not (value := self.run(f"return {expression}")):
@@ -297,3 +297,29 @@ def browser():
     driver.set_page_load_timeout(60)
     yield Browser(driver)
     driver.quit()
+
+
+@pytest.fixture
+def faults_of_report(request):
+    """faults_of_report(path) opens an evaluation's page, wide, on a phone and dark, and returns all that is wrong with it.
+
+    Without a browser it returns nothing: the run that wrote the page is tested all the same.
+    """
+    try:
+        browser = request.getfixturevalue("browser")
+    except pytest.skip.Exception:
+        return lambda path: []
+
+    def faults(path):
+        found = []
+        for width, dark in ((1280, False), (390, True)):
+            browser.open(f"file://{path}", width, dark=dark)
+            browser.until("document.documentElement.dataset.ready !== undefined")
+            problems = browser.run("return document.documentElement.dataset.problems")  # what its own script has noted
+            found += [*browser.console(), *browser.faults(), *([problems] if problems else [])]
+            found += [f"asked {host}" for host in browser.hosts() - {"file://"}]
+            if browser.run("return document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"wider than a screen of {width}")
+        return found
+
+    return faults

@@ -44,7 +44,7 @@ def _decisions(out):
     return {rest.split(":")[0].strip(): kind.strip() for kind, _, rest in rows}
 
 
-def test_from_videos_to_a_served_model(sample_config, tmp_path, execute):
+def test_from_videos_to_a_served_model(sample_config, tmp_path, execute, faults_of_report):
     first = execute("pipeline.run", "--config", sample_config)
     assert first.returncode == 0, first.all
     assert _decisions(first.stdout) == dict.fromkeys(COMPONENTS, "run")
@@ -63,6 +63,7 @@ def test_from_videos_to_a_served_model(sample_config, tmp_path, execute):
     assert cells[:-1] == [f"{figure['value']:.4f}" for figure in shown]
     coverage = metrics["video"]["all"]["coverage"]
     assert cells[-1] == f"{coverage['judged']}/{coverage['listed']}" and coverage["judged"] == coverage["with_face"] > 0
+    assert faults_of_report(root / "Evaluator" / "evaluation" / "6" / "report.html") == []
     report = (root / "Evaluator" / "evaluation" / "6" / "report.html").read_text()
     assert report.count("<svg") >= 2 and "made by this program from two photographs" in report
     assert f"report:       {root}/Evaluator/evaluation/6/report.html" in first.stdout

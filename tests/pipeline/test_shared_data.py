@@ -45,7 +45,7 @@ def _named_by_dfdc():
     return there
 
 
-def test_three_partial_data_sets_in_one_run(tmp_path, execute):
+def test_three_partial_data_sets_in_one_run(tmp_path, execute, faults_of_report):
     faces = _reduced_table("train.csv", tmp_path / "train.csv", 60) | _reduced_table(
         "val.csv", tmp_path / "test.csv", 20
     )
@@ -91,6 +91,7 @@ def test_three_partial_data_sets_in_one_run(tmp_path, execute):
     for group in statistics["groups"]:
         assert group["frames"] <= group["videos"] * frames[group["dataset"]] and group["videos_with_face"] >= 1, group
 
+    assert faults_of_report(root / "Evaluator" / "evaluation" / "6" / "report.html") == []
     metrics = json.loads((root / "Evaluator" / "evaluation" / "6" / "metrics.json").read_text())
     tested = {row["dataset"] for row in videos.values() if row["split"] == "test"}
     for level in ("frame", "video"):

@@ -92,7 +92,7 @@ def _render(header, content):
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["figure"] = lambda value: f"{value:.3f}"
+    environment.filters["figure"] = lambda value: f"{value:.3f}".replace("-", "\u2212")
     environment.filters["signed"] = lambda value: f"{value:+.3f}".replace("-", "\u2212")
     environment.filters["count"] = lambda value: f"{value:,}"
     script = environment.get_template("report.js.j2").render()

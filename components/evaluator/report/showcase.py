@@ -12,7 +12,8 @@ BATCH = 16  # faces at a time: gradients take memory
 
 
 def choose(columns, each):
-    """Choose faces of different videos: per data set `each` of the surest hits, in turns of its methods, and mistakes.
+    """Choose faces of different videos: per data set `each` of the surest hits, in turns of reals and each method's fakes,
+    and of the worst mistakes.
 
     Args:
         columns: of `components.evaluator.predictions.read_predictions`.
@@ -30,9 +31,8 @@ def choose(columns, each):
             rows = np.flatnonzero((dataset == code) & rows)
             rows = rows[np.argsort(-sure[rows], kind="stable")]
             rows = rows[np.sort(np.unique(video[rows], return_index=True)[1])]  # the surest of each video, in order
-            if kind == "hit":  # the surest of each method, then the second of each, ...
-                turn = _turns(method[rows])
-                rows = rows[np.argsort(turn, kind="stable")]
+            if kind == "hit":  # the surest real, the surest of each method, then the second of each, ...
+                rows = rows[np.lexsort((columns["label"][rows], _turns(method[rows])))]
             chosen |= {int(row): kind for row in rows[:each]}
     return chosen
 

@@ -23,7 +23,10 @@ def test_hits_in_turns_of_methods_and_the_worst_mistakes(made):
         ("e", "df", "a", -0.1),  # 8: another data set without a hit
     ]
     assert choose(made.columns(rows), 3) == {0: "hit", 3: "hit", 5: "hit", 6: "mistake", 7: "mistake", 8: "mistake"}
-    assert choose(made.columns(rows), 4)[4] == "hit"  # the second turn
+    second = choose(made.columns(rows), 5)
+    assert second[2] == second[4] == "hit" and 4 not in choose(made.columns(rows), 4), (
+        "in the second turn, too, reals first"
+    )
     assert choose(made.columns(rows), 1) == {0: "hit", 6: "mistake", 8: "mistake"}
     assert choose(made.columns(rows), 0) == {}
 
