@@ -1,8 +1,9 @@
-"""HTTP connections that end by themselves when nothing comes."""
+"""HTTP connections that end by themselves when nothing comes, and when nobody reads."""
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_SECONDS = 20.0  # that the headers of a request may take, from the opening of the connection or the last answer
+ANSWER_SECONDS = 120.0  # for which an answer that is not read is kept
 
 
 class Connection(H11Protocol):
@@ -26,8 +27,10 @@ class Connection(H11Protocol):
 
     def _close_if_idle(self):
         busy = self.cycle is not None and not self.cycle.response_complete
-        left = HEADER_SECONDS if busy else self._idle_since + HEADER_SECONDS - self.loop.time()
+        unread = self.transport.get_write_buffer_size() > 0
+        limit = ANSWER_SECONDS if unread else HEADER_SECONDS
+        left = limit if busy else self._idle_since + limit - self.loop.time()
         if left <= 0:
-            self.transport.close()
+            self.transport.abort()  # closing would wait for the reader
         else:
             self._look = self.loop.call_later(left, self._close_if_idle)

@@ -151,11 +151,11 @@ class _Exchange:
         return message
 
     async def send(self, message):
-        """Send a part of the answer; once it has begun, its time is up to whoever sends it."""
+        """Send a part of the answer; once it has begun, it has as much time again."""
         if message["type"] == "http.response.start":
             self.code = message["status"]
             if self.timeout is not None:
-                self.timeout.reschedule(None)
+                self.timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
             there = {name.lower() for name, _ in message["headers"]}
             more = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
             if not self.complete:  # whoever sends on without end shall not go on doing so

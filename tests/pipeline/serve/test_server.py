@@ -212,16 +212,34 @@ class Loop:
             call()
 
 
-def test_a_connection_that_sends_nothing_ends():
-    loop, closed = Loop(), []
+@pytest.fixture
+def connection():
+    """An idle connection on a clock that only moves when told; `ended` has when it was."""
+    loop = Loop()
     connection = object.__new__(connections.Connection)
     connection.loop, connection.cycle, connection._idle_since = loop, None, 0.0
-    connection.transport = types.SimpleNamespace(close=lambda: closed.append(loop.now))
+    connection.ended, connection.unread = [], 0
+    connection.transport = types.SimpleNamespace(
+        abort=lambda: connection.ended.append(loop.now), get_write_buffer_size=lambda: connection.unread
+    )
     loop.call_later(connections.HEADER_SECONDS, connection._close_if_idle)
+    return connection
+
+
+def test_a_connection_that_sends_nothing_ends(connection):
+    loop = connection.loop
     loop.advance(connections.HEADER_SECONDS / 2)
     connection.cycle = types.SimpleNamespace(response_complete=False)
     loop.advance(connections.HEADER_SECONDS)
-    assert closed == []  # it is being answered
+    assert connection.ended == []  # it is being answered
     connection.cycle.response_complete, connection._idle_since = True, loop.now
     loop.advance(connections.HEADER_SECONDS)
-    assert closed == [2.5 * connections.HEADER_SECONDS]
+    assert connection.ended == [2.5 * connections.HEADER_SECONDS]
+
+
+def test_an_answer_that_nobody_reads_is_not_kept_for_ever(connection):
+    connection.unread = 1000
+    connection.loop.advance(connections.HEADER_SECONDS)
+    assert connection.ended == []
+    connection.loop.advance(connections.ANSWER_SECONDS)
+    assert len(connection.ended) == 1
