@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from components.base import InputError
 from components.face_example_gen.decoder import NO_LIMITS
-from pipeline.verdict.statement import WORDS, percent, why_not
+from pipeline.verdict.statement import WORDS, from_to, percent, why_not
 from pipeline.verdict.verdict import CANNOT_JUDGE, FAKE, UNSURE
 from pipeline.verdict.writing import check_writable, make_folder, whole
 
@@ -119,7 +119,7 @@ def captions_of(verdict):
     short = f"{words}: fake {percent(verdict.fake_probability)}"
     if verdict.interval is None:
         return [short]
-    middle = f"{short} ({percent(verdict.interval[0])} to {percent(verdict.interval[1])})"
+    middle = f"{short} ({from_to(verdict.interval)})"
     return [f"{middle}, {verdict.judged} of {verdict.wanted} frames judged", middle, short]
 
 

@@ -79,7 +79,7 @@ class Judgement:
             try:
                 for path, (verdict, found) in zip(paths, judged, strict=True):
                     self.verdicts.append(verdict)
-                    self._say(*table.lines_of(verdict))
+                    self._say(*table.lines_of(verdict, alone=len(paths) == 1))
                     self._annotate(verdict, path)
                     yield verdict, found, self.judge.heat_maps(found, stage) if options.report else {}
                     self._progress.file_done()

@@ -20,7 +20,7 @@ def statement(verdict, detail=""):
     probability = percent(face.fake_probability)
     bounds = ""
     if face.interval:
-        bounds = f" (95 % interval {percent(face.interval[0])} to {percent(face.interval[1])})"
+        bounds = f" (95 % interval {from_to(face.interval)})"
     who = f"face {verdict.face + 1}" if len(verdict.faces) > 1 else "the face"
     if verdict.face < len(verdict.faces) > 1:  # of a face that nothing could be cut out of the number is left out
         who += f" of {len(verdict.faces)}"
@@ -57,3 +57,8 @@ def percent(probability):
     if 0.999 < probability < 1:
         return "above 99.9 %"
     return f"{100 * probability:.1f} %"
+
+
+def from_to(interval):
+    """An interval of probabilities as people read it; once where both ends read the same."""
+    return " to ".join(dict.fromkeys(map(percent, interval)))

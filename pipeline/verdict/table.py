@@ -2,7 +2,7 @@
 
 import csv
 
-from pipeline.verdict.statement import WORDS, percent
+from pipeline.verdict.statement import WORDS, from_to, percent
 from pipeline.verdict.verdict import CANNOT_JUDGE
 
 HEADER = f"{'verdict':14}{'fake':>13}  {'95 % interval':30}{'frames':>9}  file"
@@ -17,10 +17,16 @@ FACE_COLUMNS = (
 )  # fmt: skip
 
 
-def lines_of(verdict):
-    """What is said of a file: its line, its statement, its notes, and its faces where there are several."""
+def lines_of(verdict, alone=False):
+    """What is said of a file: its line, its faces where there are several, and its notes.
+
+    Args:
+        alone: say it in words, too; that is always done where it cannot be judged.
+    """
     frames = f"{verdict.judged}/{verdict.wanted}"
-    lines = [_line(verdict, frames, verdict.file), f"    {verdict.statement}"]
+    lines = [_line(verdict, frames, verdict.file)]
+    if alone or verdict.verdict == CANNOT_JUDGE:
+        lines.append(f"    {verdict.statement}")
     if len(verdict.faces) > 1:
         for face in verdict.faces:
             seen = f"{len(face.frames)}/{verdict.wanted}"
@@ -31,7 +37,7 @@ def lines_of(verdict):
 
 def _line(of, frames, what, indent=""):
     probability = "-" if of.verdict == CANNOT_JUDGE else percent(of.fake_probability)
-    bounds = f"{percent(of.interval[0])} to {percent(of.interval[1])}" if of.interval else "-"
+    bounds = from_to(of.interval) if of.interval else "-"
     return f"{indent + WORDS[of.verdict]:14}{probability:>13}  {bounds:30}{frames:>9}  {what}"
 
 

@@ -130,7 +130,8 @@ def test_the_table_then_what_must_be_known(run, pictures, tmp_path):
     lines = done.out.splitlines()
     assert lines[0].split() == ["verdict", "fake", "95", "%", "interval", "frames", "file"]
     assert lines[1].startswith("cannot judge") and lines[1].endswith("./empty.png")
-    assert "    Likely fake: the face is fake with a probability of 99.7 %." in lines
+    assert "    Cannot judge: no face was found in the picture." in lines
+    assert "    Likely fake: the face is fake with a probability of 99.7 %." in run("fake.png").out.splitlines()
     assert "4 files: 1 likely fake, 1 likely real, 2 not judged, 1 other files passed over" in lines
     assert lines[-4:-1] == [
         "Model: toys, recipe toy",

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.verdict import judging
 from pipeline.verdict.parameters import JudgeParameters
-from pipeline.verdict.statement import percent
+from pipeline.verdict.statement import from_to, percent
 
 
 @pytest.fixture
@@ -26,8 +26,7 @@ def rows(track, logit, count=8, swing=0.0):
 
 def test_one_face(said):
     assert said(rows(0, 0.0 + 2)) == (
-        "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 % to 88.1 %), "
-        "judged on 8 of 32 frames."
+        "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 %), judged on 8 of 32 frames."
     )
     assert said(rows(0, -9.0)).startswith("Likely real: the face is fake with a probability of below 0.1 %")
     assert said(rows(0, 0.1, swing=3.0)).startswith(
@@ -94,3 +93,7 @@ def test_the_reason_stands_for_itself_where_nobody_says_more(made):
     verdict = judging.conclude(found, scores, JudgeParameters())
     assert verdict.statement == "Cannot judge: decoder crashed."
     assert replace(verdict, statement="").reason == "decoder_crashed"
+
+
+def test_an_interval_in_words():
+    assert from_to((0.2, 0.3)) == "20.0 % to 30.0 %" and from_to((0.9995, 0.9999)) == "above 99.9 %"
