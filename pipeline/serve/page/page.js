@@ -10,7 +10,7 @@
     undecodable: "This file is damaged: nothing in it can be shown.", decoder_crashed: "This file is damaged: reading it failed.",
   };
   const UPLOAD = 0.2;  // of the progress bar
-  const POLL = 500, SLOWEST = 3000;  // milliseconds
+  const FIRST = 150, POLL = 500, SLOWEST = 3000;  // milliseconds
   const byId = (id) => document.getElementById(id);
   const items = [];
   let about = null, working = false, shown = null;
@@ -70,14 +70,14 @@
         progress(0);
         let job = await ask("POST", "v1/videos", { body: form, progress, signal, note });
         this.id = job.id;
-        for (let every = POLL, before = ""; !["done", "failed", "cancelled"].includes(job.state);) {
+        for (let every = FIRST, before = ""; !["done", "failed", "cancelled"].includes(job.state);) {
           const stage = STAGES[job.stage] || sentence(job.stage);
           this.at(job.state === "queued" && job.ahead > 0 ? `Waiting: ${many(job.ahead, "file")} before it` : stage, UPLOAD + (1 - UPLOAD) * job.progress);
           const now = `${job.stage} ${job.progress} ${job.ahead}`;
           if (now.split(" ")[0] !== before.split(" ")[0]) say(`${this.file.name}: ${stage}`);
+          await pause(every, signal);
           every = now === before ? Math.min(1.4 * every, SLOWEST) : POLL;
           before = now;
-          await pause(every, signal);
           job = await ask("GET", this.path, { signal, note });
         }
         if (job.state === "failed") throw new Trouble(why(job.error || {}), job.error?.reason === "internal");
@@ -174,7 +174,7 @@
     shown = item;
     for (const one of items) one.row.toggleAttribute("aria-current", one === item);
     byId("result").hidden = !item;
-    byId("model").hidden = Boolean(item);
+    byId("model").replaceChildren(...(item || !about ? [] : [About.about(about, true)]));
     document.title = item ? `${WORDS[item.view.verdict]}: ${item.file.name}` : "Deepfake detector";
     if (!item) { byId("shown").replaceChildren(); return; }
     const drawn = Verdict.render(byId("shown"), item.view, { address: at, load: headers().Authorization && fetched });
@@ -212,10 +212,10 @@
     }
     const limits = about.limits || {};
     const parts = [limits.max_upload && mib(limits.max_upload), limits.max_seconds && duration(limits.max_seconds).replace(".0", "").replace(" 0 s", ""),
-      limits.max_pixels && `${Math.round(limits.max_pixels / 1e6)} megapixels`].filter(Boolean);
+      limits.max_pixels && many(Math.round(limits.max_pixels / 1e6), "megapixel")].filter(Boolean);
     byId("limits").textContent = (parts.length ? `At most ${parts.join(", ")}. ` : "")
       + "The file is deleted as soon as it is judged" + (limits.keep_seconds ? `, the verdict after ${duration(limits.keep_seconds).replace(" 0 s", "")}.` : ".");
-    byId("model").replaceChildren(About.about(about, true));
+    show(shown);
   }
 
   function listen() {
@@ -235,9 +235,8 @@
       input.click();
     });
     byId("report").addEventListener("click", save);
-    addEventListener("pagehide", (event) => {  // nobody waits for it any more
-      const left = event.persisted ? [] : items.filter((item) => item.state === "working" && item.id);
-      for (const item of left) fetch(at(item.path), { method: "DELETE", headers: headers(), keepalive: true });
+    addEventListener("pagehide", () => {  // nobody waits for it any more
+      for (const item of items.filter((one) => one.state === "working" && one.id)) fetch(at(item.path), { method: "DELETE", headers: headers(), keepalive: true });
     });
   }
 

@@ -1,0 +1,381 @@
+"""The page in a real browser, with a server that behaves as a test wants it to: progress, refusals, tokens, a full queue."""
+
+import io
+import socket
+import threading
+
+import numpy as np
+import pytest
+import uvicorn
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pipeline.serve import page
+
+TOKEN = "open-sesame"
+LIMITS = {"max_upload": 300_000, "max_seconds": 0.7, "max_pixels": 1_000_000, "keep_seconds": 3600}
+STEPS = (
+    *(("queued", "waiting", 0.0, 2), ("running", "finding faces", 0.1, 0), ("running", "finding faces", 0.6, 0)),
+    *(("running", "judging", 0.8, 0), ("running", "drawing", 0.9, 0), ("done", "done", 1.0, 0)),
+)
+
+
+class FakeServer:
+    """Plays what the server's documentation says, by the names of the files that it gets.
+
+    Attributes:
+        address: of the page.
+        log: (method, path or file name) of what is asked under /v1/videos, but for polls.
+        token: what it wants to be sent, or None.
+        busy: how many uploads it turns away from now on.
+    """
+
+    def __init__(self):
+        self.log, self.token, self.busy, self.jobs, self.stop = [], None, 0, {}, lambda: None
+        stream = io.BytesIO()
+        Image.fromarray(np.full((16, 16, 3), 120, np.uint8)).save(stream, "WEBP")
+        self.picture = stream.getvalue()
+        routes = [
+            Route("/v1/model", self._guarded(self.model)),
+            Route("/v1/videos", self._guarded(self.post), methods=["POST"]),
+            Route("/v1/videos/{id}", self._guarded(self.get), methods=["GET"]),
+            Route("/v1/videos/{id}", self._guarded(self.delete), methods=["DELETE"]),
+            Route("/v1/videos/{id}/{path:path}", self._guarded(self.part)),
+        ]
+        app = Starlette(routes=routes + page.routes(None))
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+
+        def stop():
+            server.force_exit = server.should_exit = True
+            thread.join()
+            listener.close()
+
+        self.stop = stop
+
+    def _guarded(self, answer):
+        async def guarded(request):
+            if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
+                return JSONResponse({"error": "The token is missing or wrong"}, 401)
+            return await answer(request)
+
+        return guarded
+
+    async def model(self, request):
+        card = {"caveats": {"made_up": "it is made up"}, "tested_on": None}
+        return JSONResponse({"name": "deepfake", "version": 7, "calibrated": True, "card": card, "limits": LIMITS})
+
+    async def post(self, request):
+        name = (await request.form())["file"].filename
+        self.log.append(("POST", name))
+        if self.busy:
+            self.busy -= 1
+            refused = {"error": "too many videos wait already; try again later", "reason": "queue_full"}
+            return JSONResponse(refused, 429, {"Retry-After": "1"})
+        key = f"job{len(self.jobs)}"
+        self.jobs[key] = [name, 0]
+        return JSONResponse(self._job(key), 202)
+
+    async def get(self, request):
+        key = request.path_params["id"]
+        name, step = self.jobs[key]
+        if name.startswith("forgotten"):
+            return JSONResponse({"error": "there is no such video here", "reason": "unknown_job"}, 404)
+        self.jobs[key][1] = min(
+            step + (1 if name in ("clip.mp4", "slow.mp4") else 3), 1 if name.startswith("slow") else len(STEPS) - 1
+        )
+        return JSONResponse(self._job(key))
+
+    async def delete(self, request):
+        self.log.append(("DELETE", self.jobs[request.path_params["id"]][0]))
+        return Response(status_code=204)
+
+    async def part(self, request):
+        path = request.path_params["path"]
+        self.log.append(("GET", path))
+        if path == "report.html":
+            return Response("<!doctype html><title>the report</title>", media_type="text/html")
+        return Response(self.picture, media_type="image/webp")
+
+    def _job(self, key):
+        name, step = self.jobs[key]
+        state, stage, progress, ahead = STEPS[step]
+        error, view = None, None
+        if state == "done" and name.startswith("bad"):
+            state, error = "failed", {"error": "the file cannot be judged: boo", "reason": "not_a_video"}
+        elif state == "done":
+            view = self._view(key, name)
+        job = {"id": key, "state": state, "stage": stage, "progress": progress, "ahead": ahead, "file": name}
+        return job | {"error": error, "view": view, "report": f"/v1/videos/{key}/report.html"}
+
+    def _view(self, key, name):
+        score = {"timestamp": 0.0, "box": [10, 10, 40, 40], "detector_score": 0.99, "logit": 3.0}
+        frames = [score | {"index": k, "fake_probability": 0.9, "center_similarity": -0.5} for k in range(5)]
+        whole = {"verdict": "fake", "fake_probability": 0.9123, "interval": [0.8, 0.95], "logit": 3.0, "reason": None}
+        face = whole | {"track": 0, "size": 40.0, "frames": frames, "center_similarity": -0.5}
+        at = f"/v1/videos/{key}"
+        crops = {str(k): {"face": f"{at}/faces/0/{k}.webp", "heat": f"{at}/heat/0/{k}.webp"} for k in range(5)}
+        of_file = {
+            "file": name,
+            "kind": "video",
+            "face": 0,
+            "threshold": 0.5,
+            "statement": "Likely fake: it is made up.",
+        }
+        of_file |= {"wanted": 6, "with_face": 5, "judged": 5, "faces": [face], "looked_at": list(range(6)), "notes": {}}
+        of_file |= {"info": {"width": 100, "height": 80, "frames": 6, "seconds": 0.6}, "model": {"calibrated": True}}
+        pictures = {"frames": {str(k): f"{at}/frames/{k}.webp" for k in range(6)}, "faces": {"0": crops}}
+        return whole | of_file | {"pictures": pictures}
+
+
+@pytest.fixture
+def fake():
+    server = FakeServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def opened(browser, fake):
+    """The page; its console must be silent in the end but for refusals that the test forgives by `silent = False`."""
+    browser.silent = True
+    browser.open(fake.address)
+    browser.until(
+        "document.querySelector('#limits').textContent.includes('At most') || document.querySelector('dialog').open"
+    )
+    yield browser
+    assert browser.hosts() <= {fake.address.rstrip("/"), "blob://"}
+    said = browser.console()
+    assert said == [] or not browser.silent, said
+    browser.open("about:blank")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """files(*names, content) -> paths as the file chooser takes them."""
+
+    def files(*names, content=b"not looked at"):
+        paths = [tmp_path / name for name in names]
+        for path in paths:
+            path.write_bytes(content)
+        return "\n".join(map(str, paths))
+
+    return files
+
+
+def choose(browser, paths):
+    browser.find("#files").send_keys(paths)
+
+
+def rows(browser):
+    """What is said of each file."""
+    return [
+        " ".join(text.split())
+        for text in browser.run("return [...document.querySelectorAll('.item .how')].map((e) => e.textContent)")
+    ]
+
+
+def until_row(browser, number, text):
+    browser.until(f"[...document.querySelectorAll('.item .how')][{number}]?.textContent.includes({text!r})")
+
+
+RECORD = """
+    window.seen = [];
+    new MutationObserver(() => {
+        const row = document.querySelector(".item"), bar = row?.querySelector("progress");
+        if (row) seen.push([row.querySelector(".how").textContent, bar.hidden ? null : bar.value, document.querySelector("#status").textContent]);
+    }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });"""
+
+
+def test_tells_how_far_it_is_and_shows_the_verdict(opened, fake, files):
+    opened.run(RECORD)
+    choose(opened, files("clip.mp4"))
+    until_row(opened, 0, "Likely fake")
+    assert rows(opened) == ["Likely fake, fake probability 91.2 %"]
+    seen = opened.run("return seen")
+    words = list(dict.fromkeys(text for text, _, _ in seen))
+    at = [next(k for k, word in enumerate(words) if word.startswith(stage)) for stage in (
+        "Uploading", "Waiting: 2 files before it", "Finding faces", "Judging", "Drawing", "Likely fake")]  # fmt: skip
+    assert at == sorted(at), words
+    bar = [value for _, value, _ in seen if value is not None]
+    assert bar == sorted(bar) and any(0.2 < value < 0.9 for value in bar)
+    assert {"Uploading clip.mp4", "clip.mp4: Finding faces", "clip.mp4: Judging"} <= {said for _, _, said in seen}
+    assert opened.text("#status") == "clip.mp4: Likely fake, fake probability 91.2 %"
+    assert opened.text(".headline h2") == "Likely fake" and opened.driver.title == "Likely fake: clip.mp4"
+    assert opened.run("return document.activeElement === document.querySelector('.headline h2')")
+    opened.until("[...document.querySelectorAll('.crop img')].every((i) => i.complete && i.naturalWidth)")
+    assert opened.find("#report").get_attribute("href") == f"{fake.address}v1/videos/job0/report.html"
+    assert opened.find("#report").get_attribute("download") == "clip-verdict.html"
+
+
+def test_judges_several_one_after_the_other_and_forgets_on_demand(opened, fake, files, made):
+    choose(opened, files("a.mp4", "bad.mp4", "<img src=x onerror=alert(1)>.mp4".replace("/", "")))
+    until_row(opened, 2, "Likely fake")
+    assert rows(opened)[1] == "This is not a video or a picture that can be read here."
+    uploads = [entry for entry in fake.log if entry[0] == "POST"]
+    assert [name for _, name in uploads] == ["a.mp4", "bad.mp4", "<img src=x onerror=alert(1)>.mp4"]
+    assert fake.log.index(("GET", "faces/0/0.webp")) < fake.log.index(uploads[1]), (
+        "the first is shown before the next is sent"
+    )
+    assert opened.run("return document.querySelector('.item[aria-current] .name').textContent") == "a.mp4"
+    show, remove = opened.driver.find_elements("css selector", ".item:nth-child(3) button")
+    assert show.get_attribute("aria-label") == "Show: <img src=x onerror=alert(1)>.mp4"
+    show.click()
+    assert opened.text(".headline .file strong") == "<img src=x onerror=alert(1)>.mp4"
+    remove.click()
+    made.wait_until(lambda: fake.log[-1] == ("DELETE", "<img src=x onerror=alert(1)>.mp4"))
+    assert (
+        len(rows(opened)) == 2
+        and not opened.find("#result").is_displayed()
+        and opened.find("#model section").is_displayed()
+    )
+
+
+def test_waits_while_the_queue_is_full(opened, fake, files):
+    opened.silent, fake.busy = False, 1
+    opened.run(RECORD)
+    choose(opened, files("clip.mp4"))
+    until_row(opened, 0, "Likely fake")
+    assert "The server is busy; trying again in 1 s" in {text for text, _, _ in opened.run("return seen")}
+    assert [entry for entry in fake.log if entry[0] == "POST"] == [("POST", "clip.mp4")] * 2
+
+
+def test_can_be_cancelled_and_tried_again(opened, fake, files):
+    choose(opened, files("slow.mp4"))
+    until_row(opened, 0, "Finding faces")
+    button = opened.find(".item button")
+    assert button.text == "Cancel"
+    button.send_keys("\ue007")
+    until_row(opened, 0, "Cancelled")
+    again = opened.find(".item button")
+    assert again.text == "Try again"
+    again.click()
+    until_row(opened, 0, "Finding faces")
+    assert fake.log == [("POST", "slow.mp4"), ("DELETE", "slow.mp4"), ("POST", "slow.mp4")]
+
+
+def test_leaving_the_page_cancels(browser, opened, fake, files, made):
+    choose(opened, files("slow.mp4"))
+    until_row(opened, 0, "Finding faces")
+    browser.driver.get("about:blank")
+    made.wait_until(lambda: ("DELETE", "slow.mp4") in fake.log)
+
+
+def test_what_will_be_refused_is_not_sent(opened, fake, files, film):
+    choose(opened, files("huge.mp4", content=b"0" * 400_000))
+    choose(opened, files("empty.mp4", content=b""))
+    choose(opened, files("notes.txt"))
+    choose(opened, str(film("long.mp4", frames=25)))
+    until_row(opened, 3, "too long")
+    assert rows(opened) == [
+        "The file is too large: 0.4 MiB; at most 0.3 MiB are taken here.",
+        "The file is empty.",
+        "This is not a video or a picture.",
+        "The video is too long: 1.0 s; at most 0.7 s are taken here. Cut out the part that matters.",
+    ]
+    assert fake.log == [] and "at most 0.3 mib, 0.7 s, 1 megapixel" in opened.text("#limits").lower()
+
+
+def test_a_job_that_the_server_forgot(opened, fake, files):
+    opened.silent = False
+    choose(opened, files("forgotten.mp4"))
+    until_row(opened, 0, "The server no longer knows this file. Send it again.")
+    assert opened.find(".item button").text == "Try again"
+
+
+def test_a_server_that_is_gone(opened, fake, files):
+    opened.silent = False
+    fake.stop()
+    choose(opened, files("clip.mp4"))
+    until_row(opened, 0, "The server does not answer. Is it still running")
+    assert opened.find(".item button").text == "Try again"
+
+
+def test_files_can_be_dropped_anywhere(opened):
+    opened.run("""
+        const transfer = new DataTransfer();
+        transfer.items.add(new File(["x"], "dropped.mp4"));
+        const send = (kind) => document.querySelector("h1").dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+        send("dragover");
+        window.over = document.querySelector("#drop").className;
+        send("drop");""")
+    assert opened.run("return over") == "over" and opened.find("#drop").get_attribute("class") == ""
+    until_row(opened, 0, "Likely fake")
+
+
+@pytest.fixture
+def guarded(fake):
+    fake.token = TOKEN
+
+
+def test_asks_for_a_token_and_keeps_it_in_this_tab_only(guarded, opened, fake, files, tmp_path, made):
+    opened.silent = False
+    assert opened.find("dialog").is_displayed() and opened.run("return document.activeElement.id") == "token"
+    assert [fault for fault in opened.faults() if "h1" not in str(fault)] == []
+    opened.find("#token").send_keys("wrong\n")
+    opened.until(
+        "document.querySelector('#ask-why').textContent.includes('not the right one') && document.querySelector('dialog').open"
+    )
+    opened.find("#token").send_keys(f"{TOKEN}\n")
+    opened.until("document.querySelector('#limits').textContent.includes('At most')")
+    choose(opened, files("clip.mp4"))
+    until_row(opened, 0, "Likely fake")
+    opened.run("document.querySelector('.strip').scrollIntoView({block: 'center'})")
+    opened.until(
+        "[...document.querySelectorAll('.crop img')].every((i) => i.src.startsWith('blob:') && i.naturalWidth)"
+    )
+    stored = opened.run("return [{...sessionStorage}, {...localStorage}, document.cookie, location.href]")
+    assert stored == [{"token": TOKEN}, {}, "", fake.address]
+    folder = {"behavior": "allow", "downloadPath": str(tmp_path / "saved")}
+    opened.driver.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
+    opened.find("#report").click()
+    saved = tmp_path / "saved" / "clip-verdict.html"
+    made.wait_until(saved.exists)
+    assert saved.read_text() == "<!doctype html><title>the report</title>"
+
+
+def test_without_the_token_says_so(guarded, opened):
+    opened.silent = False
+    opened.find("dialog button[value='']").click()
+    opened.until("!document.querySelector('#trouble').hidden")
+    assert opened.text("#trouble") == "The server answers only with its token."
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_is_legible_for_everyone(opened, fake, files, width):
+    opened.open(fake.address, width, 844)
+    opened.until("document.querySelector('#about-model')")
+    assert "it is made up" in opened.text("#model .notes")
+    for chosen in ("", files("other.mp4", "bad.mp4", f"{'a-long-name-' * 12}.mp4", "slow.mp4")):
+        if chosen:
+            choose(opened, chosen)
+            until_row(opened, 3, "Finding faces")
+        for scheme in ("light", "dark"):
+            opened.prefer(scheme, "reduce")
+            assert opened.faults() == [], scheme
+
+
+def test_all_of_it_by_keyboard_and_what_has_the_focus_is_seen(opened, files):
+    choose(opened, files("other.mp4"))
+    until_row(opened, 0, "Likely fake")
+    from selenium.webdriver import ActionChains
+
+    opened.run("document.querySelector('#files').focus()")
+    reached = ["files"]
+    for _ in range(20):
+        ActionChains(opened.driver).send_keys("\ue004").perform()
+        name, outline = opened.run("""
+            const on = document.activeElement, shown = on.id === "files" ? on.parentElement : on;
+            return [on.id || on.getAttribute("class") || on.textContent, getComputedStyle(shown).outlineStyle];""")
+        if name == "page":  # round and at the start again
+            break
+        reached.append(name)
+        assert outline == "solid", name
+    assert reached[:5] == ["files", "Show", "Remove", "another", "report"]
+    assert {"chart", "crop"} <= set(reached)
+    assert sum(name.startswith("crop") for name in reached) == 1, "a strip is one stop"
