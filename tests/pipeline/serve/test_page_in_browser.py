@@ -377,5 +377,5 @@ def test_all_of_it_by_keyboard_and_what_has_the_focus_is_seen(opened, files):
         reached.append(name)
         assert outline == "solid", name
     assert reached[:5] == ["files", "Show", "Remove", "another", "report"]
-    assert {"chart", "crop"} <= set(reached)
+    assert "chart" in reached
     assert sum(name.startswith("crop") for name in reached) == 1, "a strip is one stop"
