@@ -21,6 +21,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.expander --json benchmarks/results/expander.json
 	$(BIN)/python -m benchmarks.extraction --json benchmarks/results/extraction.json
 	$(BIN)/python -m benchmarks.prediction --json benchmarks/results/prediction.json
+	$(BIN)/python -m benchmarks.verdict --json benchmarks/results/verdict.json
 	$(BIN)/python -m benchmarks.serving --json benchmarks/results/serving.json
 	$(BIN)/python -m benchmarks.evaluation --json benchmarks/results/evaluation.json
 

@@ -26,7 +26,7 @@ class Progress:
             mininterval=0.1 if terminal else LOG_INTERVAL, **shared,
         )  # fmt: skip
         self._stage = tqdm(
-            total=1, position=0 if self._files.disable else 1, disable=quiet or not terminal,
+            total=1, desc="reading", position=0 if self._files.disable else 1, disable=quiet or not terminal,
             bar_format="{desc:<16}|{bar:30}| {n_fmt}/{total_fmt}", **shared,
         )  # fmt: skip
 
@@ -46,7 +46,7 @@ class Progress:
 
     def file_done(self):
         """One file more is done."""
-        self.stage("", 0, 1)
+        self.stage("reading", 0, 1)
         self._files.update()
 
     def print(self, text, stream):

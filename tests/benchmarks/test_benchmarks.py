@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import common, evaluation, expander, extraction, prediction, serving, training
+from benchmarks import common, evaluation, expander, extraction, prediction, serving, training, verdict
 
 
 def test_contenders_take_turns_and_the_first_round_does_not_count():
@@ -26,6 +26,7 @@ def test_the_ratio_is_the_median_of_the_rounds():
         (extraction, {"detection_20", "detection_39.8", "detection_regions", "end_to_end", "end_to_end_regions"}),
         (prediction, {"predictions_to_forward", "predictions_to_forward_cpu"}),
         (serving, {"serving_to_forward_1_clients_4_crops", "serving_to_forward_cpu_3_clients_1_crops"}),
+        (verdict, {"verdict_to_parts"}),
         (training, {"method_to_cross_entropy", "paper_input_to_step", "forensic_input_to_step"}),
     ],
 )
