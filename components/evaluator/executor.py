@@ -234,11 +234,12 @@ class Evaluation:
 
 
 def recipe_of(saved_model):
-    """A model's recipe: of `recipe.json` beside its SavedModel, as Trainer writes it, or of its card; {} if neither is there."""
-    path = os.path.join(os.path.dirname(os.path.abspath(saved_model)), "recipe.json")
-    if os.path.exists(path):
-        with open(path) as stream:
-            return json.load(stream)
+    """A model's recipe: of the `recipe.json` that Trainer or `model.train` wrote, or of its card; {} if none is there."""
+    folder = os.path.dirname(os.path.abspath(saved_model))
+    for path in (os.path.join(folder, "recipe.json"), os.path.join(folder, "run", "recipe.json")):
+        if os.path.exists(path):
+            with open(path) as stream:
+                return json.load(stream)
     try:
         found = card.read(saved_model)
     except ValueError as error:
