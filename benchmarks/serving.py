@@ -4,8 +4,9 @@
 
 A ResNet-34 with random weights, faces of 256x256 cut from a photograph. A server process on loopback; 1, 8 and 32 clients
 that send PNG crops, 32 in a request (all faces of a video) or one; each answer is held against the right one. In turns
-with it, never at the same time: the bare forward pass, signature `crops`, batches of 32, in this process. Then new
-versions appear while 8 clients work; and 1,000 malformed requests, with the server's memory before and after them.
+with it, never at the same time: the bare forward pass, signature `crops`, batches of 32, in this process; where clients
+send less than a batch at a time, also in batches of that size. Then new versions appear while 8 clients work; and 1,000
+malformed requests, with the server's memory before and after them.
 """
 
 import contextlib
@@ -105,12 +106,15 @@ class Bench:
         os.rename(hidden, os.path.join(self.models, str(number)))
         return number
 
-    def bare(self, batches):
-        """Faces a second, and processor seconds for a face, of the bare forward pass."""
+    def bare(self, faces, batch=None):
+        """Faces a second, and processor seconds for a face, of the bare forward pass over about so many faces."""
+        crops = self.crops[:batch]
+        batches = max(1, faces // len(crops))
+        self.model.predict(crops)  # what it prepares for a size that is new
         began, spent = time.perf_counter(), time.process_time()
         for _ in range(batches):
-            self.model.predict(self.crops)
-        faces = batches * self.batch
+            self.model.predict(crops)
+        faces = batches * len(crops)
         return faces / (time.perf_counter() - began), (time.process_time() - spent) / faces
 
     @contextlib.contextmanager
@@ -157,9 +161,10 @@ def measure(bench, faces, clients, rounds, quick, figures, ratios):
     bodies, expected = _requests(bench, faces)
     requests = (2 if quick else 6 if clients == 1 else 1) * clients if faces > 1 else (4 if quick else 10) * clients
     requests = max(requests, 2 if quick else 512 // faces if clients > 1 else 64 // faces)
-    bench.bare(1)
     serving_clients.run(bench.address, PATH, bodies, expected, clients, clients)  # as in `common.interleaved`
-    rates, spent, bare, latencies = [], [], [bench.bare(1 if quick else 3)], []
+    measured = bench.batch if quick else 3 * bench.batch  # faces of each bare pass
+    together = min(bench.batch, clients * faces)  # as many as there can be in a batch
+    rates, spent, bare, alike, latencies = [], [], [bench.bare(measured)], [], []
     wrong = lost = 0
     for _ in range(rounds):
         before = bench.cpu_seconds()
@@ -168,7 +173,8 @@ def measure(bench, faces, clients, rounds, quick, figures, ratios):
         rates.append(requests * faces / found["seconds"])
         latencies += found["latencies"]
         wrong, lost = wrong + found["wrong"], lost + found["lost"]
-        bare.append(bench.bare(1 if quick else 3))
+        alike.append(bench.bare(measured, together)[0])
+        bare.append(bench.bare(measured))
     label = f"{clients} clients, {faces} crops a request"
     between = [(a[0] + b[0]) / 2 for a, b in itertools.pairwise(bare)]
     figures[f"faces/s, bare, beside {label}"] = statistics.median(between)
@@ -180,6 +186,11 @@ def measure(bench, faces, clients, rounds, quick, figures, ratios):
     figures[f"lost, {label}"], figures[f"wrong, {label}"] = lost, wrong
     name = f"{clients}_clients_{faces}_crops"
     ratios[f"serving_to_forward_{name}"] = statistics.median(a / b for a, b in zip(rates, between, strict=True))
+    if together < bench.batch:
+        figures[f"faces/s, bare, batches of {together}"] = statistics.median(alike)
+        ratios[f"serving_to_batches_of_{together}_{name}"] = statistics.median(
+            a / b for a, b in zip(rates, alike, strict=True)
+        )
     cpu = zip(spent, bare, bare[1:], strict=False)
     ratios[f"serving_to_forward_cpu_{name}"] = statistics.median((a[1] + b[1]) / 2 / one for one, a, b in cpu)
 
