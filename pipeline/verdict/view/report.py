@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 
 from pipeline.verdict import writing
-from pipeline.verdict.statement import WORDS, percent
+from pipeline.verdict.statement import WORDS, from_to, percent
 from pipeline.verdict.view.view import view
 
 _HERE = Path(__file__).parent
@@ -104,7 +104,7 @@ def _render(verdicts):
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["percent"] = percent
-    environment.filters["bounds"] = lambda interval: " to ".join(dict.fromkeys(map(percent, interval)))
+    environment.filters["from_to"] = from_to
     styles, scripts = style() + _asset("report.css"), script() + _asset("report.js")
     # Only this very style and script count in the page, and nothing is ever fetched.
     page = environment.get_template("report.html.j2").render(

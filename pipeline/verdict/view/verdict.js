@@ -6,6 +6,7 @@ const Verdict = (() => {
   const HELP = {
     no_face: "A face is found where it is seen from the front or half from the side, from about 20 pixels on.",
     too_small: "A copy with a higher resolution may help, or a part of the clip where the face is nearer.",
+    doubtful_face: "What was found may be no face at all: a drawing, a pattern, or someone who looks away.",
     too_few_frames: "A longer part of the clip with the same face may help, or more frames to look at.",
   };
 
@@ -124,6 +125,7 @@ const Verdict = (() => {
 
   function whyNot(view, face) {
     if (face.reason === "too_small") return `Not judged: too small, ${Math.round(face.size)} pixels.`;
+    if (face.reason === "doubtful_face") return "Not judged: it may be no face at all.";
     if (face.reason === "too_few_frames") return `Not judged: seen in ${face.frames.length} of ${view.wanted} frames, too few.`;
     return `Not judged: ${plain(face.reason)}.`;
   }
