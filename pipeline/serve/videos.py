@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import time
 import weakref
 
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic import ValidationError
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from pipeline.serve.gate import Gone
@@ -23,6 +24,8 @@ LONGEST_WAIT = 60.0  # seconds
 KINDS = ("auto", "video", "image", "crop")
 # What of a verdict's parameters is the client's to choose.
 CHOICES = tuple(name for name in JudgeParameters.model_fields if name != "decode_time_limit")
+_SPARE = 1.0  # seconds before a request's time is over in which a job that goes on is handed out
+_PIECE = 1 << 16  # bytes that are handed to a connection at a time
 _NO_STORE = {"Cache-Control": "no-store"}
 # The report is a page made of what a file holds: whatever that were, it must not act in this server's name.
 _REPORT_POLICY = (
@@ -53,6 +56,7 @@ class Videos:
     def __init__(self, state):
         self.state, self.limits, self.models = state, state.options.limits, state.models
         self.describe, self.folder = Describe(state.options.model_name), None
+        self._pages, self._one_page = weakref.WeakValueDictionary(), asyncio.Lock()
         metrics = VideoMetrics(state.metrics.registry)
         self.jobs = Jobs(
             lambda: Judge(self.models, state.batcher.score, self.limits, self.describe, metrics.stage_done),
@@ -85,6 +89,7 @@ class Videos:
 
     async def post(self, request):
         """Take an upload; answer with the job, or with its verdict if that comes in time."""
+        began = time.monotonic()
         wish, seconds, leave = self._options(request.query_params)
         self.models.find()
         if self.state.stopping:
@@ -92,6 +97,7 @@ class Videos:
         with self.jobs.place():
             job = Job(await receive(request, self.folder, self.limits), wish)
             self.jobs.submit(job)
+        seconds = min(seconds, began + self.limits.video_timeout - time.monotonic() - _SPARE)
         if seconds > 0:
             await self._wait(request, job, seconds, leave)
         if job.state == FAILED:
@@ -125,9 +131,13 @@ class Videos:
         job = self.jobs.get(request.path_params["id"])
         if job.state != DONE:
             raise Refused(404, "no_report", "there is no report before there is a verdict")
-        page = await asyncio.to_thread(page_of, job.view, job.address, job.pictures)
+        async with self._one_page:  # however many ask, and however slowly they read, there is one of each report
+            page = self._pages.get(job)
+            if page is None:
+                page = self._pages[job] = await asyncio.to_thread(_Page, job)
         headers = {"Cache-Control": "private, no-store", "Content-Security-Policy": _REPORT_POLICY}
-        return Response(page, 200, headers, "text/html")
+        headers["Content-Length"] = str(len(page.content))
+        return StreamingResponse(page.pieces(), 200, headers, "text/html")
 
     async def model(self, request):
         """What is served, and what may be asked of it."""
@@ -178,6 +188,17 @@ class Videos:
         finally:
             for task in (waiting, gone):
                 task.cancel()
+
+
+class _Page:
+    """The report of a job, shared by all who read it at a time."""
+
+    def __init__(self, job):
+        self.content = page_of(job.view, job.address, job.pictures)
+
+    async def pieces(self):
+        for at in range(0, len(self.content), _PIECE):
+            yield self.content[at : at + _PIECE]
 
 
 class VideoMetrics:

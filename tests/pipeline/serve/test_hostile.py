@@ -32,7 +32,7 @@ WAYS = 4  # clients at a time
 LARGEST = 8 << 20  # bytes of an upload
 MOST_GROWTH = 150  # MiB of resident memory after the malformed requests, compared with after a warm-up
 # Codes that are the client's fault, or that tell of a limit; and verdicts on what can be read.
-CLEAR = {200, 202, 400, 404, 405, 408, 411, 413, 415, 417, 422, 429, 431}
+CLEAR = {200, 202, 204, 400, 404, 405, 408, 411, 413, 415, 417, 422, 429, 431}
 # An address of this server's, and words that hold a slash without being a path.
 HARMLESS = re.compile(r"/v1/(videos/[\w-]{22}[\w/.]*|videos|models?)|multipart/form-data|image/webp|text/html")
 LEAK = re.compile(r"(?<![\w<])/\w+[/.]\w|Traceback|tmp|deepfake-serve|site-packages|\.py\b|0x[0-9a-f]{6}|\\\\", re.I)

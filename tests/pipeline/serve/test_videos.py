@@ -1,5 +1,7 @@
 """`/v1/videos` and `/v1/model`: from an upload to the verdict, its pictures and its report; parity with the other ways."""
 
+import contextlib
+import gc
 import json
 import os
 import time
@@ -8,16 +10,40 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.special import expit
+from starlette.testclient import TestClient
 
 from model.served import ServedModel
-from pipeline.serve import uploads
+from pipeline.serve import uploads, videos
+from pipeline.serve.app import create_app
 from pipeline.serve.batching import Batcher
 from pipeline.serve.judge import MOST_HEAT, HeatMaps
+from pipeline.serve.limits import Limits
+from pipeline.serve.options import Options
 from pipeline.verdict import judging
 from pipeline.verdict.finding import FaceFinder
 from pipeline.verdict.parameters import JudgeParameters
 
 TEMPERATURES = {"frame": 1.3, "video": 0.7}
+
+
+@pytest.fixture
+def open_client(models_folder):
+    """open_client(limits={}, **of Options) -> a client of the whole application in this process, and its `State`."""
+    with contextlib.ExitStack() as stack:
+
+        def open_client(limits=None, folder=models_folder, **options):
+            options = Options(model=str(folder), poll_seconds=0.05, limits=Limits(**limits or {}), **options)
+            client = stack.enter_context(TestClient(create_app(options), raise_server_exceptions=False))
+            return client, client.app.state.serving
+
+        yield open_client
+
+
+@pytest.fixture(scope="module")
+def client(models_folder):
+    """A client of the whole application with default options."""
+    with TestClient(create_app(Options(model=str(models_folder))), raise_server_exceptions=False) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +112,24 @@ def test_its_report_holds_everything(client, judged):
     assert answer.text.count("data:image/webp;base64,") == 12 + 2 * 12 and "/v1/videos/" not in answer.text
 
 
+def test_a_report_is_made_once_for_all_who_read_it(client, judged, monkeypatch):
+    made_pages, page_of = [], videos.page_of
+    monkeypatch.setattr(videos, "page_of", lambda *arguments: made_pages.append(1) or page_of(*arguments))
+    with client.stream("GET", judged["report"]) as first:
+        assert int(first.headers["content-length"]) > 100_000
+        first.read()
+    assert made_pages == [1]
+    page = client.app.state.serving.videos._pages
+    gc.collect()
+    assert len(page) == 0, "and not kept"
+
+
+def test_a_wait_ends_before_the_time_of_its_request(open_client, slow_score, made, portrait):
+    client, _ = open_client({"video_timeout": 1.5})
+    code, job = post(client, made.encode(portrait))
+    assert code == 202 and job["state"] in ("queued", "running")
+
+
 def test_a_job_is_followed_to_its_end(client, clip):
     answer = client.post("/v1/videos?name=b.mp4", content=clip)
     assert answer.status_code == 202 and answer.headers["location"] == f"/v1/videos/{answer.json()['id']}"
@@ -134,14 +178,13 @@ def test_the_verdict_is_that_of_the_other_ways(calibrated, open_client, predict,
     shown = {name: value for name, value in job["view"].items() if name not in ("looked_at", "pictures")}
     assert shown == json.loads(json.dumps(direct.as_dict())), "to the last bit"
     crops = judging.crops_of(found.examples)
-    for rows in (
-        predict(client, [made.encode(crop) for crop in crops]),
-        client.post(made.PREDICT, json={"signature_name": "crops", "instances": crops.tolist()}).json()["predictions"],
-    ):
-        logits = np.array([row["logit"] for row in rows], np.float64)
-        assert job["view"]["logit"] == pytest.approx(logits.mean(), abs=1e-6)
-        assert job["view"]["fake_probability"] == pytest.approx(expit(logits.mean() / TEMPERATURES["video"]), abs=1e-6)
-        assert [f["logit"] for f in job["view"]["faces"][0]["frames"]] == pytest.approx(logits, abs=1e-6)
+    rows = predict(client, [made.encode(crop) for crop in crops])
+    logits = np.array([row["logit"] for row in rows], np.float64)
+    assert job["view"]["logit"] == pytest.approx(logits.mean(), abs=1e-6)
+    assert job["view"]["fake_probability"] == pytest.approx(expit(logits.mean() / TEMPERATURES["video"]), abs=1e-6)
+    assert [frame["logit"] for frame in job["view"]["faces"][0]["frames"]] == pytest.approx(logits, abs=1e-6)
+    answer = client.post(made.PREDICT, json={"signature_name": "crops", "instances": crops[:2].tolist()})
+    assert [row["logit"] for row in answer.json()["predictions"]] == pytest.approx(logits[:2], abs=1e-6)
 
 
 def test_a_job_keeps_the_version_that_it_began_with(open_client, versions, push, made, clip, monkeypatch):
@@ -244,11 +287,9 @@ def test_with_a_token(open_client):
 
 # --- cancelling, and the queue ------------------------------------------------------------------------------------
 @pytest.fixture
-def slow(open_client, made, monkeypatch):
-    """(client, state, go): a server of two places whose jobs wait for `go` before they are judged."""
-    held = made.Fake(go=False)
-    client, state = open_client({"jobs": 2})
-    score = judging.score
+def slow_score(made, monkeypatch):
+    """Jobs wait for its `go` before they are judged."""
+    held, score = made.Fake(go=False), judging.score
 
     def wait(predict, examples, progress=None):
         held.began.set()
@@ -257,12 +298,12 @@ def slow(open_client, made, monkeypatch):
         return score(predict, examples, progress)
 
     monkeypatch.setattr(judging, "score", wait)
-    yield client, state, held
+    yield held
     held.go.set()
 
 
-def test_jobs_wait_are_cancelled_and_a_full_queue_refuses(slow, made, portrait):
-    client, state, held = slow
+def test_jobs_wait_are_cancelled_and_a_full_queue_refuses(open_client, slow_score, made, portrait):
+    (client, state), held = open_client({"jobs": 2}), slow_score
     picture = made.encode(portrait)
     first = client.post("/v1/videos", content=picture).json()
     assert held.began.wait(60)
