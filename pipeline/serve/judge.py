@@ -75,7 +75,7 @@ class Judge:
 
         Raises:
             Refused: the file cannot be read, or is beyond a limit.
-            pipeline.serve.jobs.Stopped: the job need not go on.
+            pipeline.serve.job.Stopped: the job need not go on.
         """
         version = self.models.find()  # it is used to the end, whatever is taken up meanwhile
         parameters = job.wish.parameters

@@ -11,7 +11,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from pipeline.serve.gate import Gone
-from pipeline.serve.jobs import CANCELLED, DONE, FAILED, Job, Jobs
+from pipeline.serve.job import CANCELLED, DONE, FAILED, Job
+from pipeline.serve.jobs import Jobs
 from pipeline.serve.judge import Judge, Wish
 from pipeline.serve.metrics import SECONDS
 from pipeline.serve.problems import Refused, json_response

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from pipeline.serve.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, STAGES, Job, Jobs, Stopped
+from pipeline.serve.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, STAGES, Job, Stopped
+from pipeline.serve.jobs import Jobs
 from pipeline.serve.limits import Limits
 from pipeline.serve.problems import Refused
 from pipeline.serve.uploads import Upload
