@@ -116,10 +116,11 @@ def captions_of(verdict):
     words = WORDS[verdict.verdict].capitalize()
     if verdict.verdict == CANNOT_JUDGE:
         return [f"{words}: {why_not(verdict)}", words]
-    short = f"{words}: fake {percent(verdict.fake_probability)}"
-    if verdict.interval is None:
+    face = verdict.decisive
+    short = f"{words}: fake {percent(face.fake_probability)}"
+    if face.interval is None:
         return [short]
-    middle = f"{short} ({from_to(verdict.interval)})"
+    middle = f"{short} ({from_to(face.interval)})"
     return [f"{middle}, {verdict.judged} of {verdict.wanted} frames judged", middle, short]
 
 

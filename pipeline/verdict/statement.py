@@ -16,7 +16,7 @@ def statement(verdict, detail=""):
     """
     if verdict.verdict == CANNOT_JUDGE:
         return f"Cannot judge: {why_not(verdict, detail)}."
-    face = next(face for face in verdict.faces if face.track == verdict.face)
+    face = verdict.decisive
     probability = percent(face.fake_probability)
     bounds = ""
     if face.interval:

@@ -18,13 +18,13 @@ FACE_COLUMNS = (
 
 
 def lines_of(verdict, alone=False):
-    """What is said of a file: its line, its faces where there are several, and its notes.
+    """What is said of a file: a line with the figures of the face that decides, all faces if there are several, and notes.
 
     Args:
         alone: say it in words, too; that is always done where it cannot be judged.
     """
     frames = f"{verdict.judged}/{verdict.wanted}"
-    lines = [_line(verdict, frames, verdict.file)]
+    lines = [_line(verdict.decisive or verdict, frames, verdict.file)]
     if alone or verdict.verdict == CANNOT_JUDGE:
         lines.append(f"    {verdict.statement}")
     if len(verdict.faces) > 1:

@@ -99,6 +99,11 @@ class Verdict:
     info: dict = field(default_factory=dict)
     model: dict = field(default_factory=dict)
 
+    @property
+    def decisive(self):
+        """The `FaceVerdict` of the face that decides, or None."""
+        return next((face for face in self.faces if face.track == self.face), None)
+
     def as_dict(self):
         """As JSON has it."""
         return asdict(self)

@@ -32,6 +32,14 @@ def test_lines(verdict):
     assert places == {table.HEADER.index("file")}  # the columns stand below each other
 
 
+def test_a_file_has_the_figures_of_the_face_that_decides(made):
+    """The first one may be more of a fake, but nobody knows."""
+    rows = [(0, k, 2.5 + 9 * (-1) ** k) for k in range(8)] + [(1, k, 2.0) for k in range(8)]
+    verdict = judging.conclude(*made.found_of(rows), JudgeParameters())
+    first, *faces = table.lines_of(verdict)
+    assert first.split()[2:6] == ["88.1", "%", "88.1", "%"] == faces[1].split()[2:6]
+
+
 def test_one_face_needs_no_line_of_its_own(made):
     lines = table.lines_of(judging.conclude(*made.found_of([(0, 0, 1.0)], kind="image", wanted=1), JudgeParameters()))
     assert [" ".join(line.split()) for line in lines] == ["likely fake 73.1 % - 1/1 clip.mp4"]
