@@ -71,7 +71,10 @@ class FaceFinder:
             reader.count, reader.time_limit = parameters.frames, parameters.decode_time_limit
 
     def abort(self):
-        """Kill the decoding of the file that is being read: it then counts as crashed. From any thread."""
+        """Kill the decoding of the file that is being read: it then counts as crashed. From any thread.
+
+        It may come too late for that file: `close` before the next one, which would be blamed.
+        """
         self._first.kill()
         self._again.kill()
 

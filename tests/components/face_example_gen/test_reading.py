@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -215,6 +216,22 @@ def test_a_hang_ends_at_its_limit(broken_decoder, clips, video, tmp_path):
     told = _outcomes(clips, ["a.mp4", "hang1.mp4", "b.mp4", "hang2.mp4", "c.mp4"], tmp_path, video, 1.5)
     assert told == {"a.mp4": 4, "hang1.mp4": "time_limit", "b.mp4": 4, "hang2.mp4": "time_limit", "c.mp4": 4}
     assert 3 <= time.monotonic() - began < 30
+
+
+def test_a_hang_is_ended_from_another_thread(broken_decoder, clips, video, tmp_path):
+    clips.write_clip(tmp_path / "hang.mp4", range(0, 160, 40))
+    good = clips.write_clip(tmp_path / "good.mp4", range(0, 160, 40))
+    with FrameReader(4, 60.0) as reader:
+        reader.kill()  # there is nothing yet
+        readings = reader.read([video(tmp_path / "hang.mp4"), video(good)])
+        _, reading = next(readings)
+        killer = threading.Timer(0.2, reader.kill)
+        killer.start()
+        with pytest.raises(DecodeError) as error:
+            _frames(reading)
+        killer.join()
+        assert error.value.reason == "decoder_crashed"
+        assert len(_frames(next(readings)[1])) == 4
 
 
 def test_time_that_the_other_side_takes_is_not_the_files(clip, video):

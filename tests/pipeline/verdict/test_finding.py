@@ -104,3 +104,19 @@ def test_crops_have_the_pixels_of_the_frame(finder, made, tmp_path):
     found = finder.find(made.write_picture(tmp_path / "a.png", 213, 0))
     crop = np.asarray(Image.open(io.BytesIO(found.examples[0].image)))
     assert crop.shape == (256, 256, 3) and set(crop[128, 100:156].ravel()) == {213}
+
+
+def test_other_parameters_for_the_files_to_come(finder, films):
+    finder.choose(JudgeParameters(frames=3, faces="main"))
+    found = finder.find(films["two"])
+    assert found.wanted == 3 and {example.track for example in found.examples} == {0}
+    finder.choose(JudgeParameters(frames=8))
+    assert finder.find(films["two"]).wanted == 8
+
+
+def test_what_is_aborted_counts_as_crashed(finder, films):
+    finder.abort()  # nothing is read yet
+    found = finder.find(films["two"], progress=lambda *_: finder.abort())
+    assert found.wanted <= 8
+    finder.close()
+    assert finder.find(films["two"]).rejects == []
