@@ -30,7 +30,7 @@ import pytest
 COUNT = int(os.environ.get("DEEPFAKE_FUZZ", "150"))
 WAYS = 4  # clients at a time
 LARGEST = 8 << 20  # bytes of an upload
-MOST_GROWTH = 150  # MiB of resident memory after the malformed requests, compared with after a warm-up
+MOST_GROWTH = 100  # MiB of resident memory after the malformed requests, compared with after a warm-up
 # Codes that are the client's fault, or that tell of a limit; and verdicts on what can be read.
 CLEAR = {200, 202, 204, 400, 404, 405, 408, 411, 413, 415, 417, 422, 429, 431}
 # An address of this server's, and words that hold a slash without being a path.
