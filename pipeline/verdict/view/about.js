@@ -16,7 +16,7 @@ const About = (() => {
     const card = model.card || {}, recipe = card.recipe || {};
     const facts = [
       ["Model", model.name], ["Version", model.version ?? card.version], ["Recipe", card.name], ["Made on", card.date],
-      ["Network", recipe.backbone], ["Faces as the network sees them", recipe.image_size && `${recipe.image_size} × ${recipe.image_size} pixels`],
+      ["Network", recipe.backbone], ["Its input", recipe.image_size && `${recipe.image_size} × ${recipe.image_size} pixels`],
       ["Digest", model.digest && model.digest.slice(0, 12)],
       ["Calibrated", model.calibrated == null ? null : model.calibrated ? "yes, on its validation split" : "no"],
     ].filter(([, value]) => value != null && value !== "" && value !== false);
