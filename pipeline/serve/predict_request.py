@@ -55,9 +55,7 @@ def parse(body, limits):
         raise Problem(400, "Expecting one of 'instances' (rows) and 'inputs' (columns), not both and not neither")
     by_row = "instances" in document
     name = SIGNATURES[signature]
-    values = _rows(document["instances"], name) if by_row else _column(document["inputs"], name)
-    if len(values) > limits.max_crops:
-        raise Problem(413, f"{len(values)} faces; {limits.max_crops} are allowed in a request")
+    values = _rows(document["instances"], name, limits) if by_row else _column(document["inputs"], name, limits)
     if name == "image_bytes":
         return PredictRequest(signature, by_row, pictures=[_bytes(value, n) for n, value in enumerate(values)])
     crops = np.empty((len(values), *CROP), np.uint8)
@@ -66,9 +64,10 @@ def parse(body, limits):
     return PredictRequest(signature, by_row, crops=crops)
 
 
-def _rows(instances, name):
+def _rows(instances, name, limits):
     if not isinstance(instances, list):
         raise Problem(400, "'instances' must be a list")
+    _check_count(instances, limits)
     if not instances:
         raise Problem(400, "No values in 'instances' array")
     named = _is_named(instances[0])
@@ -84,14 +83,20 @@ def _rows(instances, name):
     return values
 
 
-def _column(inputs, name):
+def _column(inputs, name, limits):
     if _is_named(inputs):
         if name not in inputs:
             raise Problem(400, f"Missing named input: {name} in 'inputs' object")
         inputs = inputs[name]
     if not isinstance(inputs, list):
         raise Problem(400, f"'inputs' must be a list of values for {name}, or an object with it")
+    _check_count(inputs, limits)
     return inputs
+
+
+def _check_count(values, limits):
+    if len(values) > limits.max_crops:
+        raise Problem(413, f"{len(values)} faces; {limits.max_crops} are allowed in a request")
 
 
 def _is_named(value):

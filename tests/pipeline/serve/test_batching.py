@@ -6,6 +6,9 @@ import time
 import numpy as np
 import pytest
 
+from model.detector import DeepfakeDetector
+from model.recipes import get_recipe
+from model.served import SERVED
 from pipeline.serve.batching import VIDEOS, Batcher, NotFinite, QueueFull
 
 WAIT = 60.0
@@ -168,6 +171,29 @@ def test_many_threads_each_get_their_own(made, batcher):
     assert sum(map(len, model.batches)) == sum(faces for faces, _ in seen)
     assert max(map(len, model.batches)) == 8
     assert queue.waiting == {"clients": 0, "videos": 0}
+
+
+def test_company_does_not_matter(batcher):
+    """A network computes a face alone, with others, and anywhere among them, alike but for float noise."""
+    detector = DeepfakeDetector(get_recipe("paper", backbone="resnet10", image_size=64))
+
+    class Network:
+        @staticmethod
+        def predict(crops):
+            outputs = detector(crops, training=False)
+            return {name: outputs[name].numpy() for name in SERVED}
+
+    crops = np.random.default_rng(0).integers(0, 256, (9, 256, 256, 3)).astype(np.uint8)
+    queue, network = batcher(max_batch=5), Network()
+    alone = [network.predict(crop[None]) for crop in crops]
+    works = [queue.submit(network, crops[first:last]) for first, last in ((0, 1), (1, 4), (4, 9), (2, 9), (8, 9))]
+    for work, (first, last) in zip(works, ((0, 1), (1, 4), (4, 9), (2, 9), (8, 9)), strict=True):
+        answer = work.future.result(WAIT)
+        for name in SERVED:
+            expected = np.concatenate([alone[k][name] for k in range(first, last)])
+            np.testing.assert_allclose(answer[name], expected, rtol=1e-4, atol=1e-5, err_msg=name)
+    spread = np.ptp([one["logit"][0] for one in alone])
+    assert spread > 1e-3  # the faces differ by more than the tolerance
 
 
 def test_closing_finishes_what_waits(made):
