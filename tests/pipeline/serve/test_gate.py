@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 
@@ -10,9 +11,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from pipeline.serve import monitoring, rest
+from pipeline.serve import gate, monitoring, rest
 from pipeline.serve.app import Part, create_app
 from pipeline.serve.limits import Limits
+from pipeline.serve.models import Version
 from pipeline.serve.options import Options
 
 PARTS = (Part(rest.routes), Part(monitoring.routes))
@@ -102,6 +104,55 @@ def test_who_takes_too_long_gets_504(with_routes, made):
     answer = client.post("/slow")
     assert answer.status_code in (408, 504) and time.monotonic() - began < 30  # whether its body was read
     assert "0.2 s" in answer.json()["error"]
+
+
+def exchange(client, *messages, path="/v1/models/deepfake:predict"):
+    """(code, body) of a request whose messages come one by one, and then nothing."""
+    sent, coming = [], list(messages)
+
+    async def receive():
+        if not coming:
+            await asyncio.sleep(60)
+        return coming.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
+             "http_version": "1.1", "scheme": "http", "root_path": "", "server": None, "client": None}  # fmt: skip
+    asyncio.run(client.app(scope, receive, send))
+    return (sent[0]["status"], b"".join(one.get("body", b"") for one in sent[1:])) if sent else None
+
+
+def test_a_body_that_does_not_come_is_408(open_client, monkeypatch):
+    monkeypatch.setattr(gate, "LINGER", 0.1)
+    client, state = open_client({"request_timeout": 0.2})
+    code, body = exchange(client, {"type": "http.request", "body": b"{", "more_body": True})
+    assert code == 408 and b"was not sent within 0.2 s" in body
+    assert state.batcher.waiting["clients"] == 0
+
+
+def test_who_hangs_up_gets_no_answer_and_no_error(open_client, caplog):
+    client, _ = open_client()
+    part = {"type": "http.request", "body": b"{", "more_body": True}
+    assert exchange(client, part, {"type": "http.disconnect"}) is None
+    assert 'code="499"' in client.get("/metrics").text
+    assert caplog.records == []
+
+
+def test_whose_client_is_gone_is_not_judged(open_client, made):
+    client, state = open_client()
+    model = made.Fake(go=False)
+    state.models.current = Version(7, model)
+    first = state.batcher.submit(model, made.grey(1))
+    assert model.began.wait(60)
+    content = json.dumps({"instances": [made.b64(made.encode(made.grey(9)[0]))]}).encode()
+    body = {"type": "http.request", "body": content, "more_body": False}
+    assert exchange(client, body, {"type": "http.disconnect"}) is None
+    model.go.set()
+    first.future.result(60)
+    made.wait_until(lambda: state.batcher.waiting["clients"] == 0)
+    assert model.batches == [[1]]
 
 
 def test_a_page_keeps_its_own_policy(with_routes):
