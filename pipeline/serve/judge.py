@@ -4,17 +4,16 @@ import functools
 import time
 from dataclasses import dataclass, field
 
-import numpy as np
 import orjson
 
 from components.face_example_gen.decoder import Limits as FileLimits
 from pipeline.serve.problems import Refused
 from pipeline.verdict import judging
 from pipeline.verdict.finding import FaceFinder
+from pipeline.verdict.judge import chosen_for_heat
 from pipeline.verdict.parameters import JudgeParameters
 from pipeline.verdict.view import view
 
-MOST_HEAT = 128  # heat maps of one video; each costs about three times a verdict on that face
 # Why a file is refused -> HTTP's status code; 422 for the others. What is not here, such as a clip without a face, has a verdict.
 CODES = {
     "too_large": 413,
@@ -140,7 +139,7 @@ class Judge:
 class HeatMaps:
     """(track, frame index) -> heat map, made a batch at a time when they are asked for, in that order.
 
-    Of many faces some are chosen, evenly spaced; and when half of the time is over that the job had left, there are no more.
+    Of many faces some are chosen; and when half of the time is over that the job had left, there are no more.
 
     Args:
         job: it is told of the progress.
@@ -150,9 +149,7 @@ class HeatMaps:
 
     def __init__(self, job, examples, heat_maps):
         self.job, self.heat_maps = job, heat_maps
-        examples = sorted(examples, key=lambda example: (example.track, example.frame_index))
-        chosen = np.unique(np.linspace(0, len(examples) - 1, MOST_HEAT).round().astype(int)) if examples else []
-        self._waiting = [examples[number] for number in chosen]
+        self._waiting = sorted(chosen_for_heat(examples), key=lambda example: (example.track, example.frame_index))
         self._total, self._batch = len(self._waiting), {}
         self._until = (time.monotonic() + job.deadline) / 2
 

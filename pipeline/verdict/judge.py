@@ -85,11 +85,9 @@ class Judge:
 
         Empty where the model is too old to tell.
         """
-        count = len(found.examples)
-        chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_HEAT_MAPS)).round().astype(int))
-        maps = {}
+        chosen, maps = chosen_for_heat(found.examples), {}
         for start in range(0, len(chosen), judging.BATCH):
-            examples = [found.examples[number] for number in chosen[start : start + judging.BATCH]]
+            examples = chosen[start : start + judging.BATCH]
             heat = self.model.heat_maps(judging.crops_of(examples))
             if heat is None:
                 break
@@ -102,3 +100,9 @@ class Judge:
         words = f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no more is known'])[0]}"
         reject = Reject(path, path, "", "", 0, "", "video", "failed", f"something unforeseen happened ({words})")
         return Found(path, None, [], [reject], 0, {})
+
+
+def chosen_for_heat(examples):
+    """Which faces of a file have heat maps: all, or `MOST_HEAT_MAPS` of them, evenly spaced."""
+    count = len(examples)
+    return [examples[k] for k in np.unique(np.linspace(0, count - 1, min(count, MOST_HEAT_MAPS)).round().astype(int))]

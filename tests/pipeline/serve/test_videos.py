@@ -16,11 +16,12 @@ from model.served import ServedModel
 from pipeline.serve import uploads, videos
 from pipeline.serve.app import create_app
 from pipeline.serve.batching import Batcher
-from pipeline.serve.judge import MOST_HEAT, HeatMaps
+from pipeline.serve.judge import HeatMaps
 from pipeline.serve.limits import Limits
 from pipeline.serve.options import Options
 from pipeline.verdict import judging
 from pipeline.verdict.finding import FaceFinder
+from pipeline.verdict.judge import MOST_HEAT_MAPS
 from pipeline.verdict.parameters import JudgeParameters
 
 TEMPERATURES = {"frame": 1.3, "video": 0.7}
@@ -377,14 +378,14 @@ def maps_of(monkeypatch, examples, left=1000.0):
 
 
 def test_heat_maps_come_in_batches(monkeypatch):
-    examples = [Example(track, index) for index in range(35) for track in (1, 0)]
+    examples = [Example(track, index) for index in range(25) for track in (1, 0)]
     have, sizes = maps_of(monkeypatch, examples)
-    assert len(have) == 70 and sizes == [32, 32, 6]
+    assert len(have) == 50 and sizes == [32, 18]
 
 
 def test_of_many_faces_some_have_heat_maps(monkeypatch):
     have, sizes = maps_of(monkeypatch, [Example(track, index) for track in range(3) for index in range(256)])
-    assert len(have) == MOST_HEAT and sum(sizes) == MOST_HEAT and {track for track, _ in have} == {0, 1, 2}
+    assert len(have) == MOST_HEAT_MAPS and sum(sizes) == MOST_HEAT_MAPS and {track for track, _ in have} == {0, 1, 2}
     assert max(sizes) <= judging.BATCH
 
 
