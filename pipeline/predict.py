@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 
 from pydantic import ValidationError
 
@@ -43,7 +44,7 @@ the verdict:
 exit codes:
   0    every file was judged, and none is fake
   1    at least one file is fake
-  2    a wrong argument, no usable model, a result that cannot be written, or not a single file that can be opened
+  2    a wrong argument, no usable model, a result that cannot be written, not a single file that can be opened, a fault
   3    none is fake, but something is unsure or could not be judged
   130  interrupted by Ctrl-C, 143 by SIGTERM; what was judged before is printed and written
 """
@@ -110,13 +111,12 @@ def main(arguments=None):
     except ValidationError as error:
         for problem in error.errors():
             print(f"error: --{problem['loc'][0]}: {problem['msg']} (given: {problem['input']!r})", file=sys.stderr)
-    except ValueError as error:
+    except InputError as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
-    except BrokenPipeError:  # nobody reads on, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
     except KeyboardInterrupt as interrupted:  # before there was a first verdict
         return 128 + (interrupted.args or (signal.SIGINT,))[0]
+    except Exception:  # a fault of ours; Python's own exit code for it would say that a fake was found
+        traceback.print_exc()
     return 2
 
 
@@ -138,7 +138,7 @@ def predict(options):
     """Judge the files of a command line; returns the exit code.
 
     Raises:
-        ValidationError, ValueError: what the user can mend.
+        ValidationError, InputError: what the user can mend.
     """
     chosen = {name: getattr(options, name) for name in JudgeParameters.model_fields}
     parameters = JudgeParameters.model_validate({name: value for name, value in chosen.items() if value is not None})
@@ -180,7 +180,10 @@ def _load(folder):
     import_tensorflow()
     from model.served import ServedModel
 
-    return ServedModel(folder or MODEL)
+    try:
+        return ServedModel(folder or MODEL)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def name_of(path):

@@ -48,7 +48,7 @@ class Judge:
             keep_frames: keep small copies of the frames.
 
         Raises:
-            ValueError: the model gives what is no number.
+            InputError: the model gives what is no number.
         """
         watch = watch or (lambda *_: None)
         left = list(paths)

@@ -43,7 +43,7 @@ class Judgement:
         """Judge all files and write what is to be written; what is done, too, when it ends early.
 
         Raises:
-            ValueError: the model gives what is no number.
+            InputError: the model gives what is no number.
         """
         failure = None
         try:

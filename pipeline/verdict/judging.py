@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
+from components.base import InputError
 from components.evaluator.videos import videos_of
 from model.examples import FaceExample
 from model.input_pipeline import load_crop
@@ -36,7 +37,7 @@ def score(predict, examples, progress=None):
         `logit`, `fake_probability`, `center_similarity`, each float32 [n].
 
     Raises:
-        ValueError: the model gives what is no number.
+        InputError: the model gives what is no number.
     """
     names = ("logit", "fake_probability", "center_similarity")
     parts = {name: [np.zeros(0, np.float32)] for name in names}
@@ -49,7 +50,7 @@ def score(predict, examples, progress=None):
     scores = {name: np.concatenate(part) for name, part in parts.items()}
     odd = [name for name in names if not np.isfinite(scores[name]).all()]
     if odd:
-        raise ValueError(f"the model's {' and '.join(odd)} is not finite: its training diverged. Use another model")
+        raise InputError(f"the model's {' and '.join(odd)} is not finite: its training diverged. Use another model")
     return scores
 
 

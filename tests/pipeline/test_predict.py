@@ -266,9 +266,16 @@ def test_a_report_that_fails_costs_no_verdict(run, pictures, monkeypatch):
 
 
 def test_a_model_that_gives_no_number(run, pictures):
-    run.model.fails = ValueError("the model's logit is not finite: its training diverged. Use another model")
+    run.model.fails = InputError("the model's logit is not finite: its training diverged. Use another model")
     done = run("fake.png", "--json=a.json")
     assert done.code == 2 and done.err == f"error: {run.model.fails}\n" and not Path("a.json").exists()
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_fake(run, pictures):
+    """Python's own exit code for it is 1."""
+    run.model.fails = AttributeError("nobody foresaw it")
+    done = run("fake.png")
+    assert done.code == 2 and "Traceback" in done.err and "nobody foresaw it" in done.err
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
