@@ -1,0 +1,37 @@
+"""What is installed: all that the programs read beside their own code comes with them."""
+
+import fnmatch
+import runpy
+import subprocess
+from pathlib import Path
+
+import pytest
+import setuptools
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def packaged(monkeypatch):
+    """What setup.py says."""
+    said = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **options: said.update(options))
+    monkeypatch.chdir(REPOSITORY)
+    runpy.run_path("setup.py")
+    return said
+
+
+@pytest.mark.parametrize("room", ["pipeline", "components", "model"])
+def test_every_file_of_a_room_is_installed(packaged, room):
+    listed = subprocess.run(["git", "ls-files", room], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("needs git to know which files are the project's")
+    files = [Path(line) for line in listed.stdout.splitlines() if (REPOSITORY / line).is_file()]
+    assert files
+    packages = {package.replace(".", "/") for package in packaged["packages"]}
+    patterns = [f"{package}/{glob}" for package, globs in packaged["package_data"].items() for glob in globs]
+    for file in files:
+        assert str(file.parent) in packages, f"{file.parent} has no __init__.py"
+        depth = len(file.parts)
+        matched = any(fnmatch.fnmatch(str(file), p) and depth == p.count("/") + 1 for p in patterns)
+        assert file.suffix == ".py" or matched, f"{file}: name it in setup.py's package_data"
