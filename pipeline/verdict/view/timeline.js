@@ -1,6 +1,6 @@
 /* What is selected of a verdict, frame and face, and the probability over time. */
 const Timeline = (() => {
-  const { make, clock } = Elements;
+  const { make, clock, percent } = Elements;
   const MARKS = [
     (x, y) => `M${x - 3.5} ${y}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0`, (x, y) => `M${x - 3.2} ${y - 3.2}h6.4v6.4h-6.4z`,
     (x, y) => `M${x} ${y - 4.2}l4 7h-8z`, (x, y) => `M${x} ${y - 4.6}l4.6 4.6-4.6 4.6-4.6-4.6z`,
@@ -51,6 +51,9 @@ const Timeline = (() => {
     return (index) => known.get(index) ?? Math.max(0, start + (index - first) * rate);
   }
 
+  /** What is said of a face in a frame; of one that is not judged, no figure. */
+  const scoreOf = (face, frame) => (face.reason ? "not judged" : percent(frame.fake_probability));
+
   const who = (view, face) => (view.faces.length > 1 ? `Face ${face.track + 1}` : "The face");
 
 
@@ -74,7 +77,7 @@ const Timeline = (() => {
       const round = (points) => points.map((point) => point.map((value) => value.toFixed(1)));
       const lines = runs.filter((run) => run.length > 1).map((run) => `M${round(run).map((point) => point.join(" ")).join("L")}`);
       const mark = MARKS[face.track % MARKS.length];
-      const group = `svg:g.series.c${face.track % 8}${face.reason ? ".unjudged" : ""}${face.track === selection.face ? ".chosen" : ""}`;
+      const group = `svg:g.series.c${face.track % 8}${face.track === selection.face ? ".chosen" : ""}`;
       return make(group, {}, make("svg:path.path", { d: lines.join("") }),
         make("svg:path.dots", { d: runs.flat().map(([px, py]) => mark(+px.toFixed(1), +py.toFixed(1))).join("") }));
     }
@@ -96,7 +99,7 @@ const Timeline = (() => {
         parts.push(make("svg:path.grid", { d: `M${x(at)} ${tall - bottom}v4` }),
           text(Math.min(x(at), wide - 16), tall - 8, step < 1 ? clock(at) : clock(at).replace(/\.\d$/, ""), "middle"));
       }
-      const order = [...view.faces].sort((a, b) => (a.track === selection.face) - (b.track === selection.face));
+      const order = view.faces.filter((face) => !face.reason).sort((a, b) => (a.track === selection.face) - (b.track === selection.face));
       cursor = make("svg:path.cursor");
       box.replaceChildren(make("svg:svg", { viewBox: `0 0 ${wide} ${tall}`, "aria-hidden": "true" }, parts, cursor, order.map(series)));
       move();
@@ -136,5 +139,5 @@ const Timeline = (() => {
     return make("div.legend", { role: "group", "aria-label": "Face to follow" }, buttons);
   }
 
-  return { Selection, timesOf, who, timeline, legend };
+  return { Selection, timesOf, scoreOf, who, timeline, legend };
 })();

@@ -1,7 +1,7 @@
 /* Draws a verdict: the JSON of pipeline.verdict.view.view becomes elements. The report and the server's page share it. */
 const Verdict = (() => {
   const { WORDS, make, isNumber, figure, many, plain, percent, bounds, clock, duration, icon, scale, section, notes } = Elements;
-  const { Selection, timesOf, who, timeline, legend } = Timeline;
+  const { Selection, timesOf, scoreOf, who, timeline, legend } = Timeline;
   const NOTES = { damaged_file: "Damaged file", hdr: "High dynamic range", smaller_faces: "Small faces" };
   const HELP = {
     no_face: "A face is found where it is seen from the front or half from the side, from about 20 pixels on.",
@@ -65,7 +65,7 @@ const Verdict = (() => {
       ? `Frame ${selection.place + 1} of ${selection.frames.length}, at ${clock(time(selection.frame))}. ` : "";
     const shown = view.faces.filter((face) => selection.of(face.track));
     if (!shown.length) return `${where}No face was found here.`;
-    return where + shown.map((face) => `${who(view, face)}: ${percent(selection.of(face.track).fake_probability)}`).join("; ");
+    return where + shown.map((face) => `${who(view, face)}: ${scoreOf(face, selection.of(face.track))}`).join("; ");
   }
 
   function viewer(view, selection, time, picture) {
@@ -92,7 +92,7 @@ const Verdict = (() => {
     });
     function marked(face) {
       const frame = selection.of(face.track), [left, top, width, height] = frame.box;
-      const label = make("span", {}, view.faces.length > 1 && make("b", {}, `${face.track + 1} `), face.reason ? "not judged" : percent(frame.fake_probability));
+      const label = make("span", {}, view.faces.length > 1 && make("b", {}, `${face.track + 1} `), scoreOf(face, frame));
       const choose = (event) => { event.stopPropagation(); selection.set({ face: face.track }); };
       const box = make(`div.box.c${face.track % 8}${face.track === selection.face ? ".chosen" : ""}${top < 0.1 * info.height ? ".inside" : ""}`, { click: choose }, label);
       Object.assign(box.style, { left: `${(100 * left) / info.width}%`, top: `${(100 * top) / info.height}%`,
@@ -116,7 +116,7 @@ const Verdict = (() => {
         make("div.pair", {}, shown(pictures.face, "What the model saw", `${who(view, face)}, cut out and turned upright`),
           pictures.heat && shown(pictures.heat, "Where it looked", "The same with a heat map: the brighter a place, the more it spoke for a fake")),
         make("dl.lines", {},
-          make("div", {}, make("dt", {}, "Fake probability of this frame alone"), make("dd", {}, percent(frame.fake_probability))),
+          make("div", {}, make("dt", {}, "Fake probability of this frame alone"), make("dd", {}, scoreOf(face, frame))),
           make("div", {}, make("dt", {}, "Likeness to real faces"), make("dd", {}, figure(frame.center_similarity))),
           make("div", {}, make("dt", {}, "Sure that it is a face"), make("dd", {}, percent(frame.detector_score)))));
     });
@@ -138,8 +138,8 @@ const Verdict = (() => {
     const crops = frames.map((frame, k) => {
       const image = make("img", { alt: "", width: 160, height: 160 });
       const choose = () => selection.set({ place: places[k], face: face.track });
-      const button = make("button.crop", { type: "button", click: choose }, image, make("span", {}, percent(frame.fake_probability).replace("below ", "<").replace("above ", ">")));
-      button.setAttribute("aria-label", `Frame ${places[k] + 1}: ${percent(frame.fake_probability)}`);
+      const button = make("button.crop", { type: "button", click: choose }, image, make("span", {}, scoreOf(face, frame).replace("below ", "<").replace("above ", ">")));
+      button.setAttribute("aria-label", `Frame ${places[k] + 1}: ${scoreOf(face, frame)}`);
       return { button, image, frame };
     });
     const strip = make("div.strip", { role: "group", "aria-label": `${who(view, face)}, frame by frame`, keydown: (event) => {
@@ -209,7 +209,7 @@ const Verdict = (() => {
     const selection = new Selection(view);
     if (selection.frames.length) {
       const time = timesOf(view);
-      const clip = view.kind === "video" && view.faces.length > 0 && selection.frames.length > 1;
+      const clip = view.kind === "video" && view.faces.some((face) => !face.reason) && selection.frames.length > 1;
       parts.push(section(clip ? "Over time" : view.kind === "video" ? "Frames" : "The picture", "frames", [
         clip && [make("p.small", {}, "Fake probability of each frame alone. Dashed: the threshold. Band: the interval of the whole clip. A gap: no face. "
           + "Click, or use the arrow keys."), timeline(view, selection, time)],
