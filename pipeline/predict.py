@@ -5,9 +5,7 @@ Everyone who is seen is followed through the video and judged alone; a file is f
 """
 
 import argparse
-import contextlib
 import os
-import signal
 import sys
 import traceback
 
@@ -17,6 +15,7 @@ from components.base import InputError
 from components.face_example_gen.decoder import MAX_PIXELS, Limits
 from pipeline.verdict.annotate import Annotating
 from pipeline.verdict.files import find_files
+from pipeline.verdict.interruption import Interruption
 from pipeline.verdict.parameters import JudgeParameters
 from pipeline.verdict.verdict import CANNOT_JUDGE, FAKE, UNSURE
 from pipeline.verdict.writing import check_writable
@@ -105,36 +104,23 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):  # a file may have a name that no encoding can show
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    interruption = Interruption()
     try:
-        with _on_sigterm():
-            return predict(options)
+        with interruption:
+            return predict(options, interruption)
     except ValidationError as error:
         for problem in error.errors():
             print(f"error: --{problem['loc'][0]}: {problem['msg']} (given: {problem['input']!r})", file=sys.stderr)
     except InputError as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
-    except KeyboardInterrupt as interrupted:  # before there was a first verdict
-        return 128 + (interrupted.args or (signal.SIGINT,))[0]
+    except KeyboardInterrupt:  # before there was a first verdict, or a second time
+        return interruption.taken()
     except Exception:  # a fault of ours; Python's own exit code for it would say that a fake was found
         traceback.print_exc()
     return 2
 
 
-@contextlib.contextmanager
-def _on_sigterm():
-    """SIGTERM ends it as Ctrl-C does."""
-
-    def stop(number, _):
-        raise KeyboardInterrupt(number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def predict(options):
+def predict(options, interruption):
     """Judge the files of a command line; returns the exit code.
 
     Raises:
@@ -155,7 +141,7 @@ def predict(options):
     from pipeline.verdict.judgement import Judgement
 
     with Judge(model, parameters, limits, name_of(model.path)) as judge:
-        judgement = Judgement(options, judge, files, annotating)
+        judgement = Judgement(options, judge, files, interruption, annotating)
         judgement.run()
     return judgement.interrupted or exit_code(judgement.verdicts, bool(files.problems), judgement.errors)
 

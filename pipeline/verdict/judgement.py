@@ -24,6 +24,7 @@ class Judgement:
         options: of the command line.
         judge: a `Judge`.
         files: of `find_files`.
+        interruption: an `Interruption`.
         annotating: an `Annotating`, or None.
 
     Attributes:
@@ -32,8 +33,9 @@ class Judgement:
         errors: whether some result could not be written.
     """
 
-    def __init__(self, options, judge, files, annotating=None):
+    def __init__(self, options, judge, files, interruption, annotating=None):
         self.options, self.judge, self.files, self.annotating = options, judge, files, annotating
+        self.interruption = interruption
         self.verdicts, self.interrupted, self.errors = [], 0, False
         for_program = "-" in (options.json, options.csv)
         self._table = None if options.quiet else sys.stderr if for_program else sys.stdout
@@ -48,8 +50,8 @@ class Judgement:
         failure = None
         try:
             self._judge()
-        except KeyboardInterrupt as stop:  # while the report was written
-            self._on_interrupt(stop)
+        except KeyboardInterrupt:  # while the report was written
+            self._on_interrupt()
         except Exception as error:
             failure = error
         if self.verdicts:
@@ -73,7 +75,7 @@ class Judgement:
         """Yield (verdict, found, heat maps) of each file, as a report takes them; all else is done on the way."""
         options, paths = self.options, self.files.paths
         with Progress(len(paths), options.quiet) as self._progress:
-            stage = self._progress.stage
+            stage = self._stage
             judged = self.judge.judge_all(paths, kind=options.kind, watch=stage, keep_frames=bool(options.report))
             self._say(table.HEADER)
             try:
@@ -83,13 +85,18 @@ class Judgement:
                     self._annotate(verdict, path)
                     yield verdict, found, self.judge.heat_maps(found, stage) if options.report else {}
                     self._progress.file_done()
-            except KeyboardInterrupt as stop:
-                self._on_interrupt(stop)
+                    self.interruption.check()
+            except KeyboardInterrupt:
+                self._on_interrupt()
+
+    def _stage(self, *of):
+        self.interruption.check()
+        self._progress.stage(*of)
 
     def _annotate(self, verdict, path):
         if self.annotating:
             try:
-                self.annotating.draw(verdict, path, self._progress.stage)
+                self.annotating.draw(verdict, path, self._stage)
             except InputError as error:
                 self._on_error(error)
 
@@ -148,10 +155,9 @@ class Judgement:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._table.fileno())
             self._table = None
 
-    def _on_interrupt(self, stop):
-        number = (stop.args or (signal.SIGINT,))[0]
-        self.interrupted = 128 + number
-        print(f"stopped by {signal.Signals(number).name}", file=sys.stderr)
+    def _on_interrupt(self):
+        self.interrupted = self.interruption.taken()
+        print(f"stopped by {signal.Signals(self.interrupted - 128).name}", file=sys.stderr)
 
     def _on_error(self, error):
         self.errors = True

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.verdict.drawing import COLOURS, MOST_GAP, Painter, Track, box_at, text_image
@@ -55,6 +55,7 @@ def test_a_picture_has_one_moment():
     assert box_at(track([0.0]), 0.0, 0.0) is not None
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=20, unique=True), st.floats(-1, 21))
 def test_it_is_always_between_two_that_were_seen(times, seconds):
     of = track(sorted(times))

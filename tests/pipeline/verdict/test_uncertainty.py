@@ -112,6 +112,7 @@ def test_higher_logits_move_both_bounds_up_and_other_orders_of_signs_mirror_them
     assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=60))
 def test_there_are_never_more_independent_frames_than_frames(values):
     assert 2 <= effective_count(np.array(values)) <= len(values)
