@@ -186,7 +186,8 @@ class Rows:
         reasons = {}
         for key, needed in REALS_NEEDED.items():
             if reals < needed:
-                reasons[key] = f"{reals} real examples; a false-positive rate of 1 in {needed} needs {needed}"
+                count = "1 real example" if reals == 1 else f"{reals} real examples"
+                reasons[key] = f"{count}; a false-positive rate of 1 in {needed} needs {needed}"
         if not reals or not fakes:
             reasons |= dict.fromkeys(OF_BOTH_CLASSES, f"only {'real' if reals else 'fake'} examples")
         if not self.has_threshold:

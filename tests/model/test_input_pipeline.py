@@ -157,7 +157,10 @@ def test_evaluation_gives_every_example_once_in_order(examples_dir, monkeypatch,
     """Whether it decodes ahead, beside an accelerator, or in between, where the network needs the same cores."""
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: list(gpus))
     files = examples.find_files(str(examples_dir), "train")
-    found = list(input_pipeline.evaluation_batches(files, batch_size=8))
+    batches = input_pipeline.evaluation_batches(files, batch_size=8)
+    optimised = batches.options().experimental_optimization.apply_default_optimizations
+    assert (optimised is False) == (not gpus), "tf.data would prefetch by itself"
+    found = list(batches)
     assert [len(batch["label"]) for batch in found] == [8, 8, 8, 4]
     assert set(found[0]) == set(examples.SCHEMA) - {"image/encoded"} | {"crop", "record/size"}
     records = [examples.parse(record) for path in files for record in examples.read_records(path)]

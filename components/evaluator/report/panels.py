@@ -43,12 +43,14 @@ def panels(faces):
         faces: dicts with `crop`, `heat`, `label`, `probability`, `video_id`, `frame_index`, `dataset`, `method`, `kind`.
 
     Returns:
-        {data set: {"hit" | "mistake": [panel]}}; a panel has the texts, and `face` and `heat` as data URIs.
+        {data set: {"hit" | "mistake": [panel]}}; a panel has the texts, `face` and `heat` as data URIs, and whether the heat
+        map is `dark`: nothing in the face speaks for the class.
     """
     result = {}
     for face in sorted(faces, key=lambda face: (face["dataset"], -abs(face["probability"] - 0.5), face["video_id"])):
         texts = {key: face[key] for key in ("video_id", "frame_index", "method")}
         texts["truth"] = "fake" if face["label"] else "real"
+        texts["dark"] = not np.nan_to_num(face["heat"]).max() > 0
         texts["called"] = "fake" if face["probability"] >= 0.5 else "real"
         pictures = {"face": picture(face["crop"]), "heat": picture(overlay(face["crop"], face["heat"]))}
         of_dataset = result.setdefault(face["dataset"], {"hit": [], "mistake": []})

@@ -24,7 +24,8 @@ def roc(name, lines, description, *, log=False):
     def paint(axes):
         least = 0.0
         if log:
-            least = 10.0 ** np.floor(np.log10(min(line["false"][line["false"] > 0].min() for line in lines)))
+            first = min(line["false"][line["false"] > 0].min() for line in lines)
+            least = min(10.0 ** np.floor(np.log10(first)), 0.1)  # of a single real the first is all
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(_PERCENT)
             axes.xaxis.set_minor_formatter(NullFormatter())

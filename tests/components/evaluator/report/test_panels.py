@@ -59,6 +59,12 @@ def test_orders_by_kind_and_sureness():
     assert found["d"]["hit"][0]["truth"] == "real" and panels([]) == {}
 
 
+def test_a_dark_map_is_told():
+    maps = [np.zeros((256, 256)), np.full((256, 256), np.nan), np.eye(256)]
+    found = panels([_face(heat=heat, video_id=str(k)) for k, heat in enumerate(maps)])["d"]["hit"]
+    assert [panel["dark"] for panel in found] == [True, True, False]
+
+
 def test_a_face_of_another_kind_is_an_error():
     with pytest.raises(KeyError, match="odd"):
         panels([_face(kind="odd")])

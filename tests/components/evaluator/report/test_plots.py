@@ -75,6 +75,10 @@ def test_same_plot_same_bytes(kind):
 def test_words_and_numbers_stay_text():
     assert {"reals called fake", "fakes found", "0.0", "1.0"} <= set(_texts(DRAWN["roc"]("a")))
     assert {"0.1%", "1%", "10%", "100%"} <= set(_texts(DRAWN["log"]("a")))
+    one_real = plots.roc(
+        "a", [LINE | {"false": np.array([0.0, 1.0]), "true": np.array([0.5, 1.0])}], "a curve", log=True
+    )
+    assert {"10%", "100%"} <= set(_texts(one_real)), "of a single real there is an axis, too"
     assert {"fake probability", "share of fakes", "count"} <= set(_texts(DRAWN["reliability"]("a")))
     assert {"logit", "share of the class", "0%"} <= set(_texts(DRAWN["histogram"]("a")))
 
