@@ -84,7 +84,7 @@ class Job:
                     timespec="milliseconds"
                 ),
                 "error": self.error and self.error.as_dict(),
-                "view": None if self.view is None else orjson.Fragment(self.view),
+                "view": orjson.Fragment(self.view) if self.state == DONE else None,
                 "report": f"{self.address}/report.html",
             }
         )

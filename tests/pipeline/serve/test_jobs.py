@@ -379,3 +379,20 @@ def test_times_of_jobs_tell_when_to_come_again(world):
     with pytest.raises(Refused) as refused, world.jobs.place():
         pass
     assert refused.value.retry_after == pytest.approx(60)
+
+
+def test_a_job_has_a_view_only_when_it_is_done(world):
+    """The judge fills it in before its thread has ended the job."""
+    one = world()
+
+    def shows_early(job, judge):
+        job.view = b'{"verdict": "early"}'
+        one.held(job, judge)
+
+    job = one.running(shows_early)
+    shown = json.loads(job.as_json())
+    assert shown["state"] == RUNNING and shown["view"] is None
+    one.go.set()
+    over(job, one.jobs)
+    shown = json.loads(job.as_json())
+    assert shown["state"] == DONE and shown["view"] == {"verdict": "real"}
