@@ -119,7 +119,7 @@ def main():
             film(*files, _now_and_then())
         else:
             picture(*files)
-    except (DecodeError, OSError, ValueError) as error:
+    except (DecodeError, OSError, ValueError, av.error.FFmpegError) as error:
         say(failed=getattr(error, "strerror", None) or str(error))
     except MemoryError:
         say(failed="it takes more memory than a video may")
