@@ -287,7 +287,7 @@ def _picture_header(source):
                 return image.size, image.format == "GIF" and image.is_animated
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DecodeError("too_large", f"the picture is too large ({error})") from error
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # it is not there to be looked at, which is no word on what it is
         raise
     except (OSError, ValueError, SyntaxError):  # whatever a header holds
         return None

@@ -1,3 +1,4 @@
+import errno
 import os
 import struct
 import zlib
@@ -398,6 +399,16 @@ def test_a_playlist_opens_no_other_file(name, form, clip, tmp_path):
     with pytest.raises(DecodeError) as refused:
         open_source(str(tmp_path / name), "video", 4)
     assert refused.value.reason == "not_a_video"
+
+
+def test_a_file_that_may_not_be_read_is_no_wrong_kind(clip, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(clip))
+
+    monkeypatch.setattr(decoder.Image, "open", refuse)
+    with pytest.raises(DecodeError, match="Permission denied") as refused:
+        open_source(str(clip), "auto", 4)
+    assert refused.value.reason == "unreadable_file"
 
 
 def test_kinds_are_told_by_content(clip, tmp_path):
