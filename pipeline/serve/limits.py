@@ -19,7 +19,10 @@ class Limits(Parameters):
     max_pixels: PositiveInt = Field(8192 * 4320, description="Pixels of a video's frame or of an uploaded picture.")
     max_seconds: PositiveFloat = Field(600.0, description="Length of an uploaded video, seconds.")
     max_video_frames: PositiveInt = Field(72_000, description="Frames that an uploaded video may hold.")
-    max_frames: PositiveInt = Field(256, description="Frames that a client may ask to have judged of a video.")
+    max_frames: PositiveInt = Field(
+        64,
+        description="Frames that a client may ask to have judged of a video; of a crowd each takes 10 MB for a while.",
+    )
     request_timeout: PositiveFloat = Field(
         60.0,
         description="Seconds from a request's first byte to its answer; more is 504, or 408 while it is still sent.",

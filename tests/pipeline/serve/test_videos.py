@@ -211,7 +211,7 @@ def test_a_job_keeps_the_version_that_it_began_with(open_client, versions, push,
 
 # --- options and errors -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("query", "names"), [
-    ("frames=0", "frames"), ("frames=257", "frames: must be at most 256"), ("frames=a", "frames"), ("frames=1e3", "frames"),
+    ("frames=0", "frames"), ("frames=65", "frames: must be at most 64"), ("frames=a", "frames"), ("frames=1e3", "frames"),
     ("threshold=1", "threshold"), ("threshold=nan", "threshold"), ("faces=some", "faces"), ("min_face_size=21", "min_face_size"),
     ("video_rule=x", "video_rule"), ("wait=61", "wait"), ("wait=-1", "wait"), ("wait=nan", "wait"), ("wait=x", "wait"),
     ("kind=audio", "kind"), ("pictures=maybe", "pictures"), ("cancel=2", "cancel"), ("frame=3", "frame: is no option"),
@@ -339,11 +339,11 @@ def test_a_full_disk(client, monkeypatch):
 
 # --- the model ----------------------------------------------------------------------------------------------------
 def test_the_model_tells_of_itself(calibrated, open_client):
-    client, _ = open_client({"max_frames": 64}, folder=calibrated)
+    client, _ = open_client({"max_frames": 48}, folder=calibrated)
     about = client.get("/v1/model").json()
     assert (about["name"], about["version"], about["calibrated"], about["card"]) == ("deepfake", 4, True, None)
     assert about["digest"] == ServedModel(str(calibrated)).digest()
-    assert about["limits"]["max_frames"] == about["parameters"]["frames"]["maximum"] == 64
+    assert about["limits"]["max_frames"] == about["parameters"]["frames"]["maximum"] == 48
     assert about["parameters"]["frames"]["default"] == 32 and "decode_time_limit" not in about["parameters"]
 
 
