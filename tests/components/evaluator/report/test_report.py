@@ -185,7 +185,7 @@ def test_a_null_is_a_dash_with_its_reason(render, plain, made):
     group["ap"] = {"value": 0.5, "low": None, "high": None, "reason": "one video only"}
     text, page = render(arguments)
     assert 'title="only real examples"><span role="img" aria-label="none">–</span><sup>1</sup>' in text
-    assert 'title="0.5000; no interval: one video only">0.500<small>–<sup>2</sup></small>' in text
+    assert 'title="0.5000; no interval: one video only">0.500<small>none<sup>2</sup></small>' in text
     assert "only real examples one video only" in page.text
 
 
