@@ -44,7 +44,7 @@ setup(
         "pillow>=11,<13",
         "numpy>=2.1,<3",
         "pydantic>=2.10,<3",
-        "pyarrow>=18",
+        "pyarrow>=18,<27",
         "matplotlib>=3.10,<4",
         "jinja2>=3.1,<4",
         "tqdm>=4.66,<5",

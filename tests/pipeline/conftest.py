@@ -303,11 +303,12 @@ def browser():
 def faults_of_report(request):
     """faults_of_report(path) opens an evaluation's page, wide, on a phone and dark, and returns all that is wrong with it.
 
-    Without a browser it returns nothing: the run that wrote the page is tested all the same.
+    Without a browser it returns nothing and warns: the run that wrote the page is tested all the same.
     """
     try:
         browser = request.getfixturevalue("browser")
-    except pytest.skip.Exception:
+    except pytest.skip.Exception as skipped:
+        warnings.warn(f"the report of the run is not opened: {skipped}", stacklevel=1)
         return lambda path: []
 
     def faults(path):

@@ -77,7 +77,13 @@ def test_from_videos_to_a_served_model(sample_config, tmp_path, execute, faults_
     assert {len(row) for row in answer["embedding"]} == {128} and len(answer["center_similarity"]) == 2
 
     card = json.loads((served / "assets.extra" / "model_card.json").read_text())
-    assert card["name"] == "sample" and {row["method"] for row in card["trained_on"]} == {"real", "df", "ff", "fs", "nt"}
+    assert card["name"] == "sample" and {row["method"] for row in card["trained_on"]} == {
+        "real",
+        "df",
+        "ff",
+        "fs",
+        "nt",
+    }
     assert card["tested_on"][0]["auc"] == metrics["video"]["datasets"]["sample"]["logit"]["auc"]
     assert "embedded sample" in card["caveats"]["sample"]
 
