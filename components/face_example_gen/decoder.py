@@ -284,6 +284,8 @@ def _picture_header(source):
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(source) as image:
+                if image.format == "MPEG":  # a film without a container: Pillow reads its size only
+                    return None
                 return image.size, image.format == "GIF" and image.is_animated
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DecodeError("too_large", f"the picture is too large ({error})") from error

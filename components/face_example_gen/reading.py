@@ -34,14 +34,32 @@ class Batch:
     images: np.ndarray
 
 
+def start_process(module, *arguments, **options):
+    """Start a module as a process that may die of what it decodes; its pipes carry text.
+
+    Args:
+        module: such as "components.face_example_gen.reading_process"; it calls `guard` of that one first.
+        options: of `subprocess.Popen`.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | OPENCV | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True,  # Ctrl-C is for the process that this one serves
+        text=True,
+        **options,
+    )
+
+
 class Reading:
     """The chosen frames of one file: iterate once over its `Batch`es.
 
-    Attributes, complete after the iteration:
+    Attributes, complete after the iteration; what came before it broke off holds, too:
         wanted: indices of the chosen frames; some may not decode.
         damage: None, or a sentence on what of the file could not be read.
         marks: what else should be known of it, reason -> sentence.
-        info: what it is; see `decoder.VideoFrames`. Empty where it broke off.
+        info: what it is; see `decoder.VideoFrames`. Empty where it cannot be opened.
     """
 
     def __init__(self, reader, uri):
@@ -54,21 +72,20 @@ class Reading:
         Raises:
             DecodeError: the file gives no frame; where some came before, `damage` says so instead.
         """
-        seen = []
+        seen = 0
         try:
             for message in self._reader.messages(self):
                 if "batch" in message:
-                    seen += message["indices"]
+                    seen += len(message["indices"])
                     self._held = message["batch"]
                     yield Batch(message["indices"], message["timestamps"], self._reader.images(message))
                     self._release()
                 else:
-                    keys = ("wanted", "damage", "marks", "info")
-                    self.wanted, self.damage, self.marks, self.info = (message[key] for key in keys)
+                    vars(self).update(message)
         except DecodeError as error:
             if not seen:
                 raise
-            self.wanted, self.damage = seen, f"{error} after {len(seen)} of the chosen frames"
+            self.damage = f"{error} after {seen} of the chosen frames"
 
     def finish(self):
         """Pass over what was not iterated."""
@@ -139,14 +156,8 @@ class FrameReader:
     def _start(self):
         """Start the process and tell it of all the files that are asked for and not done."""
         self._descriptor = os.memfd_create("frames")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "components.face_example_gen.reading_process", str(self._descriptor)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pass_fds=[self._descriptor],
-            env=os.environ | OPENCV | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # Ctrl-C is for the process that this one serves
-            text=True,
+        self._process = start_process(
+            "components.face_example_gen.reading_process", str(self._descriptor), pass_fds=[self._descriptor]
         )
         if not self._process.stdout.readline():  # no file's fault, and no file shall be blamed for it
             raise RuntimeError("the decoding process does not start; what it said stands above")
@@ -159,7 +170,7 @@ class FrameReader:
             self._process.stdin.flush()
 
     def messages(self, reading):
-        """What the process says of one file, up to its end, which is the last.
+        """What the process says of one file: of what is in it, its batches, and its end, which is the last.
 
         Raises:
             DecodeError: the file cannot be decoded, or has ended the process.
@@ -174,6 +185,8 @@ class FrameReader:
                 self._memory = mmap.mmap(self._descriptor, 2 * self._half)
             elif "batch" in message:
                 yield message
+            elif "begin" in message:
+                yield message["begin"]
             else:
                 self._asked.popleft()
                 if "failed" in message:

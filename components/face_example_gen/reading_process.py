@@ -6,6 +6,7 @@ memory FD. Whatever a file does to a decoder, a crash, a hang, or hunger for mem
 In:  {"read": path, "kind": kind, "count": frames, "time": seconds, "limits": {...}}     decode a file; `decoder.Limits`
      {"free": half}                                                      that half of the memory may be written again
 Out: {"ready": true}                                                     once, at the start
+     {"begin": {"wanted": [...], "info": {...}}}                         first of each file that can be opened
      {"grow": bytes}                                                     each half has that size from here on
      {"batch": half, "shape": [n, h, w], "indices": [...], "timestamps": [...]}
      {"end": {"wanted": [...], "damage": text or null, "marks": {...}, "info": {...}}}
@@ -90,6 +91,8 @@ def say(**message):
 def decode(request, halves):
     """Decode one file into batches."""
     source = open_source(request["read"], request["kind"], request["count"], Limits(**request["limits"]))
+    wanted = [int(index) for index in source.wanted]
+    say(begin={"wanted": wanted, "info": source.info})
     batch = None
     try:
         for index, seconds, image in source.pictures():
@@ -106,7 +109,6 @@ def decode(request, halves):
     finally:  # after an error, too: the frames before it are good, and their half must come back
         if batch:
             _send(batch)
-    wanted = [int(index) for index in source.wanted]
     say(end={"wanted": wanted, "damage": source.damage, "marks": source.marks, "info": source.info})
 
 
@@ -115,12 +117,17 @@ def _send(batch):
     say(batch=batch["half"], shape=shape, indices=batch["indices"], timestamps=batch["timestamps"])
 
 
-def main():
-    """Serve until standard input ends."""
+def guard():
+    """Bound what a hostile file can make this process take, and keep it quiet."""
     cv2.setNumThreads(1)
     av.logging.set_level(av.logging.PANIC)
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main():
+    """Serve until standard input ends."""
+    guard()
     requests = Requests()
     halves = requests.halves = Halves(int(sys.argv[1]), requests)
     say(ready=True)
