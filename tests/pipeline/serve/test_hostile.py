@@ -354,6 +354,7 @@ def a_predict(rng, files):
         {"instances": {"b64": picture}}, {"instances": [[[[1.5]]]], "signature_name": "crops"}, {"instances": [None, 1, "x", {}]},
         {"signature_name": rng.choice(["none", 3, "crops", "heat_maps"]), "instances": [{"b64": ""}]}, good | {"inputs": []},
         {"instances": [[]] * 500}, {"instances": [{"b64": picture, "x": 1}] * 3},
+        {"signature_name": "crops", "instances": [["x" * 1000] + [""] * 200_000]},
     ])).encode()  # fmt: skip
     body = rng.choice([body, body, flipped(body, rng), truncated(body, rng), b"[" * 20000, b"\xff\xfe" + body])
     paths = [

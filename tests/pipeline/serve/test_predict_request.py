@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -86,12 +87,36 @@ def test_columns_may_be_empty_and_rows_may_not():
         ({"instances": [np.full((256, 256, 3), -1).tolist()], "signature_name": "crops"}, "Element 0 is not a crop"),
         ({"instances": [np.full((256, 256, 3), 1.0).tolist()], "signature_name": "crops"}, "Element 0 is not a crop"),
         ({"instances": [np.zeros((256, 255, 3), int).tolist()], "signature_name": "crops"}, "Element 0 is not a crop"),
+        (
+            {"instances": [np.full((256, 256, 3), 2**64 - 1).tolist()], "signature_name": "crops"},
+            "Element 0 is not a crop",
+        ),
+        ({"instances": [np.full((256, 256, 3), True).tolist()], "signature_name": "crops"}, "Element 0 is not a crop"),
+        ({"instances": [np.full((256, 256, 3), "7").tolist()], "signature_name": "crops"}, "Element 0 is not a crop"),
+        ({"instances": [["x" * 1000] + [""] * 200_000], "signature_name": "crops"}, "Element 0 is not a crop"),
+        ({"inputs": ["x" * 256], "signature_name": "heat_maps"}, "Element 0 is not a crop"),
     ],
 )
 def test_what_is_wrong_is_said(document, message):
     with pytest.raises(Problem, match=message) as refused:
         asked(**document)
     assert refused.value.code == 400
+
+
+def test_one_long_text_among_many_takes_no_memory():
+    """As an array each item would be as long as the longest: 800 MB."""
+    values = [
+        ["x" * 1000] + [""] * 200_000,
+        [[["x" * 1000, "", ""]] + [["", "", ""]] * 255] + [[["", "", ""]] * 256] * 255,
+    ]
+    for value in values:
+        body = json.dumps({"instances": [value], "signature_name": "crops"}).encode()
+        tracemalloc.start()
+        with pytest.raises(Problem, match="Element 0 is not a crop"):
+            parse(body, LIMITS)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 50 << 20
 
 
 def test_too_many_faces():
