@@ -135,7 +135,9 @@ def predict(options, interruption):
         return 2
     _check_outputs(options)
     limits = Limits(options.max_pixels, options.max_seconds)
-    annotating = Annotating(options.annotate, files.paths, limits) if options.annotate else None
+    annotating = None
+    if options.annotate:
+        annotating = Annotating(options.annotate, files.paths, limits, parameters.decode_time_limit)
     model = _load(options.model)
     from pipeline.verdict.judge import Judge  # these take seconds to import
     from pipeline.verdict.judgement import Judgement

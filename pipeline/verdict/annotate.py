@@ -3,12 +3,12 @@
 import contextlib
 import json
 import os
-import subprocess
-import sys
+import signal
 from dataclasses import asdict
 
 from components.base import InputError
 from components.face_example_gen.decoder import NO_LIMITS
+from components.face_example_gen.reading import start_process
 from pipeline.verdict.statement import WORDS, from_to, percent, why_not
 from pipeline.verdict.verdict import CANNOT_JUDGE, FAKE, UNSURE
 from pipeline.verdict.writing import check_writable, make_folder, whole
@@ -23,13 +23,14 @@ class Annotating:
         target: a file for one source; a folder for several, or where it is one or is called like one.
         sources: paths of the files; none is written over.
         limits: what a file may hold.
+        time_limit: seconds after which a file is given up when no further frame of it is done.
 
     Raises:
         InputError: the target cannot be written, or is called in a way that tells no format.
     """
 
-    def __init__(self, target, sources, limits=NO_LIMITS):
-        self.target, self.limits = target, limits
+    def __init__(self, target, sources, limits=NO_LIMITS, time_limit=300.0):
+        self.target, self.limits, self.time_limit = target, limits, time_limit
         self._originals = {os.path.realpath(source) for source in sources}
         suffix = os.path.splitext(target)[1].lower()
         self._folder = len(sources) > 1 or os.path.isdir(target) or target.endswith(os.sep) or not suffix
@@ -60,9 +61,9 @@ class Annotating:
         target = self._target(verdict, source)
         request = plan_of(verdict) | {"source": os.path.abspath(source), "limits": asdict(self.limits)}
         with whole(target) as beside:
-            failed = _in_a_process(request | {"target": os.path.abspath(beside)}, watch)
+            failed = _in_a_process(request | {"target": os.path.abspath(beside), "time": self.time_limit}, watch)
             if failed:
-                raise InputError(f"{target}: could not be drawn ({failed})")
+                raise InputError(f"{target}: could not be drawn from {source} ({failed})")
         return target
 
     def _target(self, verdict, source):
@@ -140,30 +141,35 @@ def _short(probability):
 
 def _in_a_process(request, watch):
     """Run `filming`; returns None, or a sentence on what failed."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.verdict.filming"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        start_new_session=True,  # Ctrl-C is for the process that this one serves
-        text=True,
-    )
+    process = start_process("pipeline.verdict.filming", errors="replace")
     try:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
         for line in process.stdout:
-            message = json.loads(line)
+            message = _message(line)
             if "done" in message:
                 watch("drawing", message["done"], message["of"])
             elif "failed" in message:
                 return message["failed"]
-            else:
+            elif "end" in message:
                 return None
-        return f"the process that draws has ended with code {process.wait()}"
+        code = process.wait()
+        if code == -signal.SIGALRM:
+            return f"no further frame within {request['time']:g} s; --decode_time_limit gives it longer"
+        return f"the process that draws has ended with code {code}"
     finally:
         process.kill()
         process.wait()
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
         process.stdout.close()
+
+
+def _message(line):
+    """What the process says with a line; nothing where a library of its own has printed it."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}

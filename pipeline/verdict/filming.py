@@ -4,14 +4,15 @@ It reads one JSON object from standard input and answers with JSON lines on stan
 a file does to a decoder, it does to this process alone. Frames are decoded, drawn on and encoded one at a time.
 
 In:  {"source": path, "target": path, "kind": kind, "limits": {...}, "verdict": of the file, "step": seconds,
-      "captions": [...], "tracks": [{"verdict", "label", "times", "boxes"}, ...]}         see `drawing`
+      "captions": [...], "tracks": [{"verdict", "label", "times", "boxes"}, ...],         see `drawing`
+      "time": seconds that one frame may take}
 Out: {"done": frames, "of": frames}                                                       now and then
      {"end": null} or {"failed": sentence}
 """
 
 import json
 import os
-import resource
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from components.face_example_gen.decoder import OPENING, DecodeError, Limits, open_source
-from components.face_example_gen.reading_process import MOST_MEMORY, say
+from components.face_example_gen.reading_process import guard, say
 from pipeline.verdict.drawing import Painter, Track
 
 TICKS = 90_000  # a second; whole frames at all usual rates, also those of 1001
@@ -106,17 +107,16 @@ def picture(source, target, painter, limits):
 
 def main():
     """Do what standard input says."""
-    cv2.setNumThreads(1)
-    av.logging.set_level(av.logging.PANIC)
-    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    guard()
     request = json.loads(sys.stdin.readline())
     tracks = [Track(**track) for track in request["tracks"]]
     painter = Painter(tracks, request["step"], request["captions"], request["verdict"])
     files = request["source"], request["target"], painter, Limits(**request["limits"])
+    # The kernel ends this process when the time is over, even in the midst of a decoder that answers nobody.
+    signal.setitimer(signal.ITIMER_REAL, request["time"])
     try:
         if request["kind"] == "video":
-            film(*files, _now_and_then())
+            film(*files, _progress(request["time"]))
         else:
             picture(*files)
     except (DecodeError, OSError, ValueError, av.error.FFmpegError) as error:
@@ -127,11 +127,13 @@ def main():
         say(end=None)
 
 
-def _now_and_then():
+def _progress(time_limit):
+    """Says now and then how many frames are done; each one starts the time anew, and the last one ends it."""
     noted = time.monotonic()
 
     def progress(done, of):
         nonlocal noted
+        signal.setitimer(signal.ITIMER_REAL, time_limit if done < of else 0)
         if time.monotonic() > noted + 0.2 or done == of:
             noted = time.monotonic()
             say(done=done, of=of)

@@ -12,11 +12,28 @@ import numpy as np
 import pytest
 
 from components.base import InputError
-from components.face_example_gen.decoder import NO_LIMITS, OPENING, DecodeError
-from pipeline.verdict import annotate, filming
+from components.face_example_gen.decoder import MAX_PIXELS, NO_LIMITS, OPENING, DecodeError
+from pipeline.verdict import filming
 from pipeline.verdict.annotate import Annotating, plan_of
 from pipeline.verdict.judge import Judge
 from pipeline.verdict.parameters import JudgeParameters
+
+# Put first on the path of a child: each call that draws a side of a box takes its time, and one never ends.
+SLOW_FRAMES = """
+import ctypes, os
+import cv2
+
+drawn, calls = cv2.rectangle, 0
+
+def rectangle(*arguments):
+    global calls
+    calls += 1
+    # holds the interpreter's lock: no handler in Python would ever run
+    ctypes.PyDLL(None).usleep(600_000_000 if calls == int(os.environ["HANG_AT"]) else 25_000)
+    return drawn(*arguments)
+
+cv2.rectangle = rectangle
+"""
 
 
 @pytest.fixture
@@ -242,13 +259,48 @@ def test_a_full_disk_and_a_crash_are_named_and_leave_nothing(judged, films, tmp_
     def with_small_files(command, **options):
         return real(["/bin/sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *command], **options)
 
-    monkeypatch.setattr(annotate.subprocess, "Popen", with_small_files)
-    with pytest.raises(InputError, match=r"a\.mp4: could not be drawn \("):
+    monkeypatch.setattr(subprocess, "Popen", with_small_files)
+    with pytest.raises(InputError, match=r"a\.mp4: could not be drawn from .*fake\.mp4 \("):
         annotating.draw(verdict, films["fake"])
-    monkeypatch.setattr(annotate.subprocess, "Popen", lambda command, **options: real(["/bin/false"], **options))
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: real(["/bin/false"], **options))
     with pytest.raises(InputError, match="ended with code 1"):
         annotating.draw(verdict, films["fake"])
     assert os.listdir(tmp_path) == []
+
+
+def test_a_hang_ends_at_its_limit_which_each_frame_starts_anew(judged, films, tmp_path, monkeypatch):
+    """Its 20 frames, of four rectangles each, take 2 s in all."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(SLOW_FRAMES)
+    verdict, target = judged(films["fake"]), str(tmp_path / "a.mp4")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    annotating, seen = Annotating(target, [films["fake"]], time_limit=1.5), []
+    monkeypatch.setenv("HANG_AT", "50")
+    with pytest.raises(InputError) as raised:
+        annotating.draw(verdict, films["fake"], lambda *of: seen.append(of))
+    assert str(raised.value) == (
+        f"{target}: could not be drawn from {films['fake']} (no further frame within 1.5 s; --decode_time_limit gives it longer)"
+    )
+    assert 0 < seen[-1][1] <= 12 and os.listdir(tmp_path) == ["site"]
+    monkeypatch.setenv("HANG_AT", "0")
+    annotating.draw(verdict, films["fake"], lambda *of: seen.append(of))
+    assert seen[-1] == ("drawing", 20, 20)
+
+
+def test_a_stray_line_of_a_library_is_passed_over(judged, films, tmp_path, monkeypatch):
+    verdict, annotating = judged(films["fake"]), Annotating(str(tmp_path / "a.mp4"), [films["fake"]])
+    real, stray = subprocess.Popen, "echo '[h264] a word'; echo 3; printf '\\377\\n'; "
+
+    def saying(script):
+        return lambda command, **options: real(["/bin/sh", "-c", stray + script, "sh", *command], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", saying('exec "$@"'))
+    annotating.draw(verdict, films["fake"])
+    assert os.listdir(tmp_path) == ["a.mp4"]
+    told = 'echo "{\\"failed\\": \\"$OPENCV_IO_MAX_IMAGE_PIXELS $OPENCV_LOG_LEVEL\\"}"'
+    monkeypatch.setattr(subprocess, "Popen", saying(told))
+    with pytest.raises(InputError, match=rf"\({MAX_PIXELS} ERROR\)"):
+        annotating.draw(verdict, films["fake"])
 
 
 def test_the_plan_names_faces_as_the_table_does(judged, films):
