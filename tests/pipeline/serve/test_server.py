@@ -218,9 +218,11 @@ def connection():
     loop = Loop()
     connection = object.__new__(connections.Connection)
     connection.loop, connection.cycle, connection._idle_since = loop, None, 0.0
-    connection.ended, connection.unread = [], 0
+    connection.ended, connection.unread, connection.closing = [], 0, False
     connection.transport = types.SimpleNamespace(
-        abort=lambda: connection.ended.append(loop.now), get_write_buffer_size=lambda: connection.unread
+        abort=lambda: connection.ended.append(loop.now),
+        get_write_buffer_size=lambda: connection.unread,
+        is_closing=lambda: connection.closing,
     )
     loop.call_later(connections.HEADER_SECONDS, connection._close_if_idle)
     return connection
@@ -241,5 +243,14 @@ def test_an_answer_that_nobody_reads_is_not_kept_for_ever(connection):
     connection.unread = 1000
     connection.loop.advance(connections.HEADER_SECONDS)
     assert connection.ended == []
+    connection.loop.advance(connections.ANSWER_SECONDS)
+    assert len(connection.ended) == 1
+
+
+def test_the_rest_of_an_answer_that_was_given_up_is_not_kept_for_ever(connection):
+    connection.cycle, connection.unread = types.SimpleNamespace(response_complete=False), 1000
+    connection.loop.advance(connections.ANSWER_SECONDS)
+    assert connection.ended == []
+    connection.closing = True
     connection.loop.advance(connections.ANSWER_SECONDS)
     assert len(connection.ended) == 1
