@@ -69,9 +69,8 @@ def parse_arguments(arguments=None):
     output = parser.add_argument_group("what comes of it, besides the table")
     output.add_argument("--json", metavar="FILE", help="write all of it as JSON; - for standard output")
     output.add_argument("--csv", metavar="FILE", help="write one row for each face; - for standard output")
-    output.add_argument(
-        "--report", metavar="FILE", help="write a page: timeline, frames, faces with where the model looked"
-    )
+    output.add_argument("--report", metavar="FILE", help="write a page: timeline, frames, faces with where the model looked. "
+                        "It grows by about 1.3 MB a video, which a browser holds at once")  # fmt: skip
     output.add_argument("--annotate", metavar="PATH", help="draw boxes and verdicts: an .mp4 for a video, a .png or .jpg for "
                         "a picture, or a folder for several files. The sound is left out")  # fmt: skip
     output.add_argument("--quiet", action="store_true", help="no table, no progress; errors are still said")
@@ -140,12 +139,12 @@ def predict(options, interruption):
         annotating = Annotating(options.annotate, files.paths, limits, parameters.decode_time_limit)
     model = _load(options.model)
     from pipeline.verdict.judge import Judge  # these take seconds to import
-    from pipeline.verdict.judgement import Judgement
+    from pipeline.verdict.output import Output
 
     with Judge(model, parameters, limits, name_of(model.path)) as judge:
-        judgement = Judgement(options, judge, files, interruption, annotating)
-        judgement.run()
-    return judgement.interrupted or exit_code(judgement.verdicts, bool(files.problems), judgement.errors)
+        output = Output(options, judge, files, interruption, annotating)
+        output.run()
+    return output.interrupted or exit_code(output.verdicts, bool(files.problems), output.errors)
 
 
 def _check_outputs(options):

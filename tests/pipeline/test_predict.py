@@ -17,7 +17,7 @@ from components.base import InputError
 from components.face_example_gen.alignment import TEMPLATE
 from components.face_example_gen.detector import Face
 from pipeline import predict
-from pipeline.verdict import judgement
+from pipeline.verdict import output
 from pipeline.verdict.finding import FaceFinder
 from pipeline.verdict.judge import Judge
 from pipeline.verdict.parameters import JudgeParameters
@@ -181,6 +181,13 @@ def test_a_report_and_drawn_copies(run, pictures):
     assert one.code == 1 and cv2.imread("one.jpg").shape == (96, 128, 3)
 
 
+def test_each_result_is_renamed_once_when_it_is_whole(run, pictures, monkeypatch):
+    renamed, real = [], os.replace
+    monkeypatch.setattr(os, "replace", lambda source, target: renamed.append(target) or real(source, target))
+    assert run("fake.png", "real.png", "--json=a.json", "--csv=a.csv", "--report=a.html").code == 1
+    assert renamed == ["a.html", "a.json", "a.csv"]
+
+
 def test_odd_names(run, pictures, tmp_path):
     names = ["=1+1,\"'.png", "\x1b[31mred\n.png", "caf\udce9.png", "12:30.png", "-x.png"]
     for name in names:
@@ -259,7 +266,7 @@ def test_a_report_that_fails_costs_no_verdict(run, pictures, monkeypatch):
         next(iter(items))
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(judgement, "write_report", full)
+    monkeypatch.setattr(output, "write_report", full)
     done = run("fake.png", "real.png", "--report=a.html", "--json=a.json")
     assert done.code == 2 and "error: a.html: cannot be written (No space left on device)" in done.err
     assert [file["verdict"] for file in read("a.json")["files"]] == ["fake", "real"] and not Path("a.html").exists()
@@ -313,6 +320,7 @@ def test_the_help_is_enough(execute):
         "does not cover kinds of fakes",
         "130",
         "sound",
+        "1.3 MB",
     ):
         assert words in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 130

@@ -17,8 +17,8 @@ from pipeline.verdict.writing import whole
 COUNTED = ((FAKE, "likely fake"), (REAL, "likely real"), (UNSURE, "unsure"), (CANNOT_JUDGE, "not judged"))
 
 
-class Judgement:
-    """Judges files one by one and hands each verdict on.
+class Output:
+    """Takes verdicts from a `Judge` one by one and hands each on.
 
     Args:
         options: of the command line.
@@ -57,17 +57,17 @@ class Judgement:
         if self.verdicts:
             for path, write in ((self.options.json, self._write_json), (self.options.csv, self._write_csv)):
                 if path == "-":
-                    self._attempt("standard output", lambda _, write=write: write(sys.stdout))
+                    self._attempt("standard output", write, sys.stdout)
                 elif path:
-                    self._attempt(path, lambda beside, write=write: _to_file(beside, write))
+                    self._attempt(path, _to_file, path, write)
             self._conclude()
         if failure:
             raise failure
 
     def _judge(self):
-        items = self._items()
-        if self.options.report:
-            self._attempt(self.options.report, lambda beside: write_report(beside, items))
+        items, report = self._items(), self.options.report
+        if report:
+            self._attempt(report, write_report, report, items)
         for _ in items:  # all of them, or those that a report which could not be written has left
             pass
 
@@ -100,18 +100,14 @@ class Judgement:
             except InputError as error:
                 self._on_error(error)
 
-    def _attempt(self, path, write):
+    def _attempt(self, name, write, *arguments):
         """Write a result; if that cannot be done, the others are still written."""
         try:
-            if path == "standard output":
-                write(None)
-            else:
-                with whole(path) as beside:
-                    write(beside)
+            write(*arguments)
         except InputError as error:
             self._on_error(error)
         except OSError as error:
-            self._on_error(f"{path}: cannot be written ({error.strerror})")
+            self._on_error(f"{name}: cannot be written ({error.strerror})")
 
     def _write_json(self, stream):
         model = self.verdicts[0].model
@@ -165,5 +161,8 @@ class Judgement:
 
 
 def _to_file(path, write):
-    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    with (
+        whole(path) as beside,
+        open(beside, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
+    ):
         write(stream)
