@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 # The keys of what is refused before anything is known of the file.
 REASONS = {
-    400: "bad_request", 401: "no_token", 404: "not_found", 405: "not_allowed", 408: "too_slow", 413: "too_large", 429: "busy",
+    400: "bad_request", 401: "no_token", 403: "cross_site", 404: "not_found", 405: "not_allowed", 408: "too_slow", 413: "too_large", 429: "busy",
     500: "internal", 503: "not_ready", 504: "too_slow",
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from pipeline.serve.problems import Problem, json_response
 def routes(state):
     """The routes of this part."""
     rest = Rest(state)
-    model, version = "/v1/models/{name}", "/v1/models/{name}/versions/{version:int}"
+    model, version = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
     return [
         Route(model + ":predict", rest.predict, methods=["POST"]),
         Route(version + ":predict", rest.predict, methods=["POST"]),
@@ -39,7 +39,7 @@ class Rest:
         """POST /v1/models/<name>[/versions/<n>]:predict."""
         deadline = time.monotonic() + self.limits.request_timeout
         self._check_name(request)
-        version = self.state.models.find(request.path_params.get("version"))
+        version = self.state.models.find(_version(request))
         if self.state.batcher.full:
             raise _busy(1.0)
         body = await read_body(request)
@@ -88,7 +88,7 @@ class Rest:
     async def metadata(self, request):
         """GET /v1/models/<name>[/versions/<n>]/metadata."""
         self._check_name(request)
-        version = self.state.models.find(request.path_params.get("version"))
+        version = self.state.models.find(_version(request))
         return json_response(
             {
                 "model_spec": {
@@ -100,10 +100,10 @@ class Rest:
 
     async def status(self, request):
         """GET /v1/models/<name>[/versions/<n>]."""
-        if request.path_params["name"].endswith(":predict"):  # it fits this route, too
+        if request.url.path.endswith(":predict"):  # it fits this route, too
             raise HTTPException(405, headers={"Allow": "POST"})
         self._check_name(request)
-        versions = self.state.models.status(request.path_params.get("version"))
+        versions = self.state.models.status(_version(request))
         return json_response(
             {
                 "model_version_status": [
@@ -124,6 +124,14 @@ class Rest:
 
     async def _in_pool(self, function, *arguments):
         return await asyncio.get_running_loop().run_in_executor(self.state.pool, function, *arguments)
+
+
+def _version(request):
+    """The number in the address, or None; not Starlette's `int`, which fails at thousands of digits."""
+    text = request.path_params.get("version")
+    if text is not None and not (text.isdecimal() and len(text) < 20):
+        raise HTTPException(404)
+    return text and int(text)
 
 
 def _busy(seconds):

@@ -54,6 +54,27 @@ def test_the_token_is_asked_for(open_client):
         assert client.get(health).status_code == 200
 
 
+@pytest.mark.parametrize("options", [{}, {"token": "right"}])
+def test_pages_of_other_sites_make_it_do_nothing(options, open_client, made):
+    client, state = open_client(**options)
+    state.decoder = None  # whoever got that far would fail
+
+    def ask(method, site, path=made.PREDICT):
+        headers = {"Authorization": "Bearer right"} | ({"Sec-Fetch-Site": site} if site else {})
+        return client.request(method, path, headers=headers, content=b"{}" if method == "POST" else None)
+
+    for site in ("cross-site", "Cross-Site "):
+        for method in ("POST", "DELETE"):
+            answer = ask(method, site)
+            assert answer.status_code == 403 and "page of another site" in answer.json()["error"]
+        refused = ask("POST", site, "/v1/videos")
+        assert refused.status_code == 403 and refused.json()["reason"] == "cross_site"
+    for site in ("same-origin", "none", None):
+        assert ask("POST", site).status_code == 400, "as without it"
+        assert ask("DELETE", site).status_code == 405
+    assert ask("GET", "cross-site", "/v1/models/deepfake").status_code == 200, "a link"
+
+
 def test_no_body_is_read_without_the_token(open_client, made):
     client, state = open_client(token="right")
     state.decoder = None  # whoever got that far would fail
@@ -97,12 +118,13 @@ def test_an_error_inside_shows_a_number_that_the_log_has(with_routes, caplog):
 
 def test_who_takes_too_long_gets_504(with_routes, made):
     async def slow(request):
+        await request.body()
         await asyncio.sleep(60)
 
     client = with_routes([Route("/slow", slow, methods=["POST"])], {"request_timeout": 0.2})
     began = time.monotonic()
-    answer = client.post("/slow")
-    assert answer.status_code in (408, 504) and time.monotonic() - began < 30  # whether its body was read
+    answer = client.post("/slow", content=b"complete")
+    assert answer.status_code == 504 and time.monotonic() - began < 30
     assert "0.2 s" in answer.json()["error"]
 
 
@@ -194,6 +216,14 @@ def test_other_methods_and_places(client, made):
     for path in ("/nothing", "/v1/models/", "/healthz/", "/v1/models/deepfake/versions/x", "/../etc/passwd"):
         answer = client.get(path)
         assert answer.status_code == 404 and set(answer.json()) == {"error"}, path
+
+
+@pytest.mark.parametrize("version", ["9" * 20, "9" * 5000, "-7", "7.0", "7_0", "%B2", "x"])
+def test_versions_that_are_no_numbers(version, client, made):
+    for method, path in (("GET", ""), ("GET", "/metadata"), ("POST", ":predict")):
+        answer = client.request(method, f"/v1/models/deepfake/versions/{version}{path}")
+        assert answer.status_code == 404 and answer.json() == {"error": "There is nothing here"}, (method, path)
+    assert client.get(f"/v1/models/deepfake/versions/{version}:predict").status_code == 405
 
 
 def test_the_parts_live_as_long_as_the_server(models_folder):

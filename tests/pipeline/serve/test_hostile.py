@@ -373,7 +373,7 @@ def an_address(rng, files):
     path = rng.choice([
         "/v1/videos/" + rng.choice(["x", "..%2f..%2fetc%2fpasswd", "%00", "x" * 3000, "a/frames/1.webp", "a/heat/0/../1.webp"]),
         "/v1/videos?" + rng.choice(["frames=-1", "wait=1e9", "x=" + "y" * 3000, "frames=1&frames=2", "%ff=%fe", "threshold=inf"]),
-        "/v1/model/..", "//etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/metrics/../x", "/v1/models/" + "x" * 500,
+        "/v1/models/deepfake/versions/" + "9" * 5000 + rng.choice(["", "/metadata", ":predict"]), "/v1/model/..", "//etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/metrics/../x", "/v1/models/" + "x" * 500,
     ])  # fmt: skip
     return method, path, b"x" if method in ("POST", "PUT", "PATCH") else None, {"Accept-Encoding": "br" * 99}
 
