@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
 from components.base import Component, Parameters
@@ -22,6 +23,35 @@ from pipeline.pipeline import Node
 from pipeline.resolvers import LastBlessed
 
 REPOSITORY = Path(__file__).parents[2]
+
+
+class Brightness:
+    """A model for which a face is the more fake the brighter its middle is: logit = (mean - 128) / 16."""
+
+    version, card = 7, {"name": "toy", "caveats": {"toys": "they are no faces"}}
+    path = "toys/7"
+
+    def __init__(self, calibration=None, fails=None):
+        self.calibration, self.fails, self.batches = calibration, fails, []
+
+    def predict(self, crops):
+        self.batches.append(len(crops))
+        if self.fails:
+            raise self.fails
+        logit = (crops[:, 100:156, 100:156].mean(axis=(1, 2, 3)) - 128).astype(np.float32) / np.float32(16)
+        return {"logit": logit, "fake_probability": 1 / (1 + np.exp(-logit)), "center_similarity": -np.tanh(logit)}
+
+    def heat_maps(self, crops):
+        return crops[..., 0].astype(np.float32) / 255
+
+    def digest(self):
+        return "d1"
+
+
+@pytest.fixture(scope="session")
+def brightness():
+    """The class `Brightness`."""
+    return Brightness
 
 
 @pytest.fixture

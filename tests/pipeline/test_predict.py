@@ -23,29 +23,6 @@ from pipeline.verdict.judge import Judge
 from pipeline.verdict.parameters import JudgeParameters
 from pipeline.verdict.verdict import CANNOT_JUDGE, FAKE, REAL, UNSURE
 
-CARD = {"name": "toy", "caveats": {"toys": "they are no faces"}}
-
-
-class Toy:
-    """A model for which bright faces are fake: logit = (mean of the middle - 128) / 16."""
-
-    version, calibration, path, card = 7, None, "toys/7", CARD
-
-    def __init__(self):
-        self.fails = None
-
-    def predict(self, crops):
-        if self.fails:
-            raise self.fails
-        logit = (crops[:, 100:156, 100:156].mean(axis=(1, 2, 3)) - 128).astype(np.float32) / np.float32(16)
-        return {"logit": logit, "fake_probability": 1 / (1 + np.exp(-logit)), "center_similarity": -np.tanh(logit)}
-
-    def heat_maps(self, crops):
-        return crops[..., 0].astype(np.float32) / 255
-
-    def digest(self):
-        return "d1"
-
 
 class Whole:
     """A detector that sees one face in all that is not black."""
@@ -57,9 +34,9 @@ class Whole:
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
-    """run(*arguments) runs the command in `tmp_path` with a toy model; gives code, out, err, and `model`."""
-    model = Toy()
+def run(brightness, monkeypatch, tmp_path, capsys):
+    """run(*arguments) runs the command in `tmp_path` with a `Brightness`; gives code, out, err, and `model`."""
+    model = brightness()
     monkeypatch.setattr(predict, "_load", lambda folder: model)
     monkeypatch.setattr(FaceFinder, "_get_detector", lambda self: Whole())
     monkeypatch.chdir(tmp_path)
@@ -154,7 +131,7 @@ def test_json_and_csv(run, pictures):
     assert [file["file"] for file in content["files"]] == ["fake.png", "empty.png"]
     first = content["files"][0]
     assert first["verdict"] == "fake" and first["faces"][0]["frames"][0]["box"] == [20, 12, 60, 60]
-    assert "model" not in first and content["model"]["digest"] == "d1" and content["model"]["card"] == CARD
+    assert "model" not in first and content["model"]["digest"] == "d1" and content["model"]["card"] == run.model.card
     assert content["parameters"]["frames"] == 9 and content["interrupted"] is False and len(content["caveats"]) == 3
     rows = list(csv.DictReader(io.StringIO(Path("a.csv").read_text())))
     assert [row["file"] for row in rows] == ["fake.png", "empty.png"]

@@ -45,29 +45,6 @@ class Halves:
         return faces
 
 
-class Brightness:
-    """A model for which a face is the more fake the brighter its middle is: logit = (mean - 128) / 16."""
-
-    version, card = 7, {"name": "toy", "caveats": {"toys": "they are no faces"}}
-    path = "toys/7"
-
-    def __init__(self, calibration=None, fails=None):
-        self.calibration, self.fails, self.batches = calibration, fails, []
-
-    def predict(self, crops):
-        self.batches.append(len(crops))
-        if self.fails:
-            raise self.fails
-        logit = (crops[:, 100:156, 100:156].mean(axis=(1, 2, 3)) - 128).astype(np.float32) / np.float32(16)
-        return {"logit": logit, "fake_probability": 1 / (1 + np.exp(-logit)), "center_similarity": -np.tanh(logit)}
-
-    def heat_maps(self, crops):
-        return crops[..., 0].astype(np.float32) / 255
-
-    def digest(self):
-        return "d1"
-
-
 def picture(left, right, size=(96, 192)):
     """A picture of two grey halves, RGB uint8 [96, 192, 3]."""
     image = np.zeros((*size, 3), np.uint8)
@@ -135,10 +112,10 @@ def parse(text):
 
 
 @pytest.fixture(scope="session")
-def made():
-    """What this file offers to the tests."""
+def made(brightness):
+    """What this file offers to the tests, and `Brightness`."""
     names = (
-        Halves, Brightness, picture, write_picture, write_clip, read_clip, example, reject, found_of, parse,
+        Halves, brightness, picture, write_picture, write_clip, read_clip, example, reject, found_of, parse,
     )  # fmt: skip
     return SimpleNamespace(**{thing.__name__: thing for thing in names})
 
