@@ -4,6 +4,8 @@ import json
 import os
 import time
 
+from model.recipes import NAMED_WEIGHTS
+
 FIGURES = ("auc", "acc", "eer", "tpr_1", "brier", "ece")  # of the evaluation, those that a user of the model needs
 
 
@@ -29,6 +31,9 @@ def make_card(model_dir, statistics_dir=None, evaluation_dir=None):
         for group in statistics["groups"]
         if group["split"] == "train"
     ]
+    weights = recipe.get("initial_weights")
+    if weights and weights not in NAMED_WEIGHTS:  # a file: where it lay is nobody's business whom the card reaches
+        recipe["initial_weights"] = os.path.basename(weights)
     return {
         "name": recipe.get("name"),
         "recipe": {key: value for key, value in recipe.items() if key != "name"},

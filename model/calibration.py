@@ -9,10 +9,11 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from model import scoring
+from model.card import EXTRA
 
 BOUNDS = (0.05, 20.0)  # of a temperature
 FILE = "calibration.json"  # in a model folder
-ASSET = os.path.join("assets.extra", FILE)  # in a SavedModel; servers pass over that folder
+ASSET = os.path.join(EXTRA, FILE)  # in a SavedModel
 
 
 class Fit(NamedTuple):
@@ -148,7 +149,7 @@ def read(folder):
     """Read the calibration of a model folder, or of a SavedModel alone; None where there is none.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: the file is damaged or cannot be read.
     """
     for place in (FILE, ASSET):
         path = os.path.join(folder, place)
@@ -156,6 +157,8 @@ def read(folder):
             try:
                 with open(path) as stream:
                     return json.load(stream)
+            except OSError as error:
+                raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
             except ValueError as error:
                 raise ValueError(f"{path}: damaged ({error}). Copy it anew from where the model was trained") from error
     return None

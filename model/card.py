@@ -3,14 +3,15 @@
 import json
 import os
 
-ASSET = os.path.join("assets.extra", "model_card.json")  # in a SavedModel; servers pass over that folder
+EXTRA = "assets.extra"  # in a SavedModel: what travels with it; servers pass over that folder
+ASSET = os.path.join(EXTRA, "model_card.json")
 
 
 def read(saved_model):
     """Read the card of a SavedModel; None where there is none.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: the file is damaged or cannot be read.
     """
     path = os.path.join(saved_model, ASSET)
     try:
@@ -18,6 +19,8 @@ def read(saved_model):
             return json.load(stream)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise ValueError(f"{path}: damaged ({error}). Push the model again") from error
 

@@ -1,11 +1,13 @@
 """Write a trained detector as a SavedModel with preprocessing inside the graph."""
 
+import hashlib
 import os
 
 import keras
 import tensorflow as tf
 
 from model import examples, explain
+from model.card import EXTRA
 from model.detector import DeepfakeDetector
 from model.input_pipeline import load_crop
 from model.losses import FAKE
@@ -97,6 +99,19 @@ def versions(serving_dir):
         return []
     paths = [(number, os.path.join(serving_dir, str(number))) for number in numbers]
     return [(number, path) for number, path in paths if os.path.isfile(os.path.join(path, "saved_model.pb"))]
+
+
+def digest(saved_model):
+    """Digest of a SavedModel's graph and weights, not of what else travels with it: equal for a model and its pushed copy."""
+    total = hashlib.blake2b(digest_size=16)
+    for parent, folders, names in os.walk(saved_model):
+        folders[:] = sorted(set(folders) - {EXTRA})
+        for name in sorted(names):
+            path = os.path.join(parent, name)
+            with open(path, "rb") as stream:
+                of_file = hashlib.file_digest(stream, "sha256").hexdigest()
+            total.update(f"{os.path.relpath(path, saved_model)}\0{of_file}\n".encode())
+    return total.hexdigest()
 
 
 def load_signature(folder, name="crops"):

@@ -1,13 +1,12 @@
 """A SavedModel of ours, loaded: what it answers, and what it tells of itself."""
 
-import hashlib
 import os
 
 import numpy as np
 import tensorflow as tf
 
 from model import calibration, card
-from model.export import SERVED, find_saved_model
+from model.export import SERVED, digest, find_saved_model
 from model.recipes import CROP_SIZE
 
 SIGNATURES = ("serving_default", "crops")  # without them it is no model of ours
@@ -23,7 +22,7 @@ class ServedModel:
         path: of the SavedModel itself.
         version: its number in a model server's folder; None elsewhere.
         signatures: name -> function of one tensor (by keyword) that returns a dict of tensors.
-        temperature: {"frame": T, "video": T}; ones where it was never calibrated.
+        digest: of its graph and weights; says whether two verdicts come from the same model.
         calibration: what `model.calibration.calibrate` returned, or None.
         card: what it was trained and tested on, as `components.pusher` wrote it, or None.
 
@@ -32,7 +31,7 @@ class ServedModel:
     """
 
     def __init__(self, folder):
-        self.path = find_saved_model(folder)
+        self.path = str(find_saved_model(folder))
         name = os.path.basename(os.path.normpath(self.path))
         self.version = int(name) if name.isdecimal() else None
         try:
@@ -50,7 +49,7 @@ class ServedModel:
                 "not a model of this project"
             )
         self.calibration = calibration.read(self.path)
-        self.temperature = {level: (self.calibration or {}).get(level, 1.0) for level in ("frame", "video")}
+        self.digest = digest(self.path)
         self.card = card.read(self.path)
 
     def predict(self, crops):
@@ -77,17 +76,3 @@ class ServedModel:
         odd = [name for name, values in answers.items() if not np.isfinite(values).all()]
         if odd:
             raise ValueError(f"{self.path}: its {' and '.join(odd)} is not finite: its training diverged. Train again")
-
-    def digest(self):
-        """Digest of its graph and weights: says whether two verdicts come from the same model."""
-        total = hashlib.blake2b(digest_size=16)
-        for parent, folders, names in os.walk(self.path):
-            folders.sort()
-            if "assets.extra" in folders:
-                folders.remove("assets.extra")
-            for name in sorted(names):
-                path = os.path.join(parent, name)
-                total.update(f"{os.path.relpath(path, self.path)}\0".encode())
-                with open(path, "rb") as stream:
-                    total.update(hashlib.file_digest(stream, "sha256").digest())
-        return total.hexdigest()

@@ -7,7 +7,6 @@ when whole. So memory does not grow with the data, a retry is idempotent, and an
 import contextlib
 import functools
 import glob
-import hashlib
 import json
 import math
 import os
@@ -26,7 +25,7 @@ from components.beam import DirectOptions, Shared, beam, pipeline_options  # noq
 from components.evaluator import predictions  # noqa: E402
 from components.video_example_gen.digests import content_digest  # noqa: E402
 from model import examples, scoring  # noqa: E402
-from model.export import find_saved_model, load_signature  # noqa: E402
+from model.export import digest, find_saved_model, load_signature  # noqa: E402
 
 # Column -> key of the face example.
 _KEYS = {
@@ -37,7 +36,6 @@ _KEYS = {
     "frame_index": "frame/index",
     "track": "face/track",
 }
-EXTRA = "assets.extra"  # in a SavedModel: what travels with it, and the graph does not read
 OUTPUTS = ("logit", "center_similarity", "fake_probability")
 _LOADED = Shared()  # one model per process
 
@@ -108,16 +106,12 @@ def find_model(model_dir):
 
 
 def model_digest(model_dir):
-    """Digest of a served model's graph and weights; what else is laid into its folder on the way does not count.
+    """Digest of a served model's graph and weights; see `model.export.digest`.
 
     Raises:
         InputError: no SavedModel there.
     """
-    folder = find_model(model_dir)
-    paths = sorted(p for p in glob.glob(os.path.join(glob.escape(folder), "**"), recursive=True) if os.path.isfile(p))
-    paths = [path for path in paths if not path.startswith(os.path.join(folder, EXTRA, ""))]
-    digests = "".join(f"{os.path.relpath(path, folder)}\0{content_digest(path)}\n" for path in paths)
-    return hashlib.blake2b(digests.encode(), digest_size=16).hexdigest()
+    return digest(find_model(model_dir))
 
 
 def load_model(model_dir):

@@ -59,7 +59,7 @@ def describe(model: ServedModel, name="model"):
     return {
         "name": name,
         "version": model.version,
-        "digest": model.digest(),
+        "digest": model.digest,
         "calibrated": bool(model.calibration) and model.calibration.get("reason") is None,
         "card": model.card,
     }

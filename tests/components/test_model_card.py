@@ -67,3 +67,11 @@ def test_what_is_not_known_is_empty(tmp_path):
     assert card == {
         "name": None, "recipe": {}, "trained_on": [], "calibration": None, "tested_on": [], "caveats": {},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "weights, told", [("random", "random"), ("imagenet", "imagenet"), ("/home/me/runs/model.keras", "model.keras")]
+)
+def test_a_card_tells_no_path(weights, told, tmp_path):
+    (tmp_path / "recipe.json").write_text(json.dumps({"name": "paper", "initial_weights": weights}))
+    assert make_card(str(tmp_path))["recipe"]["initial_weights"] == told

@@ -199,3 +199,9 @@ def test_a_damaged_file_is_named(place, tmp_path):
     path.write_text('{"frame": 1.')
     with pytest.raises(ValueError, match=r"calibration\.json: damaged"):
         calibration.read(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / calibration.FILE).mkdir()
+    with pytest.raises(ValueError, match=r"calibration\.json: cannot be read \(Is a directory\)"):
+        calibration.read(tmp_path)

@@ -20,3 +20,9 @@ def test_a_damaged_one_is_named(tmp_path):
 def test_it_holds_nothing_that_json_does_not(tmp_path):
     with pytest.raises(ValueError):
         card.write({"auc": float("nan")}, tmp_path)
+
+
+def test_one_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / card.ASSET).mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"model_card\.json: cannot be read \(Is a directory\)"):
+        card.read(tmp_path)

@@ -81,7 +81,7 @@ def test_of_a_servers_folder_the_newest_version_that_is_ready_counts(serving_dir
 
 def test_it_tells_what_travels_with_it(serving_dir):
     plain = ServedModel(serving_dir)
-    assert (plain.temperature, plain.calibration, plain.card) == ({"frame": 1.0, "video": 1.0}, None, None)
+    assert (plain.calibration, plain.card) == (None, None)
     for name, of in (
         (calibration.ASSET, '{"frame": 1.5, "video": 2.5, "reason": null}'),
         (card.ASSET, '{"name": "paper"}'),
@@ -89,15 +89,15 @@ def test_it_tells_what_travels_with_it(serving_dir):
         (serving_dir / "9" / name).parent.mkdir(exist_ok=True)
         (serving_dir / "9" / name).write_text(of)
     told = ServedModel(serving_dir)
-    assert told.temperature == {"frame": 1.5, "video": 2.5} and told.card == {"name": "paper"}
-    assert told.digest() == plain.digest()  # the network is the same
+    assert told.calibration == {"frame": 1.5, "video": 2.5, "reason": None} and told.card == {"name": "paper"}
+    assert told.digest == plain.digest  # the network is the same
 
 
 def test_another_network_has_another_digest(serving_dir, served):
-    assert ServedModel(serving_dir).digest() == served.digest()
+    assert ServedModel(serving_dir).digest == served.digest
     with open(serving_dir / "9" / "fingerprint.pb", "ab") as stream:
         stream.write(b"x")
-    assert ServedModel(serving_dir).digest() != served.digest()
+    assert ServedModel(serving_dir).digest != served.digest
 
 
 def test_what_is_no_model_of_ours_is_refused(serving_dir, tmp_path):

@@ -401,6 +401,20 @@ def test_a_playlist_opens_no_other_file(name, form, clip, tmp_path):
     assert refused.value.reason == "not_a_video"
 
 
+@pytest.mark.parametrize(("codec", "form"), [("mpeg2video", "mpeg2video"), ("mpeg1video", "mpeg1video")])
+def test_a_film_without_a_container_is_no_picture(codec, form, tmp_path):
+    path = tmp_path / "raw.m2v"
+    with av.open(str(path), "w", format=form) as film:
+        stream = film.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for value in range(0, 120, 10):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), value, np.uint8), format="rgb24")
+            film.mux(stream.encode(picture.reformat(format="yuv420p")))
+        film.mux(stream.encode())
+    source = open_source(str(path), "auto", 4)
+    assert source.info["kind"] == "video" and len(list(source.pictures())) >= 1
+
+
 def test_a_file_that_may_not_be_read_is_no_wrong_kind(clip, monkeypatch):
     def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied", str(clip))

@@ -254,6 +254,7 @@ def test_frames_that_came_before_a_crash_are_kept(clip, video):
         os.kill(reader._process.pid, signal.SIGKILL)
         rest = list(batches)
         kept = 8 * (1 + len(rest))
+        assert len(reading.wanted) == 100 and reading.info["kind"] == "video" and reading.info["frames"] == 100
         assert kept < 100 and reading.damage == f"the decoder crashed (SIGKILL) after {kept} of the chosen frames"
         _, reading = next(readings)
         assert len(_frames(reading)) == 100 and reading.damage is None

@@ -342,7 +342,7 @@ def test_the_model_tells_of_itself(calibrated, open_client):
     client, _ = open_client({"max_frames": 48}, folder=calibrated)
     about = client.get("/v1/model").json()
     assert (about["name"], about["version"], about["calibrated"], about["card"]) == ("deepfake", 4, True, None)
-    assert about["digest"] == ServedModel(str(calibrated)).digest()
+    assert about["digest"] == ServedModel(str(calibrated)).digest
     assert about["limits"]["max_frames"] == about["parameters"]["frames"]["maximum"] == 48
     assert about["parameters"]["frames"]["default"] == 32 and "decode_time_limit" not in about["parameters"]
 
