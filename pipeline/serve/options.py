@@ -19,7 +19,8 @@ Serve a model: TensorFlow Serving's REST protocol, verdicts on videos, and a web
     curl http://127.0.0.1:8501/v1/models/deepfake               # which version is served
 
 New versions in the model's folder are taken up while it runs; one that does not work is refused and the old one stays.
-Ctrl-C or SIGTERM stops it once what it has begun is done.
+Ctrl-C or SIGTERM stops it once the requests that it has begun are done; videos, queued and running, are cancelled, and no
+verdict is kept.
 """
 EPILOG = """\
 exit codes: 0 stopped; 2 something that you can mend (no model, the port is taken, a wrong option), with its name
