@@ -1,6 +1,5 @@
 """One video after the other, from its file to a verdict with pictures."""
 
-import functools
 import time
 from dataclasses import dataclass, field
 
@@ -49,8 +48,8 @@ class Judge:
 
     Args:
         models: `pipeline.serve.models.Models`.
-        score: (model, uint8 crops [n, 256, 256, 3], "predict" or "heat_maps") -> what that method of `ServedModel` returns;
-            see `pipeline.serve.batching.Batcher.score`.
+        score: (model, uint8 crops [n, 256, 256, 3], "predict" or "heat_maps") -> what that method of `ServedModel` returns, or
+            None where the model is from before it; see `pipeline.serve.batching.Batcher.score`.
         limits: `pipeline.serve.limits.Limits`.
         describe: `Version` -> what verdicts tell of the model; see `pipeline.verdict.judging.describe`.
         took: called with (stage, seconds) after each.
@@ -87,16 +86,12 @@ class Judge:
         pictures = {}
 
         def url(path, data):
+            job.at("drawing")  # drawing a crowd takes long: it notices here that it is to stop
             pictures[path] = data
             return f"{job.address}/{path}"
 
-        if job.wish.pictures:
-            heat = HeatMaps(job, found.examples, functools.partial(self._heat_maps, version.model))
-            shown = self._timed("drawing", view, verdict, found, heat, url)
-        else:
-            looked_at = {example.frame_index for example in found.examples}
-            looked_at |= {reject.frame for reject in found.rejects if reject.frame is not None}
-            shown = {"looked_at": sorted(looked_at), "pictures": {"frames": {}, "faces": {}}} | verdict.as_dict()
+        heat = HeatMaps(job, found.examples, lambda crops: self.score(version.model, crops, "heat_maps"))
+        shown = self._timed("drawing", view, verdict, found, heat, url if job.wish.pictures else None)
         job.at("drawing", 1)
         job.view, job.pictures = orjson.dumps(shown), pictures
 
@@ -129,11 +124,6 @@ class Judge:
             found.examples,
             lambda done, total: job.at("judging", done, total),
         )
-
-    def _heat_maps(self, model, crops):
-        if "heat_maps" not in model.signatures:  # it is from before there were such
-            return None
-        return self.score(model, crops, "heat_maps")
 
 
 class HeatMaps:

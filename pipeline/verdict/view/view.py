@@ -10,7 +10,7 @@ from components.evaluator.report.panels import overlay
 from pipeline.verdict import pictures
 
 
-def view(verdict, found, heat, url):
+def view(verdict, found, heat, url=None):
     """Put a verdict and its pictures together, as `verdict.js` takes them.
 
     Args:
@@ -19,13 +19,20 @@ def view(verdict, found, heat, url):
         heat: (track, frame index) -> heat map of that face, float32 [256, 256], 0..1; a dict, or what has its `get`, which
             is called in rising order.
         url: called with (path, data) of each picture, such as ("frames/12.webp", b"..."), ("faces/0/12.webp", b"...") and
-            ("heat/0/12.webp", b"..."), all WebP; returns the address under which the page finds it.
+            ("heat/0/12.webp", b"..."), all WebP; returns the address under which the page finds it. None leaves the pictures out.
 
     Returns:
         What JSON can hold: `Verdict.as_dict()` and `looked_at`, indices of the frames that were looked at, rising, and
         `pictures`: {"frames": {"<index>": address}, "faces": {"<track>": {"<index>": {"face": address, "heat": address or
         None}}}}. A heat picture is the face with the map laid over it.
     """
+    indices = {example.frame_index for example in found.examples} | found.frames.keys()
+    indices |= {reject.frame for reject in found.rejects if reject.frame is not None}
+    shown = {"frames": {}, "faces": {}} if url is None else _pictures(found, heat, url)
+    return verdict.as_dict() | {"looked_at": sorted(indices), "pictures": shown}
+
+
+def _pictures(found, heat, url):
     of_faces = {}
     for example in sorted(found.examples, key=lambda example: (example.track, example.frame_index)):
         index, place = example.frame_index, f"{example.track}/{example.frame_index}.webp"
@@ -35,10 +42,7 @@ def view(verdict, found, heat, url):
             "heat": None if map_of_it is None else url(f"heat/{place}", _hot(crop, map_of_it)),
         }
     of_frames = {str(index): url(f"frames/{index}.webp", data) for index, data in sorted(found.frames.items())}
-    indices = {example.frame_index for example in found.examples} | found.frames.keys()
-    indices |= {reject.frame for reject in found.rejects if reject.frame is not None}
-    shown = {"looked_at": sorted(indices), "pictures": {"frames": of_frames, "faces": of_faces}}
-    return verdict.as_dict() | shown
+    return {"frames": of_frames, "faces": of_faces}
 
 
 def _decode(image):

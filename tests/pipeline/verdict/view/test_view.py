@@ -75,6 +75,11 @@ def test_looks_at_rejected_frames_too_and_does_without_frames(made):
     assert content["pictures"]["frames"] == {} and content["looked_at"] == [*made.FRAMES, 90]
 
 
+def test_leaves_the_pictures_out(shown, made):
+    verdict, found, _ = made.clip
+    assert view(verdict, found, None) == shown[0] | {"pictures": {"frames": {}, "faces": {}}}
+
+
 def test_asks_for_heat_maps_in_rising_order_once(made):
     asked = []
 
