@@ -54,13 +54,13 @@ def run(address, path, bodies, expected, clients, requests):
         "seconds": seconds,
         "latencies": [latency for one in found for latency in one["latencies"]],
         "wrong": sum(one["wrong"] for one in found),
-        "lost": sum(one["lost"] for one in found),
+        "lost": requests - sum(one["answered"] for one in found),  # also those that a client that failed never sent
     }
 
 
 def _client_process(pipe, address, path, bodies, expected, clients, numbers):
     numbers, lock = iter(numbers), threading.Lock()
-    result = {"latencies": [], "wrong": 0, "lost": 0}
+    result = {"latencies": [], "wrong": 0, "answered": 0}
     pipe.send("ready")
     pipe.recv()
     arguments = (address, path, bodies, expected, numbers, lock, result)
@@ -86,14 +86,14 @@ def _client(address, path, bodies, expected, numbers, lock, result):
             connection.request("POST", path, bodies[which], {"Content-Type": "application/json"})
             response = connection.getresponse()
             answer, code = response.read(), response.status
-        except OSError:
+        except (OSError, http.client.HTTPException):
             code = None
             connection.close()
         latency = time.perf_counter() - began
         right = code == 200 and any(_same(json.loads(answer)["predictions"], one) for one in expected[which])
         with lock:
             result["latencies"].append(latency)
-            result["lost"] += code != 200
+            result["answered"] += code == 200
             result["wrong"] += code == 200 and not right
 
 
@@ -158,7 +158,7 @@ def send(address, path, content):
     try:
         connection.request("POST", path, content, {"Content-Type": "application/json"})
         return connection.getresponse().status
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return None
     finally:
         connection.close()
