@@ -22,25 +22,27 @@ def main(arguments=None):
         signal.signal(number, _before)
     try:
         options = parse_options(arguments)
-        listener = _bind(options.host, options.port)
-        print(f"loading {options.model} ...", flush=True)
-        import_tensorflow()
-        from pipeline.serve.app import create_app
-
-        app = create_app(options)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _after)  # uvicorn takes both while it runs, and raises them again when it has stopped
-        _Server(_config(app, options), _url(options.host, listener), options).run(sockets=[listener])
-    except (InputError, ValueError) as error:
-        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: --port {options.port}: cannot be listened on ({error.strerror})", file=sys.stderr)
+        with _bind(options.host, options.port) as listener:
+            _serve(options, listener)
+    except (InputError, ValueError, OSError) as error:  # the last, of the model's files
+        print("\n".join(f"error: {line}" for line in _sentence(error).splitlines()), file=sys.stderr)
         return 2
     except _Stopped:
         pass
     print("stopped", flush=True)
     return 0
+
+
+def _serve(options, listener):
+    """Load the model and serve it until a signal comes."""
+    print(f"loading {options.model} ...", flush=True)
+    import_tensorflow()
+    from pipeline.serve.app import create_app
+
+    app = create_app(options)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _after)  # uvicorn takes both while it runs, and raises them again when it has stopped
+    _Server(_config(app, options), _url(options.host, listener), options).run(sockets=[listener])
 
 
 class _Stopped(BaseException):
@@ -55,6 +57,12 @@ def _after(number, frame):
     pass
 
 
+def _sentence(error):
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def _config(app, options):
     limits = options.limits
     return uvicorn.Config(
@@ -62,6 +70,7 @@ def _config(app, options):
         http=Connection,
         ws="none",
         lifespan="on",
+        log_config=None,  # as ours is
         log_level="error",
         access_log=False,
         server_header=False,
@@ -78,8 +87,16 @@ class _Server(uvicorn.Server):
         self._url, self._options = url, options
 
     async def startup(self, sockets=None):
-        await super().startup(sockets)
-        state = self.config.app.state.serving
+        state, log = self.config.app.state.serving, logging.getLogger("uvicorn.error")
+        log.disabled = True  # it shows where a failure came from; `main` says it in a sentence, or fails with it
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # with uvicorn's 3
+            raise state.failure from None
+        except OSError as error:
+            raise InputError(f"--port {self._options.port}: cannot be listened on ({error.strerror})") from error
+        finally:
+            log.disabled = False
         print(f"version {state.models.current.number} of {self._options.model_name} is served", flush=True)
         if self._options.host not in LOOPBACK and self._options.token is None:
             print("note: other machines can reach it without a token; give one with --token_file", file=sys.stderr)

@@ -40,13 +40,18 @@ def create_app(options, parts=PARTS):
     @contextlib.asynccontextmanager
     async def lifespan(app):
         state.models.watch(options.poll_seconds)
-        async with contextlib.AsyncExitStack() as stack:
-            for part in parts:
-                if part.lifespan is not None:
-                    await stack.enter_async_context(part.lifespan(state))
-            yield
-            state.stopping = True
-        state.close()
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                for part in parts:
+                    if part.lifespan is not None:
+                        await stack.enter_async_context(part.lifespan(state))
+                yield
+                state.stopping = True
+        except Exception as error:
+            state.failure = error
+            raise
+        finally:
+            state.close()
 
     app = Starlette(
         routes=[route for part in parts for route in part.routes(state)],

@@ -131,7 +131,8 @@ class _Exchange:
         if not self.gate.authorized(self.scope):
             raise Problem(401, "The token is missing or wrong: send 'Authorization: Bearer <token>'")
         site = _header(self.scope, b"sec-fetch-site").strip().lower()  # browsers say it, and no page can change it
-        if site == b"cross-site" and self.scope["method"] in ("POST", "DELETE"):
+        # Another port of this machine is the same site, too.
+        if site in (b"cross-site", b"same-site") and self.scope["method"] in ("POST", "DELETE"):
             raise Problem(403, "A page of another site may not do this: use the server's own page, or a program")
         length = _header(self.scope, b"content-length")
         if length.isdigit() and int(length) > self.max_body:

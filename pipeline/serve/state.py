@@ -25,6 +25,7 @@ class State:
         pool: threads for short work on requests.
         videos: `pipeline.serve.videos.Videos`, where there are its routes.
         stopping: the server finishes what it has; nothing new should be begun.
+        failure: what a part's lifespan failed with, or None.
     """
 
     options: Options
@@ -35,6 +36,7 @@ class State:
     pool: concurrent.futures.ThreadPoolExecutor
     videos: object = None
     stopping: bool = False
+    failure: Exception | None = None
 
     def close(self):
         """Finish what waits and end all threads."""

@@ -16,6 +16,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
+from components.base import InputError
 from pipeline.serve.gate import Gone
 from pipeline.serve.problems import Refused
 
@@ -52,10 +53,21 @@ class UploadFolder:
 
     Args:
         root: where to make it; the system's folder for temporary files by default.
+
+    Raises:
+        InputError: it cannot be made.
     """
 
     def __init__(self, root=None):
-        root = root or tempfile.gettempdir()
+        try:
+            self._make(root or tempfile.gettempdir())
+        except OSError as error:
+            where = f" in {root or tempfile.tempdir}" if root or tempfile.tempdir else ""
+            raise InputError(
+                f"no folder for uploads can be made{where} ({error.strerror}). Make room, or set TMPDIR to another folder"
+            ) from error
+
+    def _make(self, root):
         remove_abandoned(root)
         while True:
             self.path = tempfile.mkdtemp(prefix=PREFIX, dir=root)  # mode 0700

@@ -63,7 +63,7 @@ def test_pages_of_other_sites_make_it_do_nothing(options, open_client, made):
         headers = {"Authorization": "Bearer right"} | ({"Sec-Fetch-Site": site} if site else {})
         return client.request(method, path, headers=headers, content=b"{}" if method == "POST" else None)
 
-    for site in ("cross-site", "Cross-Site "):
+    for site in ("cross-site", "Cross-Site ", "same-site"):
         for method in ("POST", "DELETE"):
             answer = ask(method, site)
             assert answer.status_code == 403 and "page of another site" in answer.json()["error"]

@@ -1,6 +1,7 @@
 """The server as a process: what it prints, how it ends, and that nothing brings it down."""
 
 import concurrent.futures
+import errno
 import http.client
 import json
 import random
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import types
 
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 
 from pipeline.serve import __main__ as serve
-from pipeline.serve import connections
+from pipeline.serve import connections, models, uploads, videos
 
 WAIT = 60.0
 
@@ -170,6 +172,38 @@ def test_a_port_that_is_taken_is_named(capsys, models_folder):
 def test_what_the_user_can_mend_is_2(arguments, message, capsys):
     assert serve.main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_no_folder_for_uploads_is_2(capsys, models_folder, monkeypatch):
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads.tempfile, "mkdtemp", full)
+    monkeypatch.setattr(uploads.tempfile, "tempdir", tempfile.gettempdir())
+    assert serve.main(["--model", str(models_folder), "--port", "0"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(
+        f"error: no folder for uploads can be made in {tempfile.gettempdir()} (No space left on device)"
+    )
+    assert "TMPDIR" in error and "Traceback" not in error and "port" not in error
+
+
+def test_a_fault_of_ours_at_the_start_is_not_hidden(capsys, models_folder, monkeypatch):
+    def fail():
+        raise KeyError("ours")
+
+    monkeypatch.setattr(videos, "UploadFolder", fail)
+    with pytest.raises(KeyError, match="ours"):
+        serve.main(["--model", str(models_folder), "--port", "0"])
+
+
+def test_a_model_that_may_not_be_read_is_named(capsys, models_folder, monkeypatch):
+    def unreadable(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(models_folder))
+
+    monkeypatch.setattr(models, "versions", unreadable)
+    assert serve.main(["--model", str(models_folder), "--port", "0"]) == 2
+    assert capsys.readouterr().err == f"error: {models_folder}: Permission denied\n"
 
 
 @pytest.fixture(autouse=True)
