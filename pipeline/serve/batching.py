@@ -1,8 +1,9 @@
 """Forward passes over the faces of many requests at once.
 
-Requests wait in two lanes, those of clients and those of videos. One thread takes what waits, up to a whole batch, and
-never waits itself while there is work: under load batches fill by themselves, without it nobody is held up. Where both
-lanes wait, each gets half of a batch. A batch is of one version of the model.
+Requests wait in two lanes, those of clients and those of videos. One thread takes what waits, up to a whole batch: under
+load batches fill by themselves. After each pass it gives those who were just answered a moment to come again, a small share
+of what the pass took; else the first of them would go alone, and the others after it. Where both lanes wait, each gets half
+of a batch. A batch is of one version of the model.
 """
 
 import collections
@@ -14,6 +15,7 @@ import time
 
 import numpy as np
 
+GATHER, MOST_GATHER = 0.1, 0.05  # how long to wait for as many faces as the last pass had: share of its time; seconds
 CLIENTS, VIDEOS = LANES = ("clients", "videos")
 
 
@@ -81,6 +83,7 @@ class Batcher:
         self._changed = threading.Condition()
         self._turns = itertools.cycle(LANES)
         self._seconds_per_face = 0.1  # until it was measured
+        self._last, self._gather_until = 0, 0.0  # faces of the last pass; by `time.monotonic`
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
         self._thread.start()
@@ -151,12 +154,22 @@ class Batcher:
     def _run(self):
         while True:
             with self._changed:
+                self._gather()
                 while not (batch := self._take()):
                     if self._closed:
                         return
                     self._changed.wait()
+                    self._gather()
             self._judge(batch)
             del batch  # else the faces, and a version of the model that was replaced, would stay until the next one
+
+    def _gather(self):
+        """Wait until as many faces wait as the last pass had, or its moment is over. Called with the lock held."""
+
+        def enough():
+            return self._closed or sum(self._waiting.values()) >= self._last
+
+        self._changed.wait_for(enough, max(self._gather_until - time.monotonic(), 0))
 
     def _take(self):
         """The next batch: [(work, first, last)] of one model and method. Called with the lock held."""
@@ -206,6 +219,7 @@ class Batcher:
                 work.settle(error=error)
             return
         faces, seconds = sum(map(len, parts)), time.monotonic() - began
+        self._last, self._gather_until = faces, time.monotonic() + min(GATHER * seconds, MOST_GATHER)
         self._seconds_per_face += 0.1 * (seconds / faces - self._seconds_per_face)
         self._observe(faces, seconds)
         at = 0

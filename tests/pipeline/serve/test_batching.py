@@ -9,6 +9,7 @@ import pytest
 from model.detector import DeepfakeDetector
 from model.recipes import get_recipe
 from model.served import SERVED
+from pipeline.serve import batching
 from pipeline.serve.batching import VIDEOS, Batcher, NotFinite, QueueFull
 
 WAIT = 60.0
@@ -54,6 +55,48 @@ def test_nobody_waits_for_company(made, batcher):
     for value in (1, 2, 3):
         assert queue.submit(model, made.grey(value)).future.result(WAIT)["logit"].tolist() == [value]
     assert model.batches == [[1], [2], [3]]
+
+
+def three_at_once(made, queue):
+    """A model that has judged three clients in one pass, which took its time."""
+    model, _ = held(made, queue)
+    works = [queue.submit(model, made.grey(value)) for value in (1, 2, 3)]
+    model.go.set()
+    assert [work.future.result(WAIT)["logit"].tolist() for work in works] == [[1], [2], [3]]
+    assert model.batches == [[200], [1, 2, 3]]
+    return model
+
+
+def test_those_who_were_answered_together_come_again_together(made, batcher, monkeypatch):
+    """The first of them does not go alone, and the last one is not waited for any longer."""
+    monkeypatch.setattr(batching, "MOST_GATHER", 10 * WAIT)
+    monkeypatch.setattr(batching, "GATHER", 1e9)
+    queue = batcher(max_batch=32)
+    model = three_at_once(made, queue)
+    works = [queue.submit(model, made.grey(value)) for value in (4, 5)]
+    assert model.batches == [[200], [1, 2, 3]] and queue.waiting["clients"] == 2
+    works.append(queue.submit(model, made.grey(6)))
+    assert [work.future.result(WAIT)["logit"].tolist() for work in works] == [[4], [5], [6]]
+    assert model.batches[2:] == [[4, 5, 6]]
+
+
+def test_whoever_does_not_come_again_is_waited_for_a_moment_only(made, batcher, monkeypatch):
+    monkeypatch.setattr(batching, "MOST_GATHER", 0.01)
+    queue = batcher(max_batch=32)
+    model = three_at_once(made, queue)
+    assert queue.submit(model, made.grey(4)).future.result(WAIT)["logit"].tolist() == [4]
+    assert queue.submit(model, made.grey(5)).future.result(WAIT)["logit"].tolist() == [5]
+    assert model.batches[2:] == [[4], [5]]
+
+
+def test_a_batcher_that_gathers_can_be_closed(made, monkeypatch):
+    monkeypatch.setattr(batching, "MOST_GATHER", 10 * WAIT)
+    monkeypatch.setattr(batching, "GATHER", 1e9)
+    queue = Batcher(32, 100)
+    model = three_at_once(made, queue)
+    work = queue.submit(model, made.grey(4))
+    queue.close()
+    assert work.future.result(0)["logit"].tolist() == [4]
 
 
 def test_a_batch_is_of_one_model_and_of_one_kind(made, batcher):

@@ -114,15 +114,21 @@ def test_its_report_holds_everything(client, judged):
 
 
 def test_a_report_is_made_once_for_all_who_read_it(client, judged, monkeypatch):
-    made_pages, page_of = [], videos.page_of
-    monkeypatch.setattr(videos, "page_of", lambda *arguments: made_pages.append(1) or page_of(*arguments))
-    with client.stream("GET", judged["report"]) as first:
-        assert int(first.headers["content-length"]) > 100_000
-        first.read()
-    assert made_pages == [1]
-    page = client.app.state.serving.videos._pages
+    """As long as somebody reads it, others get the same one; then it is not kept."""
+    reading, page = [], videos._Page
+
+    def read_by_somebody(job):
+        reading.append(page(job))
+        return reading[-1]
+
+    monkeypatch.setattr(videos, "_Page", read_by_somebody)
+    first, second = (client.get(judged["report"]) for _ in range(2))
+    assert first.content == second.content and int(first.headers["content-length"]) > 100_000
+    assert len(reading) == 1
+    reading.clear()
     gc.collect()
-    assert len(page) == 0, "and not kept"
+    assert len(client.app.state.serving.videos._pages) == 0, "and not kept"
+    assert client.get(judged["report"]).content == first.content and len(reading) == 1
 
 
 def test_a_wait_ends_before_the_time_of_its_request(open_client, slow_score, made, portrait):
