@@ -1,14 +1,23 @@
 """What can be chosen of an extraction; the same for real and fake."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
 
 from components.base import Parameters
 from components.face_example_gen.detector import MIN_FACE_SIZES
 
 CROP_SIZE = 256
 CROP_MARGIN = 1.3
+
+
+def _keeps_the_pyramid(value):
+    if value not in MIN_FACE_SIZES:
+        raise ValueError(f"must be one of {', '.join(f'{size:g}' for size in MIN_FACE_SIZES)}")
+    return value
+
+
+MinFaceSize = Annotated[float, AfterValidator(_keeps_the_pyramid)]
 
 
 class FaceExampleGenParameters(Parameters):
@@ -21,7 +30,7 @@ class FaceExampleGenParameters(Parameters):
     faces: Literal["main", "all"] = Field(
         "main", description="main: the most prominent person of a video; all: everyone, each with a track id."
     )
-    min_face_size: float = Field(
+    min_face_size: MinFaceSize = Field(
         39.8,
         description="Least face to look for, pixels: 20, 28.2, 39.8, 56.1 or 79.1. Larger is faster. A video in which no "
         "frame shows one is looked at again from 20 pixels on.",
@@ -41,10 +50,3 @@ class FaceExampleGenParameters(Parameters):
     decode_time_limit: PositiveFloat = Field(
         300.0, description="Seconds that one video may take to decode; longer, and it is a reject."
     )
-
-    @field_validator("min_face_size")
-    @classmethod
-    def _keeps_the_pyramid(cls, value):
-        if value not in MIN_FACE_SIZES:
-            raise ValueError(f"must be one of {', '.join(f'{size:g}' for size in MIN_FACE_SIZES)}")
-        return value

@@ -2,12 +2,11 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from components.base import Parameters
 from components.evaluator.videos import RULES
-from components.face_example_gen.detector import MIN_FACE_SIZES
-from components.face_example_gen.parameters import FaceExampleGenParameters
+from components.face_example_gen.parameters import FaceExampleGenParameters, MinFaceSize
 
 
 class JudgeParameters(Parameters):
@@ -17,7 +16,9 @@ class JudgeParameters(Parameters):
     faces: Literal["main", "all"] = Field(
         "all", description="all: everyone who is seen; main: the most prominent person only."
     )
-    min_face_size: float = Field(39.8, description="Least face to look for, pixels: 20, 28.2, 39.8, 56.1 or 79.1.")
+    min_face_size: MinFaceSize = Field(
+        39.8, description="Least face to look for, pixels: 20, 28.2, 39.8, 56.1 or 79.1."
+    )
     detect_every: PositiveInt = Field(
         1,
         description="Search the whole of every k-th frame, of the others the surroundings of the last faces: 8 is faster.",
@@ -33,16 +34,7 @@ class JudgeParameters(Parameters):
     threshold: float = Field(0.5, gt=0, lt=1, description="Fake probability from which on a face is called fake.")
     video_rule: Literal[RULES] = Field("mean_logit", description="How the frames of a face are joined to one score.")
 
-    @field_validator("min_face_size")
-    @classmethod
-    def _keeps_the_pyramid(cls, value):
-        if value not in MIN_FACE_SIZES:
-            raise ValueError(f"must be one of {', '.join(f'{size:g}' for size in MIN_FACE_SIZES)}")
-        return value
-
     def extraction(self):
         """The same choices for `components.face_example_gen.extraction`."""
-        shared = {
-            name: getattr(self, name) for name in self.model_fields_set & FaceExampleGenParameters.model_fields.keys()
-        }
-        return FaceExampleGenParameters(**{"faces": self.faces, "frames": self.frames} | shared)
+        shared = FaceExampleGenParameters.model_fields.keys() & JudgeParameters.model_fields.keys()
+        return FaceExampleGenParameters(**{name: getattr(self, name) for name in shared})
