@@ -22,10 +22,17 @@ setup(
     description="Deepfake detection with Multi-metric Loss: from videos to a served model",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
-    packages=find_packages(include=["pipeline*", "components*", "model*"]),
+    packages=find_packages(
+        include=["artifacts*", "commands*", "components*", "evaluation*", "faces*", "model*", "pipeline*", "serving*"]
+    ),
     package_data={
-        "components": ["*/*.json", "*/*/*.json", "*/*/*.j2"],
-        "pipeline": [f"*/*/*.{suffix}" for suffix in ("j2", "html", "css", "js", "svg")],
+        "components": ["*/*.json"],
+        "evaluation": ["report/*.json", "report/*.j2"],
+        "serving": [
+            f"{folder}/*.{suffix}"
+            for folder in ("page", "verdict/view")
+            for suffix in ("j2", "html", "css", "js", "svg")
+        ],
     },
     install_requires=[
         "tensorflow-cpu>=2.21,<2.22",
@@ -65,9 +72,9 @@ setup(
     entry_points={
         "console_scripts": [
             "deepfake-pipeline = pipeline.run:main",
-            "deepfake-predict = pipeline.predict:main",
+            "deepfake-predict = serving.predict:main",
             "deepfake-lineage = pipeline.lineage:main",
-            "deepfake-serve = pipeline.serve.__main__:main",
+            "deepfake-serve = serving.server.__main__:main",
             "deepfake-train = model.console:train",
         ]
     },

@@ -99,14 +99,15 @@ def _recipe(name, seed, options, fields):
 
 def run_one(recipe, folder, held_out, out):
     """Train once and write `result.json`: AUC and ACC by the logit and by the similarity to the real centre."""
-    from model.quiet import import_tensorflow
+    from commands.quiet import import_tensorflow
 
     import_tensorflow()
-    from model import examples, scoring
+    from artifacts import face_examples
+    from model import scoring
     from model.train import train
 
-    files = examples.find_files(folder, "train")
-    judged = examples.find_files(folder, held_out)
+    files = face_examples.find_files(folder, "train")
+    judged = face_examples.find_files(folder, held_out)
     os.makedirs(out, exist_ok=True)
     detector, history = train(recipe, files, [], out)
     detector.save(os.path.join(out, "model.keras"))

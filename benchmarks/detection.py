@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from benchmarks import common
-from components.face_example_gen import area_pyramid, detector, extraction, fast_mtcnn
-from components.face_example_gen.decoder import VideoFrames
-from components.face_example_gen.parameters import FaceExampleGenParameters
-from components.face_example_gen.reading import Batch
-from components.face_example_gen.reading_process import BATCH_PIXELS, MAX_BATCH
-from components.face_example_gen.tracker import overlap
+from faces import area_pyramid, detector, extraction, fast_mtcnn
+from faces.decoder import VideoFrames
+from faces.reading import Batch
+from faces.reading_process import BATCH_PIXELS, MAX_BATCH
+from faces.settings import FaceExampleGenParameters
+from faces.tracker import overlap
 
 PEER = "mtcnn package"
 OURS = ("ours at 20", "ours at 39.8", "ours at 39.8 with regions")

@@ -58,7 +58,7 @@ def write_predictions(folder, rows):
     """Write predictions of a test split: videos of one method after the other, spread over the files; returns the bytes."""
     import numpy as np
 
-    from components.evaluator import predictions
+    from artifacts import predictions
 
     kinds = [(dataset, method) for dataset, methods in METHODS.items() for method in ("real", *methods)]
     rng = np.random.default_rng(0)
@@ -97,8 +97,8 @@ def _columns(videos, kinds, rng):
 
 def all_figures(folder, resamples):
     """ours: all figures, groups and intervals"""
-    from components.evaluator.metrics import evaluate
-    from components.evaluator.predictions import read_predictions
+    from artifacts.predictions import read_predictions
+    from evaluation.metrics import evaluate
 
     metrics = evaluate(read_predictions(folder, "test"), resamples=resamples)
     return metrics["frame"]["all"]["logit"]["auc"]["value"]

@@ -53,7 +53,7 @@ def main(arguments=None):
 
 def _measure(form, batch):
     """(MiB more at the peak, seconds, loss), in a process of its own."""
-    from model.quiet import import_tensorflow
+    from commands.quiet import import_tensorflow
 
     tf = import_tensorflow()
     from model import expander, losses

@@ -144,9 +144,9 @@ def _plain(paths, count, path):
     """What one would write with OpenCV and the mtcnn package: every frame in order, the largest face of the chosen ones."""
     import tensorflow as tf
 
-    from components.face_example_gen.alignment import align
-    from components.face_example_gen.detector import LANDMARKS
-    from model.examples import FaceExample
+    from artifacts.face_examples import FaceExample
+    from faces.alignment import align
+    from faces.detector import LANDMARKS
 
     detector, faces = _mtcnn(), 0
     with tf.io.TFRecordWriter(path) as writer:
@@ -197,8 +197,8 @@ def _ours(paths, count, path, detect_every):
 
 @functools.cache
 def _shard(count, detect_every):
-    from components.face_example_gen.parameters import FaceExampleGenParameters
     from components.face_example_gen.shards import WriteShard
+    from faces.settings import FaceExampleGenParameters
 
     return WriteShard("", "", FaceExampleGenParameters(frames=count, detect_every=detect_every))
 
@@ -207,7 +207,7 @@ CONTENDERS = {OPENCV: (_plain,), OURS: (_ours, 1), REGIONS: (_ours, 8)}
 
 
 def _manifest(paths):
-    from components.video_example_gen.manifest import Video
+    from artifacts.manifest import Video
 
     absolute = map(os.path.abspath, paths)
     return [Video(f"clips/real/{k}", path, "clips", "real", 0, "train") for k, path in enumerate(absolute)]
@@ -237,7 +237,7 @@ def _process():
 
 
 def _one_thread():
-    from model.quiet import import_tensorflow
+    from commands.quiet import import_tensorflow
 
     tf = import_tensorflow()
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -283,7 +283,7 @@ def measure_workers(paths, count, rounds, folder):
 
 def _run_component(videos, count, workers, cores):
     """Run the component in a process of its own, on these cores only; returns seconds."""
-    from components.video_example_gen.manifest import write_manifest
+    from artifacts.manifest import write_manifest
 
     with tempfile.TemporaryDirectory() as folder:
         write_manifest(os.path.join(folder, "videos"), videos)

@@ -51,13 +51,13 @@ def _timed(run, spent):
 
 def make_contenders(folder, faces, batch_size, backbone):
     """Make the model and the faces; return name -> function."""
-    from model.quiet import import_tensorflow
+    from commands.quiet import import_tensorflow
 
     tf = import_tensorflow()
     import keras
     import numpy as np
 
-    from components.evaluator import predict
+    from components.evaluator import inference
     from model.detector import DeepfakeDetector
     from model.export import export_saved_model
     from model.input_pipeline import evaluation_batches
@@ -71,7 +71,7 @@ def make_contenders(folder, faces, batch_size, backbone):
     with tf.io.TFRecordWriter(path) as writer:
         for record in make_faces(faces):
             writer.write(record)
-    signature = predict.load_model(folder)
+    signature = inference.load_model(folder)
     batches = [batch["crop"] for batch in evaluation_batches([path], batch_size)]
 
     def forward():
@@ -80,7 +80,7 @@ def make_contenders(folder, faces, batch_size, backbone):
 
     def write():
         target = os.path.join(folder, "predictions.parquet")
-        predict.predict_file((path, target, {}), folder, batch_size)
+        inference.predict_file((path, target, {}), folder, batch_size)
         os.remove(target)
 
     return {"bare forward pass": forward, "predictions written": write}
@@ -91,8 +91,8 @@ def make_faces(count):
     import numpy as np
     from skimage import data
 
-    from components.face_example_gen.alignment import encode
-    from model.examples import FaceExample
+    from artifacts.face_examples import FaceExample
+    from faces.alignment import encode
 
     photo, rng = data.astronaut(), np.random.default_rng(0)
     for k in range(count):

@@ -67,7 +67,7 @@ class Bench:
     """
 
     def __init__(self, folder, backbone, batch, quick=False):
-        from model.quiet import import_tensorflow
+        from commands.quiet import import_tensorflow
 
         import_tensorflow()
         import cv2
@@ -123,7 +123,7 @@ class Bench:
         arguments = ["--model", self.models, "--model_name", NAME, "--port", "0", "--poll_seconds", "0.5"]
         arguments += ["--queue", "4096", "--request_timeout", "600", "--max_batch", str(self.batch)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.serve", *arguments], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "serving.server", *arguments], stdout=subprocess.PIPE, text=True
         )
         try:
             line = next(line for line in self.process.stdout if line.startswith("ready: "))

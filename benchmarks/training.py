@@ -54,7 +54,7 @@ def main(arguments=None):
 
 def keras_step(recipe, size, batch):
     """A function that takes one training step of a ResNet-34 by a recipe, all its terms acting."""
-    from model.quiet import import_tensorflow
+    from commands.quiet import import_tensorflow
 
     tf = import_tensorflow()
     from model.detector import DeepfakeDetector, create_optimizer
@@ -123,7 +123,7 @@ def pipeline_rate(preset, batches):
     import tensorflow as tf
     from skimage import data
 
-    from model import examples
+    from artifacts import face_examples
     from model.input_pipeline import training_batches
     from model.recipes import get_recipe
 
@@ -136,13 +136,13 @@ def pipeline_rate(preset, batches):
                 x, y = rng.integers(0, 200, 2)
                 crop = photo[y : y + 256, x : x + 256]
                 writer.write(
-                    examples.FaceExample(
+                    face_examples.FaceExample(
                         cv2.imencode(".png", crop)[1].tobytes(), "png", k % 2, "photo", "real", f"photo/{k}", 0, 0.0,
                         (0, 0, 256, 256), identity=f"photo/{k // 2}",
                     ).serialize()
                 )  # fmt: skip
         recipe = get_recipe("paper", augmentation=preset, steps=batches + 5)
-        stream = iter(training_batches(examples.index_records([path]), recipe))
+        stream = iter(training_batches(face_examples.index_records([path]), recipe))
         for _ in range(5):
             next(stream)
         began = time.perf_counter()

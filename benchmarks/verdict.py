@@ -1,4 +1,4 @@
-"""A verdict on one's own clip beside its parts: what `python -m pipeline.predict` costs beyond decode, detect and forward.
+"""A verdict on one's own clip beside its parts: what `python -m serving.predict` costs beyond decode, detect and forward.
 
     python -m benchmarks.verdict
     python -m benchmarks.verdict --video FILE          # a real clip instead of a filmed photograph
@@ -48,7 +48,7 @@ def main(arguments=None):
 
 def export_model(folder, backbone):
     """Write a model with random weights."""
-    from model.quiet import import_tensorflow
+    from commands.quiet import import_tensorflow
 
     import_tensorflow()
     import keras
@@ -66,14 +66,14 @@ def export_model(folder, backbone):
 
 def measure(video, model_dir, rounds):
     """Time the whole and its parts in turns; returns (name -> seconds of each round, figures)."""
-    from components.face_example_gen.alignment import align, encode
-    from components.face_example_gen.detector import MtcnnDetector
-    from components.face_example_gen.reading import FrameReader
-    from components.video_example_gen.manifest import Video
+    from artifacts.manifest import Video
+    from faces.alignment import align, encode
+    from faces.detector import MtcnnDetector
+    from faces.reading import FrameReader
     from model.served import ServedModel
-    from pipeline.verdict import judging
-    from pipeline.verdict.judge import Judge
-    from pipeline.verdict.parameters import JudgeParameters
+    from serving.verdict import judging
+    from serving.verdict.judge import Judge
+    from serving.verdict.parameters import JudgeParameters
 
     model, detector, parameters = ServedModel(model_dir), MtcnnDetector(), JudgeParameters()
     line = Video(video, video, "", "", 0, kind="video")
@@ -122,7 +122,7 @@ def start_of_command(folder):
     cv2.imwrite(crop, np.full((256, 256, 3), 128, np.uint8))
     began = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "pipeline.predict", crop, "--kind=crop", "--quiet", f"--model={folder}/Format-Serving"],
+        [sys.executable, "-m", "serving.predict", crop, "--kind=crop", "--quiet", f"--model={folder}/Format-Serving"],
         check=False,
     )
     return time.perf_counter() - began

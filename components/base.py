@@ -7,19 +7,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from model.quiet import import_tensorflow
-
-
-class InputError(ValueError):
-    """The user can mend this: the message names the file or field, what is wrong, and what would be right."""
-
-
-class Parameters(BaseModel):
-    """Base of a component's parameters: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from artifacts.errors import InputError
+from commands.parameters import Parameters
+from commands.quiet import import_tensorflow
 
 
 @dataclass(frozen=True)

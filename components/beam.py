@@ -9,11 +9,10 @@ logging.getLogger().addFilter(lambda record: "apitools not found" not in record.
 import apache_beam as beam  # noqa: E402
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions  # noqa: E402
 from apache_beam.runners.runner import create_runner  # noqa: E402
-from apache_beam.utils.shared import Shared  # noqa: E402
 
-from components.base import InputError  # noqa: E402
+from artifacts.errors import InputError  # noqa: E402
 
-__all__ = ["DirectOptions", "Shared", "beam", "pipeline_options"]
+__all__ = ["DirectOptions", "beam", "pipeline_options"]
 
 
 def pipeline_options(beam_args):

@@ -1,19 +1,14 @@
 """Write a trained detector as a SavedModel with preprocessing inside the graph."""
 
-import hashlib
-import os
-
 import keras
 import tensorflow as tf
 
-from model import examples, explain
-from model.card import EXTRA
-from model.detector import DeepfakeDetector
+from artifacts import face_examples
+from model import explain
 from model.input_pipeline import load_crop
 from model.losses import FAKE
 from model.recipes import CROP_SIZE
-
-SERVED = ("fake_probability", "logit", "center_similarity", "embedding")
+from model.saved_model import SERVED
 
 
 def export_saved_model(detector, folder):
@@ -41,7 +36,7 @@ def export_saved_model(detector, folder):
     def serve_bytes(image_bytes):
         # Not WebP: older servers lack the operation, and would refuse the whole model.
         crops = tf.map_fn(
-            lambda encoded: load_crop(encoded, examples.decode_common),
+            lambda encoded: load_crop(encoded, face_examples.decode_common),
             image_bytes,
             fn_output_signature=tf.TensorSpec([CROP_SIZE, CROP_SIZE, 3], tf.uint8),
         )
@@ -54,85 +49,3 @@ def export_saved_model(detector, folder):
     archive.add_endpoint("crops", serve_crops, crops)
     archive.add_endpoint("heat_maps", serve_heat_maps, crops)
     archive.write_out(str(folder), verbose=False)
-
-
-def from_keras_file(path):
-    """Load a detector from its `Format-Keras/model.keras`.
-
-    Raises:
-        ValueError: no such file, or not a whole one of a detector of this project.
-    """
-    try:
-        detector = keras.saving.load_model(str(path), compile=False)
-    except Exception as error:  # zip, JSON, h5py and Keras errors
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise ValueError(f"{path}: not a whole model.keras ({reason}). Trainer writes it into Format-Keras/") from error
-    if not isinstance(detector, DeepfakeDetector):
-        raise ValueError(f"{path}: a {type(detector).__name__}, not a detector of this project")
-    return detector
-
-
-def find_saved_model(folder):
-    """Find the SavedModel that a folder stands for.
-
-    Args:
-        folder: a SavedModel, the `model` artifact that holds it in `Format-Serving/`, or the folder of a model server
-            with its versions, of which the newest that is ready counts.
-
-    Raises:
-        ValueError: there is none.
-    """
-    for path in (folder, os.path.join(folder, "Format-Serving"), *(path for _, path in versions(folder)[:1])):
-        if os.path.isfile(os.path.join(path, "saved_model.pb")):
-            return path
-    raise ValueError(
-        f"{folder}: holds no SavedModel (no saved_model.pb in it, in Format-Serving/ or in a numbered version). Name a "
-        "`model` folder that Trainer wrote, or the folder that Pusher pushes to"
-    )
-
-
-def versions(serving_dir):
-    """The versions of a model server's folder that are ready: [(number, path)], the newest first."""
-    try:
-        numbers = sorted((int(name) for name in os.listdir(serving_dir) if name.isdecimal()), reverse=True)
-    except OSError:
-        return []
-    paths = [(number, os.path.join(serving_dir, str(number))) for number in numbers]
-    return [(number, path) for number, path in paths if os.path.isfile(os.path.join(path, "saved_model.pb"))]
-
-
-def digest(saved_model):
-    """Digest of a SavedModel's graph and weights, not of what else travels with it: equal for a model and its pushed copy."""
-    total = hashlib.blake2b(digest_size=16)
-    for parent, folders, names in os.walk(saved_model):
-        folders[:] = sorted(set(folders) - {EXTRA})
-        for name in sorted(names):
-            path = os.path.join(parent, name)
-            with open(path, "rb") as stream:
-                of_file = hashlib.file_digest(stream, "sha256").hexdigest()
-            total.update(f"{os.path.relpath(path, saved_model)}\0{of_file}\n".encode())
-    return total.hexdigest()
-
-
-def load_signature(folder, name="crops"):
-    """Load one signature of a SavedModel of ours as a function of a tensor that returns a dict.
-
-    Raises:
-        ValueError: the folder holds no SavedModel, or one without that signature.
-    """
-    try:
-        loaded = tf.saved_model.load(str(folder))
-    except OSError as error:
-        raise ValueError(
-            f"{folder}: holds no SavedModel that can be read. Name a model's Format-Serving folder"
-        ) from error
-    if name not in loaded.signatures:
-        raise ValueError(f"{folder}: its SavedModel has no signature {name!r}, only {sorted(loaded.signatures)}")
-    signature = loaded.signatures[name]
-    argument = next(iter(signature.structured_input_signature[1]))
-
-    def predict(tensor):
-        return signature(**{argument: tensor})
-
-    predict.loaded = loaded  # a signature holds its model weakly only
-    return predict

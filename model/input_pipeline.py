@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from model import examples
+from artifacts import face_examples
 from model.augmentation import create_augmentation
 from model.losses import FAKE, REAL
 from model.recipes import CROP_SIZE
@@ -36,7 +36,7 @@ def training_batches(index, recipe, start_step=0):
 
     def load(position):
         record = tf.numpy_function(index.read, [draw(position // 2, position % 2)], tf.string, stateful=False)
-        example = examples.parse(tf.ensure_shape(record, []))
+        example = face_examples.parse(tf.ensure_shape(record, []))
         crop = load_crop(example["image/encoded"])
         return augment(crop, tf.stack([recipe.seed, position])), example["label"]
 
@@ -55,7 +55,7 @@ def _order(index, seed, salt=0):
     for label, name in ((REAL, "real"), (FAKE, "fake")):
         positions = (index.label == label).nonzero()[0]
         if not len(positions):
-            raise examples.ExamplesError(f"{index.files[0]} and its like: no {name} face to train on")
+            raise face_examples.ExamplesError(f"{index.files[0]} and its like: no {name} face to train on")
         by_class.append(tf.constant(positions, tf.int64))
 
     def shuffled(turn, label):
@@ -114,7 +114,7 @@ def _partners(index):
     return _Partners(first, count, flat)
 
 
-def load_crop(encoded, decode=examples.decode_image):
+def load_crop(encoded, decode=face_examples.decode_image):
     """Decode an encoded image to a crop, uint8 [256, 256, 3]; another size is resized, bilinear with antialiasing."""
     image = decode(encoded)
     shape = tf.shape(image)
@@ -133,14 +133,14 @@ def evaluation_batches(files, batch_size=32):
     """Every example of the files once, in order.
 
     Returns:
-        A `tf.data.Dataset` of dicts: `examples.SCHEMA`'s keys but for the encoded image, `crop` uint8 [n, 256, 256, 3],
+        A `tf.data.Dataset` of dicts: `face_examples.SCHEMA`'s keys but for the encoded image, `crop` uint8 [n, 256, 256, 3],
         and `record/size` int32 [n], the bytes that each takes in its file; the last batch may be smaller.
     """
 
     def load(serialized):
-        example = examples.parse(serialized)
+        example = face_examples.parse(serialized)
         example["crop"] = load_crop(example.pop("image/encoded"))
-        example["record/size"] = tf.strings.length(serialized) + examples.FRAMING
+        example["record/size"] = tf.strings.length(serialized) + face_examples.FRAMING
         return example
 
     records = tf.data.TFRecordDataset(files, buffer_size=1 << 20)

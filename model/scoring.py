@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
-from model import examples
+from artifacts import face_examples
 from model.input_pipeline import evaluation_batches
 from model.recipes import CROP_SIZE
 
@@ -50,9 +50,9 @@ def _batches(files, batch_size):
         yield from evaluation_batches(files, batch_size)
     except tf.errors.OpError as error:
         for path in files:  # find the one to name
-            for _ in examples.read_records(path):
+            for _ in face_examples.read_records(path):
                 pass
-        raise examples.ExamplesError(f"{files[0]} and its like: {error.message}") from error
+        raise face_examples.ExamplesError(f"{files[0]} and its like: {error.message}") from error
 
 
 def _columns(batch, scores, outputs):

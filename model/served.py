@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from model import calibration, card
-from model.export import SERVED, digest, find_saved_model
 from model.recipes import CROP_SIZE
+from model.saved_model import SERVED, digest, find_saved_model
 
 SIGNATURES = ("serving_default", "crops")  # without them it is no model of ours
 
@@ -16,7 +16,7 @@ class ServedModel:
     """A SavedModel of ours.
 
     Args:
-        folder: see `model.export.find_saved_model`.
+        folder: see `model.saved_model.find_saved_model`.
 
     Attributes:
         path: of the SavedModel itself.
@@ -24,7 +24,7 @@ class ServedModel:
         signatures: name -> function of one tensor (by keyword) that returns a dict of tensors.
         digest: of its graph and weights; says whether two verdicts come from the same model.
         calibration: what `model.calibration.calibrate` returned, or None.
-        card: what it was trained and tested on, as `components.pusher` wrote it, or None.
+        card: what it was trained and tested on, as `components.pusher.component` wrote it, or None.
 
     Raises:
         ValueError: no SavedModel, a damaged one, or not one of this project.

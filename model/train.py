@@ -14,7 +14,7 @@ import signal
 import sys
 import typing
 
-from model.quiet import import_tensorflow
+from commands.quiet import import_tensorflow
 
 tf = import_tensorflow()
 
@@ -23,10 +23,11 @@ import numpy as np  # noqa: E402
 from absl import app, flags, logging  # noqa: E402
 from pydantic import ValidationError  # noqa: E402
 
-from model import calibration, examples, export, pretrained, training_log  # noqa: E402
+from artifacts import face_examples  # noqa: E402
+from commands.signals import Interrupted  # noqa: E402
+from model import calibration, export, pretrained, training_log  # noqa: E402
 from model.detector import DeepfakeDetector, create_optimizer  # noqa: E402
 from model.input_pipeline import training_batches  # noqa: E402
-from model.interrupt import Interrupted  # noqa: E402
 from model.recipes import RECIPES, Recipe, get_recipe  # noqa: E402
 
 FLAGS = flags.FLAGS
@@ -51,7 +52,7 @@ def train(recipe, train_files, val_files, run_dir, validate_every=None, strategy
         WeightsError: the weights to start from cannot be had or do not fit.
         Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
-    index = examples.index_records(train_files)
+    index = face_examples.index_records(train_files)
     strategy = strategy or tf.distribute.MirroredStrategy()
     replicas = strategy.num_replicas_in_sync
     if recipe.batch_size % (2 * replicas):
@@ -182,10 +183,10 @@ def main(_):
     overrides = {n: FLAGS[n].value for n in Recipe.model_fields if n != "name" and FLAGS[n].value is not None}
     try:
         recipe = get_recipe(FLAGS.recipe, **overrides)
-        train_files = examples.find_files(FLAGS.examples, "train")
+        train_files = face_examples.find_files(FLAGS.examples, "train")
         try:
-            val_files = examples.find_files(FLAGS.examples, "val")
-        except examples.ExamplesError:
+            val_files = face_examples.find_files(FLAGS.examples, "val")
+        except face_examples.ExamplesError:
             print("no Split-val/ in the examples: the last weights are kept, since there is nothing to choose by")
             val_files = []
         os.makedirs(FLAGS.model_dir, exist_ok=True)

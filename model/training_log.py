@@ -10,8 +10,8 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
+from commands.signals import Interrupted
 from model import scoring
-from model.interrupt import Interrupted
 
 SHOWN = {"loss": "loss", "triplet": "tri", "cross_entropy": "ce", "weight_center": "wc", "accuracy": "acc"}
 

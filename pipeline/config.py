@@ -12,17 +12,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from components.base import InputError
+from artifacts.errors import InputError
+from commands.problems import explain
 from components.evaluator.component import EvaluatorParameters
 from components.example_validator.component import ExampleValidatorParameters, load_schema
 from components.face_example_gen.component import FaceExampleGenParameters
-from components.infra_validator import InfraValidatorParameters
-from components.pusher import PusherParameters
+from components.infra_validator.component import InfraValidatorParameters
+from components.pusher.component import PusherParameters
 from components.statistics_gen.component import StatisticsGenParameters
-from components.trainer import TrainerParameters
+from components.trainer.component import TrainerParameters
 from components.video_example_gen.component import VideoExampleGenParameters
 from model.recipes import NAMED_WEIGHTS
-from pipeline.problems import explain
 
 
 class ConfigError(ValueError):

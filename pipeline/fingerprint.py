@@ -8,7 +8,7 @@ import importlib.util
 import json
 import os
 
-OURS = ("components", "model", "pipeline")
+OURS = ("artifacts", "commands", "components", "evaluation", "faces", "model", "pipeline", "serving")
 
 
 @functools.cache

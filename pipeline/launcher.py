@@ -5,10 +5,10 @@ import shutil
 import time
 from dataclasses import dataclass
 
+from artifacts.layout import artifact_dir, content_digest, files_below, outline, staging_dir
+from commands.quiet import import_tensorflow
 from components.base import Context
-from model.quiet import import_tensorflow
 from pipeline import fingerprint
-from pipeline.artifacts import artifact_dir, content_digest, files_below, outline, staging_dir
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import os
 import sys
 import time
 
-from components.base import InputError
-from pipeline.artifacts import METADATA
+from artifacts.errors import InputError
+from artifacts.layout import METADATA
 from pipeline.metadata import MetadataStore
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-from pipeline.artifacts import METADATA
+from artifacts.layout import METADATA
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS Context (id INTEGER PRIMARY KEY, pipeline TEXT, started REAL, config TEXT);

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from components.base import Component, Parameters
+from commands.parameters import Parameters
+from components.base import Component
 from components.evaluator.component import COMPONENT as EVALUATOR
 from components.example_validator.component import COMPONENT as EXAMPLE_VALIDATOR
 from components.face_example_gen.component import COMPONENT as FACE_EXAMPLE_GEN
-from components.infra_validator import COMPONENT as INFRA_VALIDATOR
-from components.pusher import COMPONENT as PUSHER
+from components.infra_validator.component import COMPONENT as INFRA_VALIDATOR
+from components.pusher.component import COMPONENT as PUSHER
 from components.statistics_gen.component import COMPONENT as STATISTICS_GEN
-from components.trainer import COMPONENT as TRAINER
+from components.trainer.component import COMPONENT as TRAINER
 from components.video_example_gen.component import COMPONENT as VIDEO_EXAMPLE_GEN
 from pipeline.resolvers import LastBlessed
 

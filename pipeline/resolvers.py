@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from pipeline.artifacts import outline
+from artifacts.layout import outline
 
 
 @dataclass(frozen=True)

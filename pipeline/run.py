@@ -16,8 +16,8 @@ import signal
 import sys
 import time
 
-from components.base import InputError
-from model.interrupt import Interrupted
+from artifacts.errors import InputError
+from commands.signals import Interrupted
 from pipeline.config import ConfigError, load_config
 from pipeline.engines import beam_args
 from pipeline.pipeline import SAMPLE_CAVEAT, create_pipeline
@@ -203,7 +203,7 @@ def _summary(config, launcher, hits, total, seconds):
     run_logs = launcher.outputs.get(("Trainer", "model_run"))
     print()
     if evaluation and hits == total:
-        from components.evaluator.table import print_table
+        from evaluation.metrics_table import print_table
 
         with open(os.path.join(evaluation.uri, "metrics.json")) as stream:
             print_table(json.load(stream))
@@ -225,7 +225,7 @@ def _summary(config, launcher, hits, total, seconds):
         )
         if outcome["pushed"]:
             model = os.path.relpath(os.path.dirname(outcome["path"]))
-            print(f"your video:   python -m pipeline.predict VIDEO --model {model}")
+            print(f"your video:   python -m serving.predict VIDEO --model {model}")
     if any(dataset.type == "sample" for dataset in config.components.VideoExampleGen.datasets):
         print(f"note:         {SAMPLE_CAVEAT}")
 

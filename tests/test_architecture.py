@@ -1,6 +1,7 @@
 """What holds for the whole source tree: the direction of imports, and what a source file may not contain."""
 
 import ast
+import graphlib
 import importlib
 import pkgutil
 import subprocess
@@ -12,7 +13,19 @@ import pytest
 from components import base
 
 REPOSITORY = Path(__file__).parents[1]
-ROOMS = ("pipeline", "components", "model")
+# Room -> the rooms it may import. A component may also import its own folder, `components.base` and `components.beam`.
+ROOMS = {
+    "artifacts": set(),
+    "commands": {"artifacts"},
+    "model": {"artifacts", "commands"},
+    "faces": {"artifacts", "commands", "model"},
+    "evaluation": {"artifacts", "commands", "model"},
+    "components": {"artifacts", "commands", "model", "faces", "evaluation"},
+    "serving": {"artifacts", "commands", "model", "faces", "evaluation"},
+    "pipeline": {"artifacts", "commands", "model", "evaluation", "components"},
+}
+SHARED_BY_COMPONENTS = {"components.base", "components.beam"}
+OUTSIDE = {"benchmarks", "tests"}  # no room imports these
 MAX_LINES = 400
 # Put together here, so that this file does not hold what it looks for.
 MACHINE_PATHS = tuple(f"/{name}/" for name in ("work", "root", "tmp"))
@@ -58,17 +71,81 @@ def test_there_is_something_to_look_at():
     assert {"pipeline/run.py", "components/base.py", "model/losses.py", "tests/test_architecture.py"} <= names
 
 
+def forbidden(importer, imported):
+    """Why a module of one room must not import a module, or None.
+
+    Args:
+        importer: dotted name of the importing module, such as "faces.decoder".
+        imported: dotted name of the imported module.
+    """
+    room, other = importer.split(".")[0], imported.split(".")[0]
+    if other not in ROOMS.keys() | OUTSIDE:
+        return None  # a library
+    if other != room:
+        return None if other in ROOMS[room] else f"{room} must not import {other}"
+    if room == "components" and importer not in SHARED_BY_COMPONENTS:
+        own = ".".join(importer.split(".")[:2])
+        if not (imported == own or imported.startswith(f"{own}.") or imported in SHARED_BY_COMPONENTS):
+            return "a component must not import another"
+    return None
+
+
+def _imported_modules(path):
+    """(line, module) of every import; `from package import module` counts as an import of both."""
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                below = f"{node.module}.{alias.name}"
+                is_module = (REPOSITORY / f"{below.replace('.', '/')}.py").exists() or (
+                    REPOSITORY / below.replace(".", "/") / "__init__.py"
+                ).exists()
+                yield node.lineno, below if is_module else node.module
+
+
+def _module(path):
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_go_one_way(room):
-    above = (*ROOMS[: ROOMS.index(room)], "tests", "benchmarks")
+    ours = [path for path in PYTHON if _name(path).split("/")[0] == room]
+    assert ours
     wrong = [
-        f"{_name(path)}:{line} imports {module}"
-        for path in PYTHON
-        if _name(path).split("/")[0] == room
-        for line, module in _imports(path)
-        if module.split(".")[0] in above
+        f"{_name(path)}:{line} imports {module}: {why}"
+        for path in ours
+        for line, module in _imported_modules(path)
+        if (why := forbidden(_module(path), module))
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("other", sorted(ROOMS.keys() | OUTSIDE))
+def test_every_other_arrow_is_refused(room, other):
+    refused = forbidden(f"{room}.one", f"{other}.two") is not None
+    if room == other:
+        assert refused == (room == "components")
+    else:
+        assert refused == (other not in ROOMS[room])
+
+
+def test_the_allowed_arrows_have_no_circle():
+    order = graphlib.TopologicalSorter(ROOMS).static_order()
+    assert next(iter(order)) == "artifacts"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["from components.trainer.component import COMPONENT", "import serving.predict", "from pipeline import config"],
+)
+def test_an_import_within_a_function_counts_too(statement, tmp_path):
+    path = tmp_path / "one.py"
+    path.write_text(f"def late():\n    {statement}\n")
+    ((line, module),) = _imported_modules(path)
+    assert line == 2 and forbidden("components.pusher.executor", module)
 
 
 def test_the_programs_import_each_other_by_their_full_names():
@@ -105,12 +182,11 @@ def test_files_fit_in_a_head():
 
 
 def _components():
-    """Names of the modules that are run as components: packages with a __main__, and modules with a COMPONENT."""
+    """Names of the modules that are run as components: packages with a __main__."""
     names = []
     for module in pkgutil.iter_modules([str(REPOSITORY / "components")]):
         main = REPOSITORY / "components" / module.name / "__main__.py"
-        alone = REPOSITORY / "components" / f"{module.name}.py"
-        if main.exists() or (alone.exists() and "\nCOMPONENT = " in alone.read_text()):
+        if main.exists():
             names.append(f"components.{module.name}")
     return names
 
@@ -124,8 +200,7 @@ def test_every_component_of_the_pipeline_is_among_them():
 
 @pytest.mark.parametrize("name", _components())
 def test_component_is_a_command(name, capsys):
-    package = importlib.import_module(name)
-    component = getattr(package, "COMPONENT", None) or importlib.import_module(f"{name}.component").COMPONENT
+    component = importlib.import_module(f"{name}.component").COMPONENT
     with pytest.raises(SystemExit) as stopped:
         base.main(component, ["--help"])
     assert stopped.value.code == 0

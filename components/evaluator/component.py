@@ -5,8 +5,9 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from components.base import Component, Context, Parameters
-from components.evaluator.blessing import Threshold
+from commands.parameters import Parameters
+from components.base import Component, Context
+from evaluation.blessing import Threshold
 
 
 class EvaluatorParameters(Parameters):

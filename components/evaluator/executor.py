@@ -6,21 +6,24 @@ import shlex
 import time
 from importlib.metadata import version
 
-from components.base import Context, InputError
-from components.evaluator import faces, matrix, robustness
-from components.evaluator.blessing import judge
-from components.evaluator.comparison import compare
-from components.evaluator.coverage import outcomes
-from components.evaluator.metrics import evaluate
-from components.evaluator.predict import find_model, model_digest, write_predictions
-from components.evaluator.predictions import read_predictions
-from components.evaluator.projector import write_projector
-from components.evaluator.report.report import write_report
-from components.evaluator.report.showcase import choose, show
-from components.evaluator.spread import groups_of, spread
-from components.evaluator.table import print_table
-from components.evaluator.videos import videos_of
-from model import calibration, card, examples
+from artifacts import face_examples
+from artifacts.errors import InputError
+from artifacts.predictions import read_predictions
+from components.base import Context
+from components.evaluator.inference import write_predictions
+from evaluation import crops, matrix, robustness
+from evaluation.blessing import judge
+from evaluation.comparison import compare
+from evaluation.coverage import outcomes
+from evaluation.metrics import evaluate
+from evaluation.metrics_table import print_table
+from evaluation.projector import write_projector
+from evaluation.report.page import write_report
+from evaluation.report.showcase import choose, show
+from evaluation.sampling import groups_of, spread
+from evaluation.video_scores import videos_of
+from model import calibration, card
+from model.saved_model import digest, find_saved_model
 
 
 def execute(context: Context):
@@ -66,8 +69,10 @@ class Evaluation:
         self.context, self.parameters = context, context.parameters
         self.folder = context.outputs["predictions"]
         # Once: a model server's folder may get a newer version meanwhile.
-        self.models = {key: find_model(context.inputs[key]) for key in ("model", "baseline") if key in context.inputs}
-        self.others = {name: find_model(folder) for name, folder in self.parameters.models.items()}
+        self.models = {
+            key: find_saved_model(context.inputs[key]) for key in ("model", "baseline") if key in context.inputs
+        }
+        self.others = {name: find_saved_model(folder) for name, folder in self.parameters.models.items()}
         self.files = {"test": self._files("test")}
         try:
             self.files["val"] = self._files("val")
@@ -79,8 +84,8 @@ class Evaluation:
 
     def _files(self, split):
         try:
-            return examples.find_files(self.context.inputs["examples"], split)
-        except examples.ExamplesError as error:
+            return face_examples.find_files(self.context.inputs["examples"], split)
+        except face_examples.ExamplesError as error:
             raise InputError(f"nothing to evaluate: {error}") from error
 
     def _temperature(self, saved_model):
@@ -98,7 +103,7 @@ class Evaluation:
         return read_predictions(folder, split)
 
     def metrics(self):
-        """See `components.evaluator.metrics.evaluate`."""
+        """See `evaluation.metrics.evaluate`."""
         inputs, parameters = self.context.inputs, self.parameters
         listed = None
         if "videos" in inputs and "rejects" in inputs:
@@ -151,7 +156,7 @@ class Evaluation:
         return os.path.join(self.folder, "models", str(number))
 
     def robustness(self):
-        """See `components.evaluator.robustness.sweep`."""
+        """See `evaluation.robustness.sweep`."""
         return robustness.sweep(
             self.files["test"],
             self.folder,
@@ -199,10 +204,10 @@ class Evaluation:
             return []
         test = self.columns["test"]
         rows = spread(groups_of(test), self.parameters.embeddings, seed=self.parameters.seed)
-        columns, result = faces.take(test, rows), []
+        columns, result = crops.take(test, rows), []
         models = {self.parameters.name: self.models["model"]} | self.others
         for name, model in models.items():
-            vectors, thumbnails = faces.embeddings(
+            vectors, thumbnails = crops.embeddings(
                 self.files["test"], self.folder, "test", rows, model, self.parameters.batch_size
             )
             if not result:
@@ -213,12 +218,12 @@ class Evaluation:
     def lineage(self):
         """Where data and model come from: [{"name", "value"}]."""
         inputs = self.context.inputs
-        lines = [("model", self.models["model"]), ("model's digest", model_digest(self.models["model"]))]
+        lines = [("model", self.models["model"]), ("model's digest", digest(self.models["model"]))]
         fields = recipe_of(self.models["model"])
         lines += [("recipe", fields["name"])] if fields else []
         lines += [(f"recipe: {name}", str(value)) for name, value in fields.items() if name != "name"]
         lines += [(key, inputs[key]) for key in ("examples", "videos", "rejects", "baseline") if key in inputs]
-        lines += [(f"other model: {name}", f"{path} ({model_digest(path)})") for name, path in self.others.items()]
+        lines += [(f"other model: {name}", f"{path} ({digest(path)})") for name, path in self.others.items()]
         lines.append(("date", time.strftime("%Y-%m-%d %H:%M")))
         lines += [(name, version(name)) for name in ("tensorflow-cpu", "keras", "scikit-learn")]
         return [{"name": name, "value": value} for name, value in lines]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from components.video_example_gen.manifest import LABELS
+from artifacts.manifest import LABELS
 
 
 class Schema(BaseModel):

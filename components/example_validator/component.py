@@ -1,14 +1,14 @@
-"""ExampleValidator: the spec and its executor."""
+"""ExampleValidator: the spec."""
 
 import hashlib
-import json
 import os
-from dataclasses import asdict
 
 from pydantic import Field, ValidationError
 
-from components.base import Component, Context, InputError, Parameters
-from components.example_validator.checks import Schema, find_anomalies
+from artifacts.errors import InputError
+from commands.parameters import Parameters
+from components.base import Component, Context
+from components.example_validator.checks import Schema
 
 DEFAULT_SCHEMA = os.path.join(os.path.dirname(__file__), "schema.json")
 
@@ -36,37 +36,6 @@ def load_schema(path):
         raise InputError(f"{path}: {field}: {problem['msg']}. The packaged example is {DEFAULT_SCHEMA}") from error
 
 
-def execute(context: Context):
-    """Write `anomalies.json` and print the anomalies.
-
-    Raises:
-        InputError: there is an anomaly of severity "error", or a file that cannot be read.
-    """
-    path = context.parameters.schema_file or DEFAULT_SCHEMA
-    schema = load_schema(path)
-    statistics_path = os.path.join(context.inputs["statistics"], "statistics.json")
-    try:
-        with open(statistics_path) as stream:
-            statistics = json.load(stream)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{statistics_path}: cannot be read ({error}); StatisticsGen writes it") from error
-    anomalies = find_anomalies(statistics, schema)
-    with open(os.path.join(context.outputs["anomalies"], "anomalies.json"), "w") as stream:
-        json.dump(
-            {"schema": schema.model_dump(), "anomalies": [asdict(anomaly) for anomaly in anomalies]}, stream, indent=1
-        )
-    for anomaly in anomalies:
-        print(f"{anomaly.severity}: {anomaly.where}: {anomaly.what}. {anomaly.cure}")
-    errors = [anomaly for anomaly in anomalies if anomaly.severity == "error"]
-    if errors:
-        first = errors[0]
-        raise InputError(
-            f"the data has {len(errors)} error(s) against the schema {path}, so no model is trained on it. "
-            f"The first: {first.where}: {first.what}. {first.cure}"
-        )
-    return {"warnings": len(anomalies)}
-
-
 def _schema_digest(parameters):
     path = parameters.schema_file or DEFAULT_SCHEMA
     try:
@@ -76,6 +45,13 @@ def _schema_digest(parameters):
         raise InputError(
             f"components.ExampleValidator.schema_file: {path}: cannot be read ({error.strerror})"
         ) from error
+
+
+def execute(context: Context) -> dict | None:
+    """Hold the statistics against the schema; see `components.example_validator.executor`."""
+    from components.example_validator import executor  # imports nothing before it runs
+
+    return executor.execute(context)
 
 
 COMPONENT = Component(

@@ -1,4 +1,4 @@
-"""python -m components.face_example_gen: the extraction alone, e.g. as one job on a cluster."""
+"""python -m components.face_example_gen"""
 
 import sys
 

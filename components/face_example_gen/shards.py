@@ -14,16 +14,16 @@ import sys
 
 import cv2
 
-from model.quiet import import_tensorflow
+from commands.quiet import import_tensorflow
 
 tf = import_tensorflow()  # in a worker process it is this module that imports it first
 
+from artifacts.manifest import Video  # noqa: E402
 from components.beam import beam  # noqa: E402
-from components.face_example_gen import progress  # noqa: E402
-from components.face_example_gen.detector import MtcnnDetector  # noqa: E402
-from components.face_example_gen.extraction import extract  # noqa: E402
-from components.face_example_gen.reading import FrameReader  # noqa: E402
-from components.video_example_gen.manifest import Video  # noqa: E402
+from components.face_example_gen import shard_progress  # noqa: E402
+from faces.detector import MtcnnDetector  # noqa: E402
+from faces.extraction import extract  # noqa: E402
+from faces.reading import FrameReader  # noqa: E402
 
 
 def deal(videos, shards):
@@ -92,7 +92,7 @@ class WriteShard(beam.DoFn):
             os.makedirs(self.rejects_dir, exist_ok=True)
             summary = self.write(split, shard, sorted(videos, key=lambda v: v.video_id), summary_path)
             _write_whole(summary_path, json.dumps(summary))  # last: from here on the shard counts as done
-            progress.forget(summary_path)
+            shard_progress.forget(summary_path)
         with open(summary_path) as stream:
             yield json.load(stream)
 
@@ -118,7 +118,7 @@ class WriteShard(beam.DoFn):
                         writer.write(example.serialize())
                     count += len(found)
                     rejects += refused
-                    progress.note(summary_path, done, count, len(rejects))
+                    shard_progress.note(summary_path, done, count, len(rejects))
                     beam.metrics.Metrics.counter("faces", "videos").inc()
                     beam.metrics.Metrics.counter("faces", "faces").inc(len(found))
             lines = "".join(json.dumps(reject.as_dict()) + "\n" for reject in rejects)

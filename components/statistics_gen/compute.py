@@ -11,10 +11,10 @@ import tempfile
 
 import tensorflow as tf
 
-from components.base import InputError
+from artifacts import face_examples
+from artifacts.errors import InputError
+from artifacts.manifest import SPLITS, read_manifest
 from components.beam import beam, pipeline_options
-from components.video_example_gen.manifest import SPLITS, read_manifest
-from model import examples
 
 
 def file_statistics(path):
@@ -30,12 +30,12 @@ def file_statistics(path):
     """
     counters, videos = collections.defaultdict(collections.Counter), collections.defaultdict(set)
     last_frame = None  # a frame's faces follow one another
-    for number, record in enumerate(examples.read_records(path)):
+    for number, record in enumerate(face_examples.read_records(path)):
         try:
-            example = examples.parse(record)
-            image = examples.decode_image(example["image/encoded"]).numpy()
+            example = face_examples.parse(record)
+            image = face_examples.decode_image(example["image/encoded"]).numpy()
         except tf.errors.OpError as error:
-            raise examples.ExamplesError(f"{path}: record {number}: {error.message}") from error
+            raise face_examples.ExamplesError(f"{path}: record {number}: {error.message}") from error
         key = (*tuple(example[name].numpy().decode() for name in ("dataset", "method")), int(example["label"]))
         videos[key].add(example["video_id"].numpy())
         counter = counters[key]
@@ -96,13 +96,13 @@ def compute(videos_dir, examples_dir, rejects_dir, beam_args):
     files = {}
     for split in SPLITS:
         try:
-            files[split] = examples.find_files(examples_dir, split)
-        except examples.ExamplesError:
+            files[split] = face_examples.find_files(examples_dir, split)
+        except face_examples.ExamplesError:
             files[split] = []  # a split without a video; the validator judges that
     try:
         faces = count_faces(files, beam_args)
     except Exception as error:  # Beam wraps whatever a worker raised
-        if "ExamplesError" in repr(error) or isinstance(error, examples.ExamplesError):
+        if "ExamplesError" in repr(error) or isinstance(error, face_examples.ExamplesError):
             raise InputError(str(error).split("ExamplesError:")[-1].split(" [while running")[0].strip()) from error
         raise
     listed, people = collections.Counter(), collections.defaultdict(lambda: collections.defaultdict(set))

@@ -1,4 +1,4 @@
-"""`python -m components.video_example_gen`."""
+"""python -m components.video_example_gen"""
 
 import sys
 

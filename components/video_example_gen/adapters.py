@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.base import InputError
+from artifacts.errors import InputError
+from artifacts.manifest import Listing
 from components.video_example_gen import celeb_df, dfdc, faceforensics, folder
 from components.video_example_gen.dataset import DatasetConfig as BaseConfig
 from components.video_example_gen.dataset import check_root
-from components.video_example_gen.manifest import Listing
 
 
 class SampleConfig(BaseConfig):

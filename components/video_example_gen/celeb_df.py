@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.base import InputError
+from artifacts.errors import InputError
+from artifacts.manifest import Listing, Video
 from components.video_example_gen.dataset import DatasetConfig, splits_to_fill
 from components.video_example_gen.files import find, read_text, relative, stem
-from components.video_example_gen.manifest import Listing, Video
 
 TITLE = "Celeb-DF"
 SIGNS = "Celeb-real/, Celeb-synthesis/ or YouTube-real/"

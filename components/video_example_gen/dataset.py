@@ -4,8 +4,9 @@ import os
 
 from pydantic import Field
 
-from components.base import InputError, Parameters
-from components.video_example_gen.manifest import SPLITS
+from artifacts.errors import InputError
+from artifacts.manifest import SPLITS
+from commands.parameters import Parameters
 
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 

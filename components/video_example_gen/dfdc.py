@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.base import InputError, Parameters
+from artifacts.errors import InputError
+from artifacts.manifest import Listing, Video
+from commands.parameters import Parameters
 from components.video_example_gen.dataset import SPLIT_NAMES, DatasetConfig, splits_to_fill
 from components.video_example_gen.files import entries, find, read_json, read_text, relative, stem, subfolders
-from components.video_example_gen.manifest import Listing, Video
 
 TITLE = "DFDC"
 SIGNS = "metadata.json in the root or up to two folders below it"

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from components.base import InputError
+from artifacts.errors import InputError
+from artifacts.manifest import SPLITS, Listing, Video
 from components.video_example_gen.dataset import DatasetConfig
 from components.video_example_gen.files import find, read_json, relative, stem, subfolders
-from components.video_example_gen.manifest import SPLITS, Listing, Video
 
 TITLE = "FaceForensics++"
 SIGNS = "original_sequences/ or manipulated_sequences/"

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 
-from components.base import InputError
+from artifacts.errors import InputError
 
 VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")

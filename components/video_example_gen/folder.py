@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.base import InputError
+from artifacts.errors import InputError
+from artifacts.manifest import Listing, Video
 from components.video_example_gen.dataset import SPLIT_NAMES, DatasetConfig, splits_to_fill
 from components.video_example_gen.files import find, kind_of, relative, subfolders
-from components.video_example_gen.manifest import Listing, Video
 from components.video_example_gen.tables import Row, read_table
 
 TITLE = "a folder of real and fake videos"

@@ -26,7 +26,7 @@ import skimage
 from skimage.transform import ThinPlateSplineTransform
 from tqdm import tqdm
 
-from components.base import InputError
+from artifacts.errors import InputError
 
 VERSION = 1  # goes up whenever the same clips and seed give other videos
 FRAMES, RATE, SIZE = 24, 25, 256

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from dataclasses import replace
 
-from components.video_example_gen.manifest import LABELS, SPLITS
+from artifacts.manifest import LABELS, SPLITS
 
 
 def assign_splits(videos, fractions, seed=0):

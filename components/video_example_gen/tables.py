@@ -5,7 +5,7 @@ import io
 import os
 from dataclasses import dataclass
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.video_example_gen.dataset import SPLIT_NAMES
 from components.video_example_gen.files import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS, kind_of, read_text, stem
 

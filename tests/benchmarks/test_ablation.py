@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from artifacts.face_examples import FaceExample
 from benchmarks import ablation
-from model.examples import FaceExample
 
 
 def result(auc, center_auc=0.5, acc=0.5):

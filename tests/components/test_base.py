@@ -3,7 +3,9 @@ import sys
 import pytest
 from pydantic import Field, ValidationError
 
-from components.base import Component, InputError, Parameters, main
+from artifacts.errors import InputError
+from commands.parameters import Parameters
+from components.base import Component, main
 
 
 class _Parameters(Parameters):
@@ -49,13 +51,15 @@ def test_help_names_required_parameters_and_no_beam(capsys):
 
 
 def test_every_component_has_its_help(capsys):
-    from components import infra_validator, pusher, trainer
     from components.evaluator.component import COMPONENT as evaluator
     from components.example_validator.component import COMPONENT as validator
     from components.face_example_gen.component import COMPONENT as faces
+    from components.infra_validator.component import COMPONENT as infra_validator
+    from components.pusher.component import COMPONENT as pusher
     from components.statistics_gen.component import COMPONENT as statistics
+    from components.trainer.component import COMPONENT as trainer
 
-    modules = (infra_validator.COMPONENT, pusher.COMPONENT, trainer.COMPONENT)
+    modules = (infra_validator, pusher, trainer)
     for component in (faces, statistics, validator, evaluator, *modules):
         with pytest.raises(SystemExit):
             main(component, ["--help"])

@@ -1,7 +1,7 @@
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.beam import beam, pipeline_options
 
 

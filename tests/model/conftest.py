@@ -1,15 +1,15 @@
-"""Small face examples that can be learnt, and the method's losses as plain loops over explicit triplets."""
+"""The method's losses as plain loops over explicit triplets, and a recipe for a small training."""
 
 from types import SimpleNamespace
 
-import cv2
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from model.examples import FaceExample
-from model.recipes import CROP_SIZE, Recipe
+from model.recipes import Recipe
+from tests.fixtures.face_examples import crop, examples_dir, face, write_tfrecord
+
+__all__ = ["crop", "examples_dir", "face", "write_tfrecord"]
 
 # Everything that makes a detector small: it learns the examples below within a few dozen steps on one core.
 SMALL = {
@@ -39,79 +39,6 @@ def float64():
         keras.config.set_dtype_policy(dtype)
         if dtype == "float64":
             yield
-
-
-def make_crop(label, seed, size=CROP_SIZE):
-    """Smooth noise, uint8 [size, size, 3]; a fake also has blocks that survive shrinking to 32 pixels."""
-    rng = np.random.default_rng([label % 3, seed])
-    coarse = rng.integers(60, 190, (4, 4, 3)).astype(np.uint8)
-    crop = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.int64)
-    if label:
-        x, y = np.meshgrid(np.arange(size), np.arange(size))
-        crop += np.where((x * 8 // size + y * 8 // size) % 2, 45, -45)[..., None]
-    return np.clip(crop, 0, 255).astype(np.uint8)
-
-
-def make_face(label, seed, frames=2, **overrides):
-    """A `FaceExample` of `make_crop`; each `frames` consecutive seeds are one video."""
-    image = cv2.cvtColor(make_crop(label, seed), cv2.COLOR_RGB2BGR)
-    method = "blocks" if label else "original"
-    fields = {
-        "image": cv2.imencode(".png", image)[1].tobytes(),
-        "image_format": "png",
-        "label": label,
-        "dataset": "noise",
-        "method": method,
-        "video_id": f"noise/{method}/{seed // frames:03d}",
-        "frame_index": seed % frames,
-        "timestamp": (seed % frames) / 25,
-        "box": (1.0, 2.0, 30.0, 40.0),
-        "landmarks": np.arange(10, dtype=np.float32).reshape(5, 2),
-        "score": 0.75,
-    }
-    return FaceExample(**{**fields, **overrides})
-
-
-def write_records(path, records):
-    """Write serialized records to a TFRecord file and return its path as a string."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in records:
-            writer.write(record)
-    return str(path)
-
-
-@pytest.fixture(scope="session")
-def crop():
-    """crop(label, seed, size=256) is `make_crop`."""
-    return make_crop
-
-
-@pytest.fixture(scope="session")
-def face():
-    """face(label, seed, **overrides) is `make_face`."""
-    return make_face
-
-
-@pytest.fixture(scope="session")
-def write_tfrecord():
-    """write_tfrecord(path, records) is `write_records`."""
-    return write_records
-
-
-@pytest.fixture(scope="session")
-def examples_dir(tmp_path_factory):
-    """An `examples` folder: Split-train with 11 reals and 17 fakes in two files, Split-val with 8 and 8 in one."""
-    folder = tmp_path_factory.mktemp("examples")
-    train = [(0, i) for i in range(11)] + [(1, i) for i in range(17)]
-    val = [(label, 100 + i) for i in range(8) for label in (0, 1)]
-    for name, rows in (
-        ("Split-train/faces-00000-of-00002", train[::2]),
-        ("Split-train/faces-00001-of-00002", train[1::2]),
-        ("Split-val/faces-00000-of-00001", val),
-    ):
-        write_records(folder / f"{name}.tfrecord", [make_face(*row).serialize() for row in rows])
-    return folder
 
 
 # --- the losses by loops ----------------------------------------------------------------------------------------------

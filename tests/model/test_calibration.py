@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from model import calibration, examples, scoring
+from artifacts import face_examples
+from model import calibration, scoring
 from model.calibration import BOUNDS, fit_temperature
 from model.detector import DeepfakeDetector
 
@@ -122,7 +123,7 @@ def build(small_recipe):
 
 @pytest.fixture
 def val_files(examples_dir):
-    return examples.find_files(str(examples_dir), "val")
+    return face_examples.find_files(str(examples_dir), "val")
 
 
 def test_the_detector_gets_the_temperature_of_its_faces(build, val_files):

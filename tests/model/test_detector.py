@@ -347,7 +347,7 @@ def test_a_weights_file_holds_centre_and_temperature(small_recipe, tmp_path):
 # --- replicas ---------------------------------------------------------------------------------------------------------
 REPLICAS = """
 import inspect, json, sys, textwrap
-from model.quiet import import_tensorflow
+from commands.quiet import import_tensorflow
 tf = import_tensorflow()
 import keras, numpy as np
 from model import detector as module

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from artifacts.face_examples import decode_common
 from model import export
 from model.detector import DeepfakeDetector
-from model.examples import decode_common
 from model.input_pipeline import load_crop
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import examples, input_pipeline
-from model.examples import ExamplesError
+from artifacts import face_examples
+from artifacts.face_examples import ExamplesError
+from model import input_pipeline
 
 
 @pytest.fixture
 def index(examples_dir):
-    return examples.index_records(examples.find_files(str(examples_dir), "train"))
+    return face_examples.index_records(face_examples.find_files(str(examples_dir), "train"))
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def origins(tmp_path, write_tfrecord, face):
     """An index where fake i was made of real i // 2, reals 0 to 4; fakes 10 and 11, and reals 5 and 6, have nobody."""
     rows = [face(0, i, identity=f"d/{i}" if i < 5 else f"alone/{i}") for i in range(7)]
     rows += [face(1, i, identity=f"d/{i // 2}" if i < 10 else "") for i in range(12)]
-    return examples.index_records([write_tfrecord(tmp_path / "o.tfrecord", [row.serialize() for row in rows])])
+    return face_examples.index_records([write_tfrecord(tmp_path / "o.tfrecord", [row.serialize() for row in rows])])
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_a_resumed_stream_is_the_rest_of_the_whole_one(index, small_recipe):
 
 def test_augmentation_repeats_exactly_and_differs_from_row_to_row(tmp_path, write_tfrecord, face, small_recipe):
     records = [face(label, 0).serialize() for label in (0, 1)]
-    index = examples.index_records([write_tfrecord(tmp_path / "two.tfrecord", records)])
+    index = face_examples.index_records([write_tfrecord(tmp_path / "two.tfrecord", records)])
     recipe = small_recipe(steps=4, augmentation="forensic")
     one, again = batches(index, recipe), batches(index, recipe)
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, again, strict=True))
@@ -139,7 +140,7 @@ def test_flip_only_mirrors_about_half(index, small_recipe):
 
 def test_a_class_of_one_example_serves_again_and_again(tmp_path, write_tfrecord, face, crop, small_recipe):
     records = [face(0, 0).serialize()] + [face(1, i).serialize() for i in range(3)]
-    index = examples.index_records([write_tfrecord(tmp_path / "a.tfrecord", records)])
+    index = face_examples.index_records([write_tfrecord(tmp_path / "a.tfrecord", records)])
     for crops, labels in batches(index, small_recipe(steps=2, augmentation="off")):
         for image in crops[labels == 0]:
             assert np.array_equal(image, crop(0, 0))
@@ -149,28 +150,28 @@ def test_a_class_of_one_example_serves_again_and_again(tmp_path, write_tfrecord,
 def test_a_missing_class_is_named(label, missing, tmp_path, write_tfrecord, face, small_recipe):
     path = write_tfrecord(tmp_path / "a.tfrecord", [face(label, i).serialize() for i in range(3)])
     with pytest.raises(ExamplesError, match=rf"a\.tfrecord and its like: no {missing} face to train on"):
-        input_pipeline.training_batches(examples.index_records([path]), small_recipe())
+        input_pipeline.training_batches(face_examples.index_records([path]), small_recipe())
 
 
 @pytest.mark.parametrize("gpus", [(), ("one",)])
 def test_evaluation_gives_every_example_once_in_order(examples_dir, monkeypatch, gpus):
     """Whether it decodes ahead, beside an accelerator, or in between, where the network needs the same cores."""
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: list(gpus))
-    files = examples.find_files(str(examples_dir), "train")
+    files = face_examples.find_files(str(examples_dir), "train")
     batches = input_pipeline.evaluation_batches(files, batch_size=8)
     optimised = batches.options().experimental_optimization.apply_default_optimizations
     assert (optimised is False) == (not gpus), "tf.data would prefetch by itself"
     found = list(batches)
     assert [len(batch["label"]) for batch in found] == [8, 8, 8, 4]
-    assert set(found[0]) == set(examples.SCHEMA) - {"image/encoded"} | {"crop", "record/size"}
-    records = [examples.parse(record) for path in files for record in examples.read_records(path)]
+    assert set(found[0]) == set(face_examples.SCHEMA) - {"image/encoded"} | {"crop", "record/size"}
+    records = [face_examples.parse(record) for path in files for record in face_examples.read_records(path)]
     for key in ("video_id", "frame/index", "label"):
         joined = np.concatenate([batch[key].numpy() for batch in found])
         assert joined.tolist() == [record[key].numpy() for record in records]
     assert sum(int(size) for batch in found for size in batch["record/size"]) == sum(map(os.path.getsize, files))
     crops = np.concatenate([batch["crop"].numpy() for batch in found])
     assert crops.dtype == np.uint8
-    expected = [examples.decode_image(record["image/encoded"]).numpy() for record in records]
+    expected = [face_examples.decode_image(record["image/encoded"]).numpy() for record in records]
     assert np.array_equal(crops, expected)
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import examples, scoring
-from model.examples import ExamplesError
+from artifacts import face_examples
+from artifacts.face_examples import ExamplesError
+from model import scoring
 
 
 def brute_force_auc(label, logit):
@@ -77,15 +78,15 @@ def test_score_examples_pairs_each_example_with_its_outputs(examples_dir):
         mean = tf.reduce_mean(tf.cast(crops, tf.float32), axis=[1, 2, 3])
         return {"logit": mean, "center_similarity": -mean}
 
-    files = examples.find_files(str(examples_dir), "train")
+    files = face_examples.find_files(str(examples_dir), "train")
     batches = list(scoring.score_examples(predict, files, batch_size=5))
     assert [len(batch["label"]) for batch in batches] == [5, 5, 5, 5, 5, 3]
     columns = scoring.join_batches(batches)
     assert set(columns) == {*scoring.KEYS, *scoring.OUTPUTS}
-    records = [examples.parse(record) for path in files for record in examples.read_records(path)]
+    records = [face_examples.parse(record) for path in files for record in face_examples.read_records(path)]
     assert columns["video_id"].tolist() == [record["video_id"].numpy().decode() for record in records]
     assert columns["label"].tolist() == [int(record["label"]) for record in records]
-    means = [examples.decode_image(record["image/encoded"]).numpy().mean() for record in records]
+    means = [face_examples.decode_image(record["image/encoded"]).numpy().mean() for record in records]
     assert columns["logit"] == pytest.approx(means, rel=1e-4)
     assert columns["center_similarity"] == pytest.approx(-columns["logit"])
 
@@ -94,7 +95,7 @@ def test_columns_and_outputs_can_be_chosen(examples_dir):
     def predict(crops):
         return {"embedding": tf.zeros([len(crops), 3]), "logit": tf.ones([len(crops)])}
 
-    files = examples.find_files(str(examples_dir), "val")
+    files = face_examples.find_files(str(examples_dir), "val")
     (batch,) = scoring.score_examples(predict, files, 100, ("face/track", "record/size"), ("embedding",))
     assert set(batch) == {"face/track", "record/size", "embedding"} and batch["embedding"].shape == (16, 3)
 
@@ -107,7 +108,7 @@ def test_the_next_batch_is_under_way_before_one_is_used(examples_dir):
         events.append("begun")
         return {name: tf.zeros([len(crops)]) for name in scoring.OUTPUTS}
 
-    for _ in scoring.score_examples(predict, examples.find_files(str(examples_dir), "val"), 6):
+    for _ in scoring.score_examples(predict, face_examples.find_files(str(examples_dir), "val"), 6):
         events.append("used")
     assert events == ["begun", "begun", "used", "begun", "used", "used"]
 

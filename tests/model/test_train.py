@@ -16,7 +16,8 @@ import pytest
 from absl import flags
 from scipy.special import expit
 
-from model import calibration, examples, export, scoring, train, training_log
+from artifacts import face_examples
+from model import calibration, export, scoring, train, training_log
 from model.detector import TRACKED
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ FLAGS = {
 def run(tmp_path_factory, examples_dir, small_recipe):
     """One training of 40 steps with all three stages: its files, detector and history."""
     run_dir = tmp_path_factory.mktemp("run")
-    train_files, val_files = (examples.find_files(str(examples_dir), split) for split in ("train", "val"))
+    train_files, val_files = (face_examples.find_files(str(examples_dir), split) for split in ("train", "val"))
     detector, history = train.train(small_recipe(), train_files, val_files, str(run_dir), validate_every=10)
     return SimpleNamespace(dir=run_dir, detector=detector, history=history, train=train_files, val=val_files)
 
@@ -108,7 +109,7 @@ def test_another_recipe_in_the_same_folder_is_refused(run, small_recipe):
 
 
 def test_without_validation_files_the_last_weights_win(tmp_path, examples_dir, small_recipe):
-    files = examples.find_files(str(examples_dir), "train")
+    files = face_examples.find_files(str(examples_dir), "train")
     detector, history = train.train(small_recipe(steps=4), files, [], str(tmp_path), validate_every=2)
     assert [row["step"] for row in history] == [2, 4]
     assert "val_auc" not in history[0]
@@ -118,7 +119,7 @@ def test_without_validation_files_the_last_weights_win(tmp_path, examples_dir, s
 def test_a_cut_training_file_is_named_before_anything_is_written(tmp_path, write_tfrecord, face, small_recipe):
     path = write_tfrecord(tmp_path / "cut.tfrecord", [face(i % 2, i).serialize() for i in range(4)])
     (tmp_path / "cut.tfrecord").write_bytes((tmp_path / "cut.tfrecord").read_bytes()[:-9])
-    with pytest.raises(examples.ExamplesError, match=r"cut\.tfrecord: damaged or cut after 3 records"):
+    with pytest.raises(face_examples.ExamplesError, match=r"cut\.tfrecord: damaged or cut after 3 records"):
         train.train(small_recipe(), [path], [], str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

@@ -1,6 +1,6 @@
 import pytest
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.beam import pipeline_options
 from pipeline.config import Engine
 from pipeline.engines import beam_args

@@ -2,8 +2,9 @@ import sys
 
 import pytest
 
-from components.base import Component, Parameters
-from components.trainer import COMPONENT as TRAINER
+from commands.parameters import Parameters
+from components.base import Component
+from components.trainer.component import COMPONENT as TRAINER
 from pipeline import fingerprint
 from pipeline.config import Engine
 from pipeline.engines import beam_args
@@ -86,8 +87,14 @@ def test_nothing_is_imported_to_find_out(package):
 
 
 def test_the_trainers_code_is_the_model_and_not_the_pipeline():
-    code = fingerprint.code_of("components.trainer")
-    assert {"model.train", "model.losses", "model.expander", "model.examples", "components.base"} <= code.keys()
+    code = fingerprint.code_of("components.trainer.component")
+    assert {
+        "model.train",
+        "model.losses",
+        "model.expander",
+        "artifacts.face_examples",
+        "components.base",
+    } <= code.keys()
     assert not any(name.startswith(("pipeline", "components.evaluator")) for name in code)
 
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from pipeline.artifacts import METADATA
+from artifacts.layout import METADATA
 from pipeline.metadata import MetadataStore
 
 

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from components.base import InputError
-from model.interrupt import Interrupted
+from artifacts.errors import InputError
+from artifacts.layout import METADATA
+from commands.signals import Interrupted
 from pipeline import run
-from pipeline.artifacts import METADATA
 from pipeline.metadata import MetadataStore
 
 pytestmark = pytest.mark.usefixtures("keep_signals")

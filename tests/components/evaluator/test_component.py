@@ -4,10 +4,11 @@ import shutil
 
 import pytest
 
-from components.base import Context, InputError, main
+from artifacts.errors import InputError
+from artifacts.manifest import Video, write_manifest
+from artifacts.predictions import read_predictions
+from components.base import Context, main
 from components.evaluator.component import COMPONENT, EvaluatorParameters
-from components.evaluator.predictions import read_predictions
-from components.video_example_gen.manifest import Video, write_manifest
 from model import card
 
 OUTPUTS = ("predictions", "evaluation", "blessing")

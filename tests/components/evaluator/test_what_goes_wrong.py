@@ -8,9 +8,9 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from components.base import InputError
-from components.evaluator.metrics import evaluate
-from components.evaluator.videos import videos_of
+from artifacts.errors import InputError
+from evaluation.metrics import evaluate
+from evaluation.video_scores import videos_of
 
 METHODS = ("df", "ff", "fs", "nt")
 

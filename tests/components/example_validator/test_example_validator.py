@@ -5,14 +5,10 @@ import json
 
 import pytest
 
-from components.base import Context, InputError, main
+from artifacts.errors import InputError
+from components.base import Context, main
 from components.example_validator.checks import find_anomalies
-from components.example_validator.component import (
-    COMPONENT,
-    DEFAULT_SCHEMA,
-    ExampleValidatorParameters,
-    load_schema,
-)
+from components.example_validator.component import COMPONENT, DEFAULT_SCHEMA, ExampleValidatorParameters, load_schema
 
 
 def _group(split, method, **fields):

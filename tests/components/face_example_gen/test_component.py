@@ -11,10 +11,11 @@ import pytest
 from pydantic import ValidationError
 from skimage.data import astronaut
 
-from components.base import Context, InputError, main
+from artifacts import face_examples
+from artifacts.errors import InputError
+from components.base import Context, main
 from components.face_example_gen import shards
 from components.face_example_gen.component import COMPONENT, FaceExampleGenParameters
-from model import examples
 
 RUNNER = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")
 GIGABYTES = 1.5  # of a worker's memory, on any data
@@ -67,8 +68,8 @@ def test_writes_the_artifacts(crops, manifest, tmp_path, no_detector):
     found = {
         (split, example["video_id"].numpy().decode())
         for split in ("train", "val", "test")
-        for path in examples.find_files(str(tmp_path / "examples"), split)
-        for example in map(examples.parse, examples.read_records(path))
+        for path in face_examples.find_files(str(tmp_path / "examples"), split)
+        for example in map(face_examples.parse, face_examples.read_records(path))
     }
     assert found == {(video.split, video.video_id) for video in crops}
     assert not list((tmp_path / "examples").rglob("shard-*"))
@@ -185,9 +186,13 @@ def test_a_wrong_least_size_names_the_right_ones(crops, manifest, tmp_path, caps
 
 def test_parameters_reach_the_crops(crops, manifest, tmp_path, no_detector):
     COMPONENT.execute(_context(tmp_path, manifest(crops), shards=1, crop_size=64, image_format="png"))
-    (record, *_) = examples.read_records(examples.find_files(str(tmp_path / "examples"), "val")[0])
-    example = examples.parse(record)
-    assert example["image/format"] == b"png" and examples.decode_image(example["image/encoded"]).shape == (64, 64, 3)
+    (record, *_) = face_examples.read_records(face_examples.find_files(str(tmp_path / "examples"), "val")[0])
+    example = face_examples.parse(record)
+    assert example["image/format"] == b"png" and face_examples.decode_image(example["image/encoded"]).shape == (
+        64,
+        64,
+        3,
+    )
     assert json.loads((tmp_path / "examples" / "plan.json").read_text())["crop_size"] == 64
 
 

@@ -16,13 +16,13 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing import test_pipeline
 
+from artifacts import face_examples
+from artifacts.manifest import Video
 from components.base import Context
 from components.face_example_gen import shards
 from components.face_example_gen.component import COMPONENT
-from components.face_example_gen.parameters import FaceExampleGenParameters
 from components.face_example_gen.shards import ExtractFaces, WriteShard, deal, shard_name
-from components.video_example_gen.manifest import Video
-from model import examples
+from faces.settings import FaceExampleGenParameters
 
 ROOT = Path(__file__).parents[3]
 IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
@@ -150,7 +150,7 @@ def test_extracts_in_memory(videos, tmp_path, answers):
     assert set(summaries) == set(by_shard)
     for file, members in by_shard.items():
         path = out / "examples" / file
-        records = [examples.parse(record) for record in examples.read_records(str(path))]
+        records = [face_examples.parse(record) for record in face_examples.read_records(str(path))]
         good = sorted(v.video_id for v in members if v.video_id != "d/m/5")
         assert [r["video_id"].numpy().decode() for r in records] == [name for name in good for _ in range(2)]
         summary = summaries[file]
@@ -261,7 +261,7 @@ def test_a_second_look_disturbs_no_other_video(clips, video, tmp_path, answers, 
     (summary,) = write_shard(1).process((("train", 0), made))
     assert (summary["videos"], summary["examples"]) == (9, 18)
     path = tmp_path / "examples" / summary["file"]
-    found = [examples.parse(record) for record in examples.read_records(str(path))]
+    found = [face_examples.parse(record) for record in face_examples.read_records(str(path))]
     assert [f["video_id"].numpy().decode() for f in found] == [f"d/m/{k}" for k in range(9) for _ in range(2)]
     for k in range(9):  # the frames of each video are its own
         expected = [round((part + 0.5) * length[k] / 2) for part in range(2)]

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.base import Context, InputError, main
-from components.statistics_gen.component import COMPONENT, StatisticsGenParameters, print_table
+from artifacts.errors import InputError
+from artifacts.face_examples import FaceExample
+from artifacts.manifest import Video, write_manifest
+from components.base import Context, main
+from components.statistics_gen.component import COMPONENT, StatisticsGenParameters
 from components.statistics_gen.compute import compute
-from components.video_example_gen.manifest import Video, write_manifest
-from model.examples import FaceExample
+from components.statistics_gen.executor import print_table
 
 RUNNER = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")
 

@@ -4,7 +4,7 @@ import types
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.video_example_gen.adapters import ADAPTERS, DatasetConfig, list_videos, recognise
 
 CONFIG = TypeAdapter(DatasetConfig)

@@ -1,6 +1,6 @@
 import pytest
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.video_example_gen.celeb_df import TEST_LIST, CelebDfConfig, list_videos
 from components.video_example_gen.splits import assign_splits, shared_identities
 

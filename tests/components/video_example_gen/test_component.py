@@ -4,9 +4,10 @@ import os
 import pytest
 from pydantic import ValidationError
 
-from components.base import Context, InputError, main
+from artifacts.errors import InputError
+from artifacts.manifest import SPLITS, read_manifest
+from components.base import Context, main
 from components.video_example_gen.component import COMPONENT, VideoExampleGenParameters, sources, still_holds
-from components.video_example_gen.manifest import SPLITS, read_manifest
 
 
 def _parameters(*datasets, **fields):

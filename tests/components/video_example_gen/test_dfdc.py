@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.video_example_gen.dfdc import DfdcConfig, list_videos
 
 

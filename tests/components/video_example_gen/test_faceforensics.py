@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.video_example_gen.faceforensics import FaceForensicsConfig, list_videos
 from components.video_example_gen.splits import assign_splits, shared_identities
 

@@ -1,6 +1,6 @@
 import pytest
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.video_example_gen.files import find, kind_of, read_json, read_text, relative
 
 

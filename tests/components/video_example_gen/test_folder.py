@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.video_example_gen.folder import CropsConfig, FolderConfig, list_videos
 from components.video_example_gen.splits import assign_splits, shared_identities
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.video_example_gen import sample
 
 CLIPS = 6

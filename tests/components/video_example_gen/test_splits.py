@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from components.video_example_gen.manifest import Video
+from artifacts.manifest import Video
 from components.video_example_gen.splits import assign_splits, shared_identities
 
 THIRDS = {"train": 0.8, "val": 0.1, "test": 0.1}

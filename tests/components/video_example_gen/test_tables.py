@@ -1,6 +1,6 @@
 import pytest
 
-from components.base import InputError
+from artifacts.errors import InputError
 from components.video_example_gen.tables import Row, read_table
 
 

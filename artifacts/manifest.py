@@ -1,0 +1,106 @@
+"""The manifest of videos: what VideoExampleGen writes and everything after it reads."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+
+from artifacts.errors import InputError
+
+SPLITS = ("train", "val", "test")
+KINDS = ("video", "image", "crop")
+LABELS = {0: "real", 1: "fake"}
+
+
+@dataclass(frozen=True)
+class Video:
+    """One line of a manifest.
+
+    Attributes:
+        video_id: `<dataset>/<method>/<name>`, unique in a run.
+        uri: where the file lies.
+        dataset: the name that the config gives the data set.
+        method: "real", or the manipulation ("df", "ff", "fs", "nt", ...; "fake" where the data set tells no more).
+        label: 0 real, 1 fake.
+        split: "train", "val", "test"; "" until it is assigned.
+        identities: everyone whose face or motion it holds, as `<dataset>/<person>`; first whose video it is (of a
+            fake: the original that it was made of). Empty if the data set tells none.
+        kind: "video", "image", or "crop" for a face that is already cut out.
+        digest: of the content; see `artifacts.digests`.
+    """
+
+    video_id: str
+    uri: str
+    dataset: str
+    method: str
+    label: int
+    split: str = ""
+    identities: tuple[str, ...] = ()
+    kind: str = "video"
+    digest: str = ""
+
+
+@dataclass
+class Listing:
+    """What an adapter found under a data set's root.
+
+    Attributes:
+        videos: those that exist; those without a split are assigned one afterwards.
+        missing: ids of videos that the data set's own lists name and that are not there.
+        unlisted: paths, relative to the root, of videos that lie there and that no list names.
+        left_out: id -> why a video that exists is not used.
+        notes: sentences for the user.
+        shared_identities: pairs of splits that share people by the data set's own protocol, e.g. {("train", "test")}.
+        to_fill: the splits among which videos without one are divided; the data set gives the others itself.
+    """
+
+    videos: list[Video] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    shared_identities: set[tuple[str, str]] = field(default_factory=set)
+    to_fill: tuple[str, ...] = SPLITS
+
+
+def manifest_path(folder, split):
+    """Where the manifest of a split lies in a `videos` artifact."""
+    return os.path.join(folder, f"Split-{split}", "videos.jsonl")
+
+
+def write_manifest(folder, videos):
+    """Write one manifest per split, in the order of the ids."""
+    for split in SPLITS:
+        path = manifest_path(folder, split)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as stream:
+            for video in sorted((v for v in videos if v.split == split), key=lambda v: v.video_id):
+                stream.write(json.dumps(asdict(video)) + "\n")
+
+
+def read_manifest(folder, split):
+    """Return the `Video`s of a split.
+
+    Raises:
+        InputError: the manifest is missing, or a line of it cannot be used; names file, line and field.
+    """
+    path = manifest_path(folder, split)
+    try:
+        with open(path) as stream:
+            lines = stream.read().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); VideoExampleGen writes it") from error
+    return [_video(path, number, line) for number, line in enumerate(lines, start=1)]
+
+
+def _video(path, number, line):
+    try:
+        fields = json.loads(line)
+        video = Video(**{**fields, "identities": tuple(fields.get("identities", ()))})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}:{number}: not a manifest line ({error})") from error
+    for name, allowed in (("label", LABELS), ("split", SPLITS), ("kind", KINDS)):
+        if getattr(video, name) not in allowed:
+            raise InputError(
+                f"{path}:{number}: {name} is {getattr(video, name)!r}; it can be {', '.join(map(str, allowed))}"
+            )
+    return video

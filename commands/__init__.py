@@ -1,0 +1,1 @@
+"""What all command lines share: parameters, flags, error messages, progress, signals."""

@@ -1,0 +1,31 @@
+"""InfraValidator: the spec."""
+
+from pydantic import Field, PositiveInt
+
+from commands.parameters import Parameters
+from components.base import Component, Context
+
+
+class InfraValidatorParameters(Parameters):
+    """Parameters of InfraValidator."""
+
+    timeout: PositiveInt = Field(300, description="Seconds until a model that does not answer has failed.")
+
+
+def execute(context: Context) -> dict | None:
+    """Probe a SavedModel; see `components.infra_validator.executor`."""
+    from components.infra_validator import executor  # imports nothing before it runs
+
+    return executor.execute(context)
+
+
+COMPONENT = Component(
+    name="InfraValidator",
+    module="components.infra_validator.component",
+    summary="Load and call the SavedModel in a clean process that has TensorFlow and none of this project's code.",
+    inputs={"model": "Model"},
+    outputs={"infra_blessing": "InfraBlessing"},
+    parameters=InfraValidatorParameters,
+    execute=execute,
+    libraries=("tensorflow-cpu", "tensorflow"),
+)

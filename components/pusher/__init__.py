@@ -1,0 +1,1 @@
+"""Pusher: hand a blessed model to the folder that a model server watches."""

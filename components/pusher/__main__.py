@@ -1,0 +1,8 @@
+"""python -m components.pusher"""
+
+import sys
+
+from components.base import main
+from components.pusher.component import COMPONENT
+
+sys.exit(main(COMPONENT))

@@ -1,0 +1,1 @@
+"""Trainer: a recipe and face examples in, a model out."""

@@ -1,0 +1,76 @@
+"""Trainer: the spec."""
+
+import hashlib
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt, create_model, model_validator
+
+from artifacts.errors import InputError
+from commands.parameters import Parameters
+from components.base import Component, Context
+from model.recipes import NAMED_WEIGHTS, RECIPES, Recipe, get_recipe
+
+
+def _optional_fields():
+    """Every field of a recipe, optional: what is given overrides the named recipe's value."""
+    fields: dict[str, Any] = {}
+    for name, info in Recipe.model_fields.items():
+        if name != "name":
+            fields[name] = (
+                info.annotation | None,
+                Field(None, description=f"{info.description} Default: the recipe's."),
+            )
+    return fields
+
+
+class _TrainerParameters(Parameters):
+    recipe: Literal[tuple(RECIPES)] = Field("paper", description=f"Named set of choices: {', '.join(RECIPES)}.")
+    validate_every: PositiveInt | None = Field(
+        None, description="Steps between validations; a tenth of the steps by default."
+    )
+
+    @model_validator(mode="after")
+    def _check(self):
+        self.to_recipe()
+        return self
+
+    def to_recipe(self):
+        """The named recipe with the given fields replaced."""
+        given = {name: getattr(self, name) for name in Recipe.model_fields if name != "name"}
+        return get_recipe(self.recipe, **{name: value for name, value in given.items() if value is not None})
+
+
+TrainerParameters = create_model("TrainerParameters", __base__=_TrainerParameters, **_optional_fields())
+
+
+def _weights_digest(parameters):
+    """Another file under the same name is another training."""
+    path = parameters.to_recipe().initial_weights
+    if path in NAMED_WEIGHTS:
+        return path
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"components.Trainer.initial_weights: {path}: cannot be read ({error.strerror})") from error
+
+
+def execute(context: Context) -> dict | None:
+    """Train and export a model; see `components.trainer.executor`."""
+    from components.trainer import executor  # imports TensorFlow
+
+    return executor.execute(context)
+
+
+COMPONENT = Component(
+    name="Trainer",
+    module="components.trainer.component",
+    summary="Train a detector by a recipe: Multi-metric Loss with the Adaptive Hardness-aware Expander.",
+    inputs={"examples": "Examples"},
+    outputs={"model": "Model", "model_run": "ModelRun"},
+    parameters=TrainerParameters,
+    execute=execute,
+    libraries=("tensorflow-cpu", "tensorflow", "keras", "keras-cv", "numpy"),
+    resumable=True,
+    sources=_weights_digest,
+)

@@ -1,0 +1,1 @@
+"""Scores in; figures, intervals, comparisons and reports out."""

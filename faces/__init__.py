@@ -1,0 +1,1 @@
+"""A video or picture in, aligned faces out."""

@@ -1,0 +1,206 @@
+"""Face examples: a round trip, the same bytes each time, and every way a file can be bad."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from artifacts import face_examples
+from artifacts.face_examples import ExamplesError
+
+
+def test_round_trip_with_landmarks(face):
+    example = face(1, 3)
+    parsed = face_examples.parse(example.serialize())
+    assert set(parsed) == set(face_examples.SCHEMA)
+    assert parsed["image/encoded"].numpy() == example.image
+    assert parsed["image/format"].numpy() == b"png"
+    assert parsed["label"].numpy() == 1
+    assert parsed["video_id"].numpy() == b"noise/blocks/001"
+    assert (parsed["dataset"].numpy(), parsed["method"].numpy()) == (b"noise", b"blocks")
+    assert parsed["frame/index"].numpy() == 1
+    assert parsed["frame/timestamp"].numpy() == np.float32(1 / 25)
+    assert parsed["face/box"].numpy().tolist() == [1, 2, 30, 40]
+    assert parsed["face/landmarks"].numpy().tolist() == example.landmarks.tolist()
+    assert parsed["face/score"].numpy() == 0.75
+
+
+def test_round_trip_of_a_crop_that_was_cut_elsewhere(face):
+    parsed = face_examples.parse(face(0, 0, landmarks=None, score=None, video_id="d/m/ü").serialize())
+    assert parsed["video_id"].numpy().decode() == "d/m/ü"
+    assert parsed["face/landmarks"].shape == (5, 2) and np.isnan(parsed["face/landmarks"]).all()
+    assert np.isnan(parsed["face/score"])
+
+
+def test_equal_examples_have_equal_bytes(face):
+    assert face(1, 3).serialize() == face(1, 3).serialize()
+    assert face(1, 3).serialize() != face(1, 3, score=0.5).serialize()
+
+
+def test_round_trip_of_the_track(face):
+    assert face_examples.parse(face(0, 0).serialize())["face/track"].numpy() == 0
+    parsed = face_examples.parse(face(0, 0, track=7).serialize())
+    assert parsed["face/track"].numpy() == 7 and parsed["face/track"].dtype == tf.int64
+
+
+def test_an_example_of_before_tracks_is_of_the_main_person(face):
+    example = tf.train.Example.FromString(face(1, 3, track=2).serialize())
+    del example.features.feature["face/track"]
+    parsed = face_examples.parse(example.SerializeToString())
+    assert parsed["face/track"].numpy() == 0 and parsed["video_id"].numpy() == b"noise/blocks/001"
+
+
+def test_the_stored_image_is_without_loss(face, crop):
+    assert np.array_equal(face_examples.decode_image(face(1, 3).image), crop(1, 3))
+
+
+def _encoded(image, kind):
+    """An RGB image as the bytes of a file of that kind."""
+    if kind.startswith("webp"):
+        stream = io.BytesIO()
+        Image.fromarray(image).save(stream, "WEBP", lossless=kind == "webp", quality=90)
+        return stream.getvalue()
+    return cv2.imencode(f".{kind}", image[..., ::-1])[1].tobytes()
+
+
+@pytest.mark.parametrize("shape", [(256, 256, 3), (31, 57, 3)])
+@pytest.mark.parametrize("kind", ["png", "webp", "bmp"])
+def test_every_lossless_format_is_decoded_to_the_last_bit(kind, shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    decoded = face_examples.decode_image(_encoded(image, kind))
+    assert decoded.dtype == tf.uint8 and np.array_equal(decoded, image)
+
+
+@pytest.mark.parametrize("kind", ["jpg", "webp with loss"])
+def test_formats_with_loss_are_decoded_too(crop, kind):
+    """A user's own folder of crops may hold them."""
+    decoded = face_examples.decode_image(_encoded(crop(1, 3), kind)).numpy().astype(int)
+    assert decoded.shape == (256, 256, 3) and 0 < np.abs(decoded - crop(1, 3)).mean() < 8
+
+
+def test_formats_may_be_mixed_in_one_data_set(crop):
+    """In a graph, which does not know what comes."""
+    kinds = ("png", "webp", "jpg", "webp", "bmp")
+    encoded = [_encoded(crop(1, k), kind) for k, kind in enumerate(kinds)]
+    dataset = tf.data.Dataset.from_tensor_slices(encoded).map(face_examples.decode_image)
+    assert dataset.element_spec.shape.as_list() == [None, None, 3]
+    for k, (kind, image) in enumerate(zip(kinds, dataset.as_numpy_iterator(), strict=True)):
+        assert np.array_equal(image, crop(1, k)) or (kind == "jpg" and image.shape == (256, 256, 3))
+
+
+def test_the_common_decoder_uses_common_operations(crop):
+    """A served model must load where TensorFlow is older and has no operation for WebP."""
+
+    def operations(decode):
+        graph = tf.function(decode).get_concrete_function(tf.TensorSpec([], tf.string)).graph.as_graph_def()
+        return {node.op for nodes in (graph.node, *(f.node_def for f in graph.library.function)) for node in nodes}
+
+    assert "DecodeImage" in operations(face_examples.decode_common)
+    assert "DecodeWebP" not in operations(face_examples.decode_common)
+    assert "DecodeWebP" in operations(face_examples.decode_image)
+    assert np.array_equal(face_examples.decode_common(_encoded(crop(1, 3), "png")), crop(1, 3))
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"RIFF....WEBP and no more"])
+def test_what_is_no_picture_is_an_error(data):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        face_examples.decode_image(data)
+
+
+def test_find_files_looks_into_the_split(examples_dir):
+    names = [path.removeprefix(str(examples_dir)) for path in face_examples.find_files(str(examples_dir), "train")]
+    assert names == [f"/Split-train/faces-0000{i}-of-00002.tfrecord" for i in (0, 1)]
+    assert len(face_examples.find_files(str(examples_dir / "Split-val"))) == 1
+
+
+def test_find_files_takes_odd_folder_names_literally(tmp_path, write_tfrecord, face):
+    path = write_tfrecord(tmp_path / "a[1]*" / "x.tfrecord", [face(0, 0).serialize()])
+    assert face_examples.find_files(str(tmp_path / "a[1]*")) == [path]
+
+
+def test_find_files_names_what_is_missing(tmp_path, examples_dir):
+    with pytest.raises(ExamplesError, match=r"nowhere: no such folder"):
+        face_examples.find_files(str(tmp_path / "nowhere"))
+    with pytest.raises(ExamplesError, match=r"holds no \*\.tfrecord file"):
+        face_examples.find_files(str(tmp_path))
+    with pytest.raises(ExamplesError, match=r"Split-test: holds no"):
+        face_examples.find_files(str(examples_dir), "test")
+
+
+def test_read_records_gives_what_was_written(tmp_path, write_tfrecord):
+    records = [b"one", b"", b"three" * 100]
+    assert list(face_examples.read_records(write_tfrecord(tmp_path / "a.tfrecord", records))) == records
+
+
+def test_read_record_gives_the_one_at_a_place(tmp_path, write_tfrecord):
+    path = write_tfrecord(tmp_path / "a.tfrecord", [b"one", b"", b"three"])
+    assert [face_examples.read_record(path, at) for at in (0, 16 + 3, 32 + 3)] == [b"one", b"", b"three"]
+
+
+def test_a_cut_file_is_named_with_its_count_of_good_records(tmp_path, write_tfrecord, face):
+    path = write_tfrecord(tmp_path / "cut.tfrecord", [face(0, i).serialize() for i in range(5)])
+    data = (tmp_path / "cut.tfrecord").read_bytes()
+    size = len(face(0, 0).serialize()) + 16
+    assert face_examples.index_records([path]).offset[1] == size + 12
+    (tmp_path / "cut.tfrecord").write_bytes(data[: len(data) - 100])
+    read = []
+    with pytest.raises(ExamplesError, match=r"cut\.tfrecord: damaged or cut after 4 records"):
+        read.extend(face_examples.read_records(path))
+    with pytest.raises(ExamplesError, match=r"cut\.tfrecord: damaged or cut after 4 records"):
+        face_examples.index_records([path])
+    (tmp_path / "cut.tfrecord").write_bytes(data[: size // 2])
+    with pytest.raises(ExamplesError, match=r"cut after 0 records"):
+        list(face_examples.read_records(path))
+
+
+def test_a_changed_byte_is_found(tmp_path, write_tfrecord, face):
+    path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, i).serialize() for i in range(3)])
+    data = bytearray((tmp_path / "a.tfrecord").read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "a.tfrecord").write_bytes(data)
+    with pytest.raises(ExamplesError, match=r"a\.tfrecord: damaged or cut after 1 records"):
+        face_examples.index_records([path])
+
+
+@pytest.mark.parametrize("data", [b"", b"no TFRecord at all, but long enough for a header"])
+def test_a_file_without_records_is_refused(data, tmp_path):
+    (tmp_path / "a.tfrecord").write_bytes(data)
+    with pytest.raises(ExamplesError, match=r"there is no face example|damaged or cut after 0 records"):
+        face_examples.index_records([str(tmp_path / "a.tfrecord")])
+
+
+def other_example():
+    feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[5]))
+    return tf.train.Example(features=tf.train.Features(feature={"other": feature})).SerializeToString()
+
+
+@pytest.mark.parametrize("record", [b"no protobuf", other_example()], ids=["text", "other features"])
+def test_a_record_that_is_no_face_example_is_refused(record, tmp_path, write_tfrecord, face):
+    path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0).serialize(), record])
+    with pytest.raises(ExamplesError, match=r"a\.tfrecord: a record is not a face example"):
+        face_examples.index_records([path])
+
+
+@pytest.mark.parametrize("label", [2, -1])
+def test_another_label_is_refused(label, tmp_path, write_tfrecord, face):
+    path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0).serialize(), face(label, 1).serialize()])
+    with pytest.raises(ExamplesError, match=rf"a\.tfrecord: a record has label {label}; 0 is real and 1 is fake"):
+        face_examples.index_records([path])
+
+
+def test_the_index_reads_every_record(examples_dir):
+    files = face_examples.find_files(str(examples_dir), "train")
+    records = [record for path in files for record in face_examples.read_records(path)]
+    index = face_examples.index_records(files)
+    assert len(index.label) == len(records) == 28
+    assert [index.read(i) for i in range(28)] == records
+    assert index.label.tolist() == [int(face_examples.parse(record)["label"]) for record in records]
+    assert np.bincount(index.label).tolist() == [11, 17]
+
+
+def test_no_file_has_no_examples():
+    with pytest.raises(ExamplesError, match="no file: there is no face example in it"):
+        face_examples.index_records([])

@@ -1,0 +1,7 @@
+"""Fixtures that several rooms' tests share."""
+
+from tests.fixtures.browser import browser, faults_of_report
+from tests.fixtures.processes import command, execute, keep_signals, start
+from tests.fixtures.served import brightness
+
+__all__ = ["brightness", "browser", "command", "execute", "faults_of_report", "keep_signals", "start"]

@@ -1,0 +1,46 @@
+import json
+
+import pytest
+
+from artifacts.errors import InputError
+from artifacts.manifest import Video, write_manifest
+from evaluation.coverage import outcomes
+
+
+@pytest.fixture
+def videos(tmp_path):
+    listed = [
+        Video(f"d/df/{name}", "", "d", "df", 1, split) for name, split in (("a", "test"), ("b", "test"), ("c", "val"))
+    ]
+    write_manifest(tmp_path / "videos", listed)
+    return tmp_path / "videos"
+
+
+def _rejects(tmp_path, *lines):
+    (tmp_path / "rejects").mkdir()
+    (tmp_path / "rejects" / "test-rejects-0.jsonl").write_text("".join(line + "\n" for line in lines))
+    return tmp_path / "rejects"
+
+
+@pytest.mark.parametrize(
+    ("scope", "reason", "outcome"),
+    [
+        ("video", "no_face", "no_face"),
+        ("video", "undecodable", "undecoded"),
+        ("video", "missing_file", "undecoded"),
+        ("frame", "no_face", "judged"),
+        ("part", "damaged_file", "judged"),
+        ("note", "hdr", "judged"),
+    ],
+)
+def test_what_a_reject_means(scope, reason, outcome, videos, tmp_path):
+    rejects = _rejects(tmp_path, json.dumps({"video_id": "d/df/b", "scope": scope, "reason": reason}))
+    found = {row["video_id"]: row["outcome"] for row in outcomes(videos, rejects, "test")}
+    assert found == {"d/df/a": "judged", "d/df/b": outcome}
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"scope": "video"}'])
+def test_a_broken_line_is_named(line, videos, tmp_path):
+    rejects = _rejects(tmp_path, json.dumps({"video_id": "x", "scope": "note", "reason": "hdr"}), line)
+    with pytest.raises(InputError, match=r"test-rejects-0\.jsonl:2: not a line of rejects"):
+        outcomes(videos, rejects, "test")

@@ -1,0 +1,318 @@
+"""The command: what it takes, prints, writes and returns."""
+
+import csv
+import io
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from artifacts.errors import InputError
+from faces.alignment import TEMPLATE
+from faces.detector import Face
+from serving import predict
+from serving.verdict import output
+from serving.verdict.finding import FaceFinder
+from serving.verdict.judge import Judge
+from serving.verdict.parameters import JudgeParameters
+from serving.verdict.verdict import CANNOT_JUDGE, FAKE, REAL, UNSURE
+
+
+class Whole:
+    """A detector that sees one face in all that is not black."""
+
+    def detect(self, images, min_face_size):
+        box = np.array([20, 12, 60, 60], np.float32)
+        face = Face(box, (box[:2] + TEMPLATE * 60 / 256).astype(np.float32), 0.99)
+        return [[face] if image.mean() > 10 else [] for image in images]
+
+
+@pytest.fixture
+def run(brightness, monkeypatch, tmp_path, capsys):
+    """run(*arguments) runs the command in `tmp_path` with a `Brightness`; gives code, out, err, and `model`."""
+    model = brightness()
+    monkeypatch.setattr(predict, "_load", lambda folder: model)
+    monkeypatch.setattr(FaceFinder, "_get_detector", lambda self: Whole())
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = predict.main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return SimpleNamespace(code=code, out=printed.out, err=printed.err)
+
+    run.model = model
+    return run
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """fake.png, real.png, empty.png (nobody), text.png (no picture), in the working directory."""
+    for name, grey in (("fake", 220), ("real", 40), ("empty", 0)):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((96, 128, 3), grey, np.uint8))
+    (tmp_path / "text.png").write_text("no picture")
+
+
+def read(path):
+    return json.loads(Path(path).read_text(), parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
+
+
+# --- what a script is told ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "names, code",
+    [
+        (["real.png"], 0),
+        (["fake.png"], 1),
+        (["real.png", "fake.png", "empty.png", "absent.mp4"], 1),
+        (["empty.png"], 3),
+        (["real.png", "empty.png"], 3),
+        (["real.png", "absent.png"], 3),
+        (["real.png", "text.png"], 3),
+        (["real.png", "*.avi"], 3),
+        (["text.png"], 2),
+        (["absent.png", "text.png"], 2),
+        (["*.avi"], 2),
+        ([os.devnull], 2),
+    ],
+)
+def test_exit_codes(names, code, run, pictures):
+    done = run(*names)
+    assert done.code == code
+    if len(names) == 1 and code == 2 and "*" in names[0]:
+        assert done.err == "error: *.avi: no file matches this\n" and done.out == ""
+
+
+@pytest.mark.parametrize(
+    "said, kind, problems, errors, code",
+    [
+        ([REAL], "video", False, False, 0), ([REAL, FAKE, UNSURE], "video", False, False, 1), ([UNSURE], "image", False, False, 3),
+        ([REAL, CANNOT_JUDGE], "video", False, False, 3), ([REAL], "video", True, False, 3), ([FAKE], "video", True, False, 1),
+        ([CANNOT_JUDGE], None, False, False, 2), ([FAKE], "video", False, True, 2),
+    ],
+)  # fmt: skip
+def test_what_makes_which_exit_code(said, kind, problems, errors, code):
+    verdicts = [SimpleNamespace(verdict=verdict, kind=kind) for verdict in said]
+    assert predict.exit_code(verdicts, problems, errors) == code
+
+
+# --- what is printed ----------------------------------------------------------------------------------------------------
+def test_the_table_then_what_must_be_known(run, pictures, tmp_path):
+    (tmp_path / "notes.txt").touch()
+    done = run(".")
+    lines = done.out.splitlines()
+    assert lines[0].split() == ["verdict", "fake", "95", "%", "interval", "frames", "file"]
+    assert lines[1].startswith("cannot judge") and lines[1].endswith("./empty.png")
+    assert "    Cannot judge: no face was found in the picture." in lines
+    assert "    Likely fake: the face is fake with a probability of 99.7 %." in run("fake.png").out.splitlines()
+    assert "4 files: 1 likely fake, 1 likely real, 2 not judged, 1 other files passed over" in lines
+    assert lines[-4:-1] == [
+        "Model: toys, recipe toy",
+        "Toys: they are no faces.",
+        "This model is not calibrated: its probabilities rank faces, but 90 % need not mean nine in ten.",
+    ]
+    assert "does not cover kinds of fakes that the model has not seen" in lines[-1]
+
+
+def test_quiet_is_silent_but_for_errors(run, pictures):
+    done = run("--quiet", "real.png", "*.avi")
+    assert (done.code, done.out, done.err) == (3, "", "error: *.avi: no file matches this\n")
+
+
+# --- what is written ----------------------------------------------------------------------------------------------------
+def test_json_and_csv(run, pictures):
+    done = run("fake.png", "empty.png", "--json=a.json", "--csv=a.csv", "--frames=9")
+    assert done.code == 1
+    content = read("a.json")
+    assert [file["file"] for file in content["files"]] == ["fake.png", "empty.png"]
+    first = content["files"][0]
+    assert first["verdict"] == "fake" and first["faces"][0]["frames"][0]["box"] == [20, 12, 60, 60]
+    assert "model" not in first and content["model"]["digest"] == "d1" and content["model"]["card"] == run.model.card
+    assert content["parameters"]["frames"] == 9 and content["interrupted"] is False and len(content["caveats"]) == 3
+    rows = list(csv.DictReader(io.StringIO(Path("a.csv").read_text())))
+    assert [row["file"] for row in rows] == ["fake.png", "empty.png"]
+    assert float(rows[0]["fake_probability"]) == first["fake_probability"] and rows[1]["reason"] == "no_face"
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv"])
+def test_standard_output_can_be_for_a_program(option, run, pictures):
+    done = run("fake.png", option, "-")
+    assert "likely fake" in done.err and "likely fake" not in done.out
+    if option == "--json":
+        assert json.loads(done.out)["files"][0]["verdict"] == "fake"
+    else:
+        assert next(csv.DictReader(io.StringIO(done.out)))["verdict"] == "fake"
+    assert run("fake.png", option, "-", "--quiet").err == ""
+
+
+def test_a_report_and_drawn_copies(run, pictures):
+    done = run("fake.png", "real.png", "--report=a.html", "--annotate=out")
+    assert done.code == 1 and sorted(os.listdir("out")) == ["fake.png", "real.png"]
+    page = Path("a.html").read_text()
+    assert "fake.png" in page and page.count('class="verdict"') >= 2 and "data:image/webp" in page
+    one = run("fake.png", "--annotate=one.jpg")
+    assert one.code == 1 and cv2.imread("one.jpg").shape == (96, 128, 3)
+
+
+def test_each_result_is_renamed_once_when_it_is_whole(run, pictures, monkeypatch):
+    renamed, real = [], os.replace
+    monkeypatch.setattr(os, "replace", lambda source, target: renamed.append(target) or real(source, target))
+    assert run("fake.png", "real.png", "--json=a.json", "--csv=a.csv", "--report=a.html").code == 1
+    assert renamed == ["a.html", "a.json", "a.csv"]
+
+
+def test_odd_names(run, pictures, tmp_path):
+    names = ["=1+1,\"'.png", "\x1b[31mred\n.png", "caf\udce9.png", "12:30.png", "-x.png"]
+    for name in names:
+        (tmp_path / name).write_bytes((tmp_path / "fake.png").read_bytes())
+    done = run("--json=a.json", "--csv=a.csv", "--report=a.html", "--", *names)
+    assert done.code == 1 and "\x1b" not in done.out and "\\x1b[31mred\\n.png" in done.out
+    assert [file["file"] for file in read("a.json")["files"]] == names
+    with open("a.csv", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        assert [row["file"] for row in csv.DictReader(stream)] == names
+
+
+# --- what goes wrong ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--json=absent/a.json"], "absent/a.json: cannot be written"),
+        (["--csv=."], ".: is a folder; give a file"),
+        (["--report=fake.png/a.html"], "fake.png/a.html: cannot be written (Not a directory)"),
+        (["--annotate=a.txt"], "--annotate a.txt: give a name that ends in"),
+        (["--annotate=fake.png"], "would be written over itself"),
+        (["--json=-", "--csv=-"], "only one of them can have standard output"),
+        (["--frames=0"], "error: --frames: "),
+        (["--threshold=2"], "error: --threshold: "),
+        (["--min_face_size=50"], "error: --min_face_size: "),
+        (["--video_rule=best"], "error: --video_rule: "),
+    ],
+)
+def test_a_mistake_is_named_before_the_work(arguments, words, run, pictures, monkeypatch):
+    monkeypatch.setattr(predict, "_load", lambda folder: pytest.fail("it began to work"))
+    done = run("fake.png", *arguments)
+    assert done.code == 2 and words in done.err and done.out == ""
+    assert all(line.startswith("error: ") for line in done.err.splitlines())
+
+
+@pytest.mark.parametrize(
+    "argument", ["--max_seconds=0", "--max_seconds=nan", "--max_pixels=x", "--kind=film", "--frame=3"]
+)
+def test_a_wrong_argument_ends_with_2(argument, run, pictures, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run("fake.png", argument)
+    assert ended.value.code == 2 and argument.split("=")[0] in capsys.readouterr().err
+
+
+def test_models_that_are_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="there is no serving_model/ here.*make run"):
+        predict._load(None)
+    with pytest.raises(InputError, match="--model absent: no such folder"):
+        predict._load("absent")
+    (tmp_path / "serving_model").mkdir()
+    with pytest.raises(ValueError, match="serving_model"):
+        predict._load(None)
+
+
+@pytest.mark.parametrize(
+    "path, name",
+    [("a/serving_model/1764", "serving_model"), ("a/mine", "mine"), ("/x/Format-Serving/", "Format-Serving")],
+)
+def test_what_a_model_is_called(path, name):
+    assert predict.name_of(path) == name
+
+
+def test_limits(run, pictures):
+    done = run("fake.png", "--max_pixels=1000")
+    assert done.code == 2 and "pictures of 128x96 are more than 1,000 pixels" in done.out
+
+
+def test_what_cannot_be_written_in_the_end_costs_nothing_else(run, pictures):
+    done = run("fake.png", "--csv=/dev/full", "--json=a.json")
+    assert done.code == 2 and "error: /dev/full: cannot be written (No space left on device)" in done.err
+    assert read("a.json")["files"][0]["verdict"] == "fake" and "likely fake" in done.out
+
+
+def test_a_report_that_fails_costs_no_verdict(run, pictures, monkeypatch):
+    def full(path, items):
+        next(iter(items))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(output, "write_report", full)
+    done = run("fake.png", "real.png", "--report=a.html", "--json=a.json")
+    assert done.code == 2 and "error: a.html: cannot be written (No space left on device)" in done.err
+    assert [file["verdict"] for file in read("a.json")["files"]] == ["fake", "real"] and not Path("a.html").exists()
+
+
+def test_a_model_that_gives_no_number(run, pictures):
+    run.model.fails = InputError("the model's logit is not finite: its training diverged. Use another model")
+    done = run("fake.png", "--json=a.json")
+    assert done.code == 2 and done.err == f"error: {run.model.fails}\n" and not Path("a.json").exists()
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_fake(run, pictures):
+    """Python's own exit code for it is 1."""
+    run.model.fails = AttributeError("nobody foresaw it")
+    done = run("fake.png")
+    assert done.code == 2 and "Traceback" in done.err and "nobody foresaw it" in done.err
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("report", [False, True])
+def test_interrupted_it_keeps_what_is_done(number, code, report, run, pictures, monkeypatch):
+    real, judged = Judge.conclude, []
+
+    def conclude(self, *arguments):
+        judged.append(real(self, *arguments))
+        if len(judged) == 2:
+            signal.raise_signal(number)
+        return judged[-1]
+
+    monkeypatch.setattr(Judge, "conclude", conclude)
+    before = signal.getsignal(signal.SIGTERM)
+    done = run("fake.png", "real.png", "empty.png", "--json=a.json", *["--report=a.html"] * report)
+    assert done.code == code and f"stopped by {number.name}" in done.err
+    content = read("a.json")
+    assert [file["file"] for file in content["files"]] == ["fake.png"] and content["interrupted"] is True
+    assert "1 file: 1 likely fake, interrupted: 2 not looked at" in done.out
+    assert Path("a.html").exists() == report and signal.getsignal(signal.SIGTERM) is before
+
+
+# --- the help, and the command as a process -------------------------------------------------------------------------------
+def test_the_help_is_enough(execute):
+    done = execute("serving.predict", "--help")
+    assert done.returncode == 0 and done.stderr == ""
+    for name in JudgeParameters.model_fields:
+        assert f"--{name} " in done.stdout
+    for words in (
+        "examples:",
+        "exit codes:",
+        "95 % interval",
+        "serving_model",
+        "does not cover kinds of fakes",
+        "130",
+        "sound",
+        "1.3 MB",
+    ):
+        assert words in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 130
+
+
+def test_without_a_model_it_says_so_at_once(execute, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((96, 96, 3), np.uint8))
+    done = execute("serving.predict", tmp_path / "a.png", "--model", tmp_path / "absent")
+    assert done.returncode == 2 and done.stderr == f"error: --model {tmp_path / 'absent'}: no such folder\n"
+
+
+def test_who_reads_no_further_breaks_nothing(run, pictures, monkeypatch, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        done = run("fake.png", "real.png", "--json=a.json")
+    assert done.code == 1 and len(read("a.json")["files"]) == 2 and "Traceback" not in done.err

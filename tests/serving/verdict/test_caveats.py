@@ -1,0 +1,45 @@
+"""What is said below every table; cards may lack anything."""
+
+import pytest
+
+from serving.verdict.caveats import INTERVAL, NO_CARD, NOT_CALIBRATED, about, caveats_of
+
+FIGURE = {"value": 0.91, "low": 0.9, "high": 0.923, "reason": None}
+
+
+@pytest.mark.parametrize(
+    "card, said",
+    [
+        (None, [NO_CARD]),
+        ({"name": "x"}, []),
+        ({"caveats": None, "name": "x"}, []),
+        ({"caveats": {"toys": "they are no faces"}}, ["Toys: they are no faces."]),
+        ({"caveats": ["One.", "two"]}, ["One.", "Two."]),
+        ({"caveats": "alone"}, ["Alone."]),
+    ],
+)
+def test_caveats(card, said):
+    assert caveats_of({"card": card, "calibrated": True}) == [*said, INTERVAL]
+    assert caveats_of({"card": card, "calibrated": False}) == [*said, NOT_CALIBRATED, INTERVAL]
+
+
+def test_what_it_was_trained_and_tested_on():
+    trained = [
+        {"dataset": "ffpp", "method": "df", "label": 1, "videos": 720}, {"dataset": "ffpp", "method": "fs", "label": 1, "videos": 20},
+        {"dataset": "ffpp", "method": "real", "label": 0, "videos": 1720}, {"dataset": "dfdc", "method": None, "label": 0, "videos": None},
+    ]  # fmt: skip
+    tested = [
+        {"dataset": "ffpp", "method": None, "level": "video", "auc": FIGURE}, {"dataset": "ffpp", "method": "df", "level": "video", "auc": FIGURE},
+        {"dataset": "dfdc", "method": None, "level": "video", "auc": {"value": None, "reason": "one class"}}, {"dataset": "x", "level": "frame"},
+    ]  # fmt: skip
+    lines = about({"name": "serving_model", "card": {"name": "paper", "trained_on": trained, "tested_on": tested}})
+    assert lines == [
+        "Model: serving_model, recipe paper",
+        "Trained on ffpp: 1,720 real and 740 fake videos (df, fs); dfdc: 0 real and 0 fake videos",
+        "Tested on ffpp AUC 0.910 (0.900 to 0.923) (videos that it was not trained on)",
+    ]
+
+
+@pytest.mark.parametrize("card", [None, {}, {"trained_on": None, "tested_on": []}])
+def test_without_a_card_the_name_is_left(card):
+    assert about({"name": "m", "card": card}) == ["Model: m"]

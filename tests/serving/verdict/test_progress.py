@@ -1,0 +1,47 @@
+"""What is shown while it goes on: bars on a terminal, little in a log, nothing when quiet."""
+
+import io
+import sys
+
+import pytest
+
+from serving.verdict.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def shown(monkeypatch, stream, files, **options):
+    """What goes to standard error during the work on some files, and to standard output."""
+    monkeypatch.setattr(sys, "stderr", stream)
+    rows = io.StringIO()
+    with Progress(files, **options) as progress:
+        for number in range(files):
+            progress.stage("finding faces", 3, 8)
+            progress.print(f"row {number}", rows)
+            progress.file_done()
+    return stream.getvalue(), rows.getvalue()
+
+
+def test_on_a_terminal_there_is_a_bar_for_the_stage_and_one_for_the_files(monkeypatch):
+    bars, rows = shown(monkeypatch, Terminal(), 2)
+    assert "finding faces" in bars and " 3/8" in bars and "0/2" in bars
+    assert rows == "row 0\nrow 1\n"
+
+
+def test_for_one_file_the_stage_is_enough(monkeypatch):
+    bars, _ = shown(monkeypatch, Terminal(), 1)
+    assert "finding faces" in bars and "files" not in bars
+
+
+@pytest.mark.parametrize("stream, files, options", [(Terminal(), 3, {"quiet": True}), (io.StringIO(), 1, {})])
+def test_where_nothing_is_shown(stream, files, options, monkeypatch):
+    bars, rows = shown(monkeypatch, stream, files, **options)
+    assert bars == "" and rows.count("row") == files
+
+
+def test_a_log_gets_little(monkeypatch):
+    bars, _ = shown(monkeypatch, io.StringIO(), 40)
+    assert "finding faces" not in bars and bars.count("/40") <= 3

@@ -1,0 +1,134 @@
+"""The report: one page, whole, harmless, the same every time."""
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from artifacts.errors import InputError
+from serving.verdict.view import page_of, view, write_report
+
+ALLOWED = ("html", "head", "meta", "title", "style", "body", "header", "p", "h1", "main", "div", "noscript", "strong",
+           "table", "thead", "tbody", "tr", "th", "td", "a")  # fmt: skip
+
+
+class _Page(HTMLParser):
+    """Elements, the texts of scripts and styles, and the text that is shown without a script."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.scripts, self.styles, self.text, self._inside = [], [], [], [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self._inside = (tag, dict(attributes)) if tag in ("script", "style") else None
+
+    def handle_endtag(self, tag):
+        if tag in ("script", "style"):
+            self._inside = None
+
+    def handle_data(self, data):
+        if not self._inside:
+            self.text.append(data)
+        elif self._inside[0] == "style":
+            self.styles.append(data)
+        else:
+            self.scripts.append((self._inside[1], data))
+
+
+@pytest.fixture(scope="module")
+def report(made, tmp_path_factory):
+    """The text of a report on all files."""
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(path, iter([made.clip, made.picture, made.nobody, made.nothing]))
+    return path.read_text()
+
+
+def test_holds_every_view(report, made):
+    data = [json.loads(text) for kind, text in _Page(report).scripts if kind.get("type") == "application/json"]
+    assert [one["file"] for one in data] == [made.HOSTILE, "two.jpg", "empty street.jpg", "notes.mp4"]
+    inline = lambda path, data: "data:image/webp;base64," + base64.b64encode(data).decode()  # noqa: E731
+    assert data[0] == json.loads(json.dumps(view(*made.clip, inline)))
+
+
+def test_only_its_own_script_and_style_count(report):
+    page = _Page(report)
+    policy = next(a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    run = [text for kind, text in page.scripts if not kind]
+    assert len(run) == len(page.styles) == 1
+    for directive, text in (("script-src", run[0]), ("style-src", page.styles[0])):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe" not in policy
+
+
+def test_names_are_harmless_and_nothing_comes_from_elsewhere(report):
+    page = _Page(report)
+    assert {tag for tag, _ in page.tags} <= {*ALLOWED, "script"}
+    assert sum(tag == "script" for tag, _ in page.tags) == 5  # four files and the page's own
+    assert not [a for _, a in page.tags if any(name.startswith("on") or name in ("src", "style") for name in a)]
+    assert {a["href"] for tag, a in page.tags if tag == "a"} == {f"#file-{number}" for number in (1, 2, 3, 4)}
+    assert re.findall(r"https?://[^\"]+", report) == ["http://www.w3.org/2000/svg"]  # a name, not an address
+
+
+def test_tells_the_verdicts_without_a_script(report, made):
+    text = " ".join(" ".join(_Page(report).text).split())
+    for verdict, _, _ in (made.clip, made.picture, made.nobody, made.nothing):
+        assert " ".join(verdict.statement.split()) in text and " ".join(verdict.file.split()) in text
+
+
+def test_equal_arguments_give_equal_bytes(made, tmp_path):
+    for name in ("a.html", "b.html"):
+        write_report(str(tmp_path / name), [made.clip, made.picture])
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_is_written_whole_or_not_at_all(made, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("an older one")
+
+    def items():
+        yield made.picture
+        raise RuntimeError("the model is gone")
+
+    with pytest.raises(RuntimeError, match="the model is gone"):
+        write_report(path, items())
+    assert path.read_text() == "an older one" and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(InputError, match="nowhere"):
+        write_report(tmp_path / "nowhere" / "report.html", [made.picture])
+
+
+def test_one_file_names_itself_and_has_no_table(made, tmp_path):
+    write_report(tmp_path / "one.html", [made.picture])
+    text = (tmp_path / "one.html").read_text()
+    assert "<title>two.jpg: likely real</title>" in text and "<table" not in text
+    write_report(tmp_path / "none.html", [])
+    assert "Verdicts on 0 files" in (tmp_path / "none.html").read_text()
+
+
+def test_a_name_that_is_no_unicode(made, tmp_path):
+    verdict, found, heat = made.picture
+    odd = type(verdict)(
+        **{name: getattr(verdict, name) for name in verdict.__dataclass_fields__} | {"file": "a\udcff.jpg"}
+    )
+    write_report(tmp_path / "odd.html", [(odd, found, heat)])
+    text = (tmp_path / "odd.html").read_text()
+    assert "<title>a\\udcff.jpg: likely real</title>" in text
+    (data,) = [json.loads(text) for kind, text in _Page(text).scripts if kind]
+    assert data["file"] == "a\udcff.jpg"
+
+
+def test_a_page_of_pictures_that_lie_elsewhere_is_the_same(made, tmp_path):
+    pictures = {}
+
+    def url(path, data):
+        pictures[path] = data
+        return f"/v1/videos/x/{path}"
+
+    content = json.dumps(view(*made.clip, url)).encode()
+    write_report(tmp_path / "report.html", [made.clip])
+    assert page_of(content, "/v1/videos/x", pictures) == (tmp_path / "report.html").read_bytes()
