@@ -10,7 +10,7 @@ from components.base import Context
 
 def execute(context: Context):
     """Write `statistics.json` and print it as a table."""
-    from components.statistics_gen.compute import compute  # imports TensorFlow and Beam
+    from components.statistics_gen.counting import compute  # imports TensorFlow and Beam
 
     folders = (context.inputs[key] for key in ("videos", "examples", "rejects"))
     statistics = compute(*folders, context.beam_args)

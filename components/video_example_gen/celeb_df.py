@@ -8,8 +8,8 @@ from pydantic import Field
 
 from artifacts.errors import InputError
 from artifacts.manifest import Listing, Video
-from components.video_example_gen.dataset import DatasetConfig, splits_to_fill
-from components.video_example_gen.files import find, read_text, relative, stem
+from components.video_example_gen.dataset_config import DatasetConfig, splits_to_fill
+from components.video_example_gen.dataset_files import find, read_text, relative, stem
 
 TITLE = "Celeb-DF"
 SIGNS = "Celeb-real/, Celeb-synthesis/ or YouTube-real/"

@@ -10,7 +10,7 @@ from artifacts.manifest import SPLITS, read_manifest
 from commands.parameters import Parameters
 from components.base import Component, Context
 from components.video_example_gen import adapters
-from components.video_example_gen.files import walk
+from components.video_example_gen.dataset_files import walk
 
 
 class SplitFractions(BaseModel):

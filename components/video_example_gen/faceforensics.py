@@ -8,8 +8,8 @@ from pydantic import Field, field_validator
 
 from artifacts.errors import InputError
 from artifacts.manifest import SPLITS, Listing, Video
-from components.video_example_gen.dataset import DatasetConfig
-from components.video_example_gen.files import find, read_json, relative, stem, subfolders
+from components.video_example_gen.dataset_config import DatasetConfig
+from components.video_example_gen.dataset_files import find, read_json, relative, stem, subfolders
 
 TITLE = "FaceForensics++"
 SIGNS = "original_sequences/ or manipulated_sequences/"

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from artifacts.errors import InputError
 from artifacts.manifest import Listing, Video
-from components.video_example_gen.dataset import SPLIT_NAMES, DatasetConfig, splits_to_fill
-from components.video_example_gen.files import find, kind_of, relative, subfolders
-from components.video_example_gen.tables import Row, read_table
+from components.video_example_gen.dataset_config import SPLIT_NAMES, DatasetConfig, splits_to_fill
+from components.video_example_gen.dataset_files import find, kind_of, relative, subfolders
+from components.video_example_gen.video_csv import Row, read_table
 
 TITLE = "a folder of real and fake videos"
 SIGNS = "real/ or fake/, in the root or below train/, val/ and test/"

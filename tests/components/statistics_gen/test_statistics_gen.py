@@ -12,7 +12,7 @@ from artifacts.face_examples import FaceExample
 from artifacts.manifest import Video, write_manifest
 from components.base import Context, main
 from components.statistics_gen.component import COMPONENT, StatisticsGenParameters
-from components.statistics_gen.compute import compute
+from components.statistics_gen.counting import compute
 from components.statistics_gen.executor import print_table
 
 RUNNER = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")

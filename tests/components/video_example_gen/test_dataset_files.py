@@ -1,7 +1,7 @@
 import pytest
 
 from artifacts.errors import InputError
-from components.video_example_gen.files import find, kind_of, read_json, read_text, relative
+from components.video_example_gen.dataset_files import find, kind_of, read_json, read_text, relative
 
 
 def test_kind_by_extension():

@@ -1,7 +1,7 @@
 import pytest
 
 from artifacts.errors import InputError
-from components.video_example_gen.tables import Row, read_table
+from components.video_example_gen.video_csv import Row, read_table
 
 
 def _read(tmp_path, text, **options):

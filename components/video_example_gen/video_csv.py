@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 
 from artifacts.errors import InputError
-from components.video_example_gen.dataset import SPLIT_NAMES
-from components.video_example_gen.files import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS, kind_of, read_text, stem
+from components.video_example_gen.dataset_config import SPLIT_NAMES
+from components.video_example_gen.dataset_files import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS, kind_of, read_text, stem
 
 LABELS = {"real": 0, "0": 0, "fake": 1, "1": 1}
 COLUMNS = ("path", "label", "split", "method", "identities", "original")
