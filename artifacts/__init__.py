@@ -1,1 +1,1 @@
-"""What passes between steps: manifests, face examples, predictions, the layout of artifacts, digests, and input errors."""
+"""What passes between steps: manifests, face examples, predictions, their layout and digests, and input errors."""

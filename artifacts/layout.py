@@ -1,24 +1,90 @@
-"""Where artifacts lie, and digests of what they hold."""
+"""Where artifacts lie below a pipeline root, and what their folders and files are called."""
 
-import hashlib
-import json
 import os
+from collections.abc import Iterator
 
+# --- below the pipeline root
 METADATA = "metadata.sqlite"
+STAGING = ".staging"
+
+# --- `videos`, `examples`, `rejects`
+VIDEOS = "videos.jsonl"  # the manifest of one split
+DATASET_REPORT = "report.json"  # what VideoExampleGen found, data set by data set
+MANIFEST = "manifest.json"  # the TFRecord files of face examples, with counts and digests; written last
+PLAN = "plan.json"  # which videos and parameters a folder of face examples is for
+RECORDS = "*.tfrecord"
+
+# --- `statistics`, `anomalies`
+STATISTICS = "statistics.json"
+ANOMALIES = "anomalies.json"
+
+# --- `model`, `model_run`
+FORMAT_KERAS = "Format-Keras"
+FORMAT_SERVING = "Format-Serving"
+KERAS_MODEL = "model.keras"  # in FORMAT_KERAS
+SAVED_MODEL = "saved_model.pb"  # in FORMAT_SERVING; a SavedModel is ready once this file is there
+EXTRA_ASSETS = "assets.extra"  # in a SavedModel: what travels with it; servers ignore this folder
+RECIPE = "recipe.json"
+CALIBRATION = "calibration.json"
+MODEL_CARD = "model_card.json"
+HISTORY = "history.jsonl"
+
+# --- `evaluation`, `blessing`, `infra_blessing`, `pushed_model`
+METRICS = "metrics.json"
+REPORT = "report.html"
+BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
+INFRA_BLESSED, INFRA_NOT_BLESSED = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
+PUSHED = "pushed.json"
 
 
-def artifact_dir(root, component, key, execution):
-    """`<pipeline_root>/<Component>/<output key>/<execution id>`."""
+def artifact_dir(root: str, component: str, key: str, execution: int) -> str:
+    """Return `<pipeline_root>/<Component>/<output key>/<execution id>`."""
     return os.path.join(root, component, key, str(execution))
 
 
-def staging_dir(root, component, cache_key):
-    """Where an execution works until it has succeeded; the same for the same work, so that it can be resumed."""
-    return os.path.join(root, ".staging", f"{component}-{cache_key[:16]}")
+def staging_dir(root: str, component: str, cache_key: str) -> str:
+    """Return the folder in which an execution works until it succeeds.
+
+    It is the same for the same work, so that an interrupted execution can be resumed.
+    """
+    return os.path.join(root, STAGING, f"{component}-{cache_key[:16]}")
 
 
-def files_below(folder):
-    """Yield (relative path, size) of every file below a folder, sorted."""
+def split_dir(folder: str, split: str) -> str:
+    """Return the folder of one split in an artifact: `<folder>/Split-<split>`."""
+    return os.path.join(folder, f"Split-{split}")
+
+
+def keras_model(model_dir: str) -> str:
+    """Return the path of the `.keras` file in a `model` artifact."""
+    return os.path.join(model_dir, FORMAT_KERAS, KERAS_MODEL)
+
+
+def serving_model(model_dir: str) -> str:
+    """Return the folder of the SavedModel in a `model` artifact."""
+    return os.path.join(model_dir, FORMAT_SERVING)
+
+
+def is_saved_model(folder: str) -> bool:
+    """Tell whether a folder is a complete SavedModel."""
+    return os.path.isfile(os.path.join(folder, SAVED_MODEL))
+
+
+def versions(serving_dir: str) -> list[tuple[int, str]]:
+    """Return the complete versions in a model server's folder: [(number, path)], newest first.
+
+    A folder that is missing or unreadable has none.
+    """
+    try:
+        numbers = sorted((int(name) for name in os.listdir(serving_dir) if name.isdecimal()), reverse=True)
+    except OSError:
+        return []
+    paths = [(number, os.path.join(serving_dir, str(number))) for number in numbers]
+    return [(number, path) for number, path in paths if is_saved_model(path)]
+
+
+def files_below(folder: str) -> Iterator[tuple[str, int]]:
+    """Yield (relative path, size in bytes) of every file below a folder, in sorted order."""
     for parent, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
@@ -26,28 +92,7 @@ def files_below(folder):
             yield os.path.relpath(path, folder), os.path.getsize(path)
 
 
-def content_digest(folder):
-    """Digest of the names and contents of all files below a folder.
-
-    Files that a `manifest.json` lists with their digests, as face examples are, are not read a second time.
-    """
-    known = {}
-    manifest = os.path.join(folder, "manifest.json")
-    if os.path.exists(manifest):
-        with open(manifest) as stream:
-            known = {row["file"]: (row["digest"], row["bytes"]) for row in json.load(stream)["files"]}
-    total = hashlib.blake2b(digest_size=16)
-    for name, size in files_below(folder):
-        if known.get(name, (None, None))[1] == size:
-            digest = known[name][0]
-        else:
-            with open(os.path.join(folder, name), "rb") as stream:
-                digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-        total.update(f"{name}\0{digest}\n".encode())
-    return total.hexdigest()
-
-
-def outline(folder):
-    """A cheap sign that nothing was removed or cut since: (number of files, sum of their sizes)."""
+def outline(folder: str) -> tuple[int, int]:
+    """Return (number of files, sum of their sizes): a cheap check that no file was removed or truncated."""
     sizes = [size for _, size in files_below(folder)]
     return len(sizes), sum(sizes)

@@ -5,7 +5,9 @@ import shutil
 import time
 from dataclasses import dataclass
 
-from artifacts.layout import artifact_dir, content_digest, files_below, outline, staging_dir
+from artifacts.digests import artifact_digest
+from artifacts.layout import artifact_dir, outline, staging_dir
+from artifacts.writing import remove_partial
 from commands.quiet import import_tensorflow
 from components.base import Context
 from pipeline import fingerprint
@@ -118,9 +120,7 @@ class Launcher:
         folder = staging_dir(self.root, component.name, key)
         if os.path.isdir(folder) and component.resumable and not self.no_cache:
             print(f"{component.name}: goes on with what an interrupted run left", flush=True)
-            for name, _ in files_below(folder):  # a killed process could not tidy up; this must not be published
-                if ".partial" in os.path.basename(name):
-                    os.remove(os.path.join(folder, name))
+            remove_partial(folder)  # a killed process could not tidy up, and this must not be published
         else:
             shutil.rmtree(folder, ignore_errors=True)
         staged = {name: os.path.join(folder, name) for name in component.outputs}
@@ -133,7 +133,7 @@ class Launcher:
         rows, moved = {}, []
         try:
             for key, folder in staged.items():
-                digest, (files, size) = content_digest(folder), outline(folder)
+                digest, (files, size) = artifact_digest(folder), outline(folder)
                 target = artifact_dir(self.root, component.name, key, execution)
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 os.rename(folder, target)

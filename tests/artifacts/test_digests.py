@@ -1,8 +1,10 @@
 import hashlib
+import json
+import os
 
 import pytest
 
-from artifacts.digests import BLOCK, content_digest
+from artifacts.digests import BLOCK, artifact_digest, content_digest
 from artifacts.errors import InputError
 
 
@@ -42,3 +44,55 @@ def test_size_counts(tmp_path):
 def test_unreadable_file(tmp_path):
     with pytest.raises(InputError, match="absent"):
         content_digest(str(tmp_path / "absent"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "a" / "sub").mkdir(parents=True)
+    (tmp_path / "a" / "one").write_text("1")
+    (tmp_path / "a" / "sub" / "two").write_text("22")
+    return tmp_path / "a"
+
+
+def test_artifact_digest_is_of_contents_and_names(folder):
+    before = artifact_digest(folder)
+    os.utime(folder / "one", (1, 1))
+    assert artifact_digest(folder) == before, "the time does not matter"
+    (folder / "one").write_text("x")
+    changed = artifact_digest(folder)
+    (folder / "one").write_text("1")
+    assert artifact_digest(folder) == before
+    (folder / "one").rename(folder / "uno")
+    renamed = artifact_digest(folder)
+    (folder / "uno").rename(folder / "sub" / "one")
+    moved = artifact_digest(folder)
+    (folder / "sub" / "one").unlink()
+    assert len({before, changed, renamed, moved, artifact_digest(folder)}) == 5
+
+
+def test_artifact_digest_does_not_depend_on_the_place(folder, tmp_path):
+    before = artifact_digest(folder)
+    folder.rename(tmp_path / "b")
+    assert artifact_digest(tmp_path / "b") == before
+
+
+def test_artifact_digests_of_a_manifest_count_only_where_the_size_agrees(folder):
+    def write(digest, size):
+        rows = [{"file": "one", "digest": digest, "bytes": size}]
+        (folder / "manifest.json").write_text(json.dumps({"files": rows}).ljust(200))
+
+    def parts(path):  # without the manifest's own digest, which changes with its text
+        real = (folder / "manifest.json").read_text()
+        seen = {}
+        for content in ("1", "2"):
+            (folder / "one").write_text(content)
+            seen[content] = artifact_digest(path)
+        assert (folder / "manifest.json").read_text() == real
+        return seen
+
+    write("abc", 1)
+    trusted = parts(folder)
+    assert trusted["1"] == trusted["2"], "not read again"
+    write("abc", 7)
+    read = parts(folder)
+    assert read["1"] != read["2"]

@@ -1,9 +1,10 @@
-import json
+"""Names and places of artifacts."""
+
 import os
 
 import pytest
 
-from artifacts.layout import artifact_dir, content_digest, files_below, outline, staging_dir
+from artifacts.layout import artifact_dir, files_below, outline, staging_dir, versions
 
 
 @pytest.fixture
@@ -26,45 +27,10 @@ def test_files_and_outline(folder):
     assert outline(folder) == (2, 3)
 
 
-def test_digest_is_of_contents_and_names(folder):
-    before = content_digest(folder)
-    os.utime(folder / "one", (1, 1))
-    assert content_digest(folder) == before, "the time does not matter"
-    (folder / "one").write_text("x")
-    changed = content_digest(folder)
-    (folder / "one").write_text("1")
-    assert content_digest(folder) == before
-    (folder / "one").rename(folder / "uno")
-    renamed = content_digest(folder)
-    (folder / "uno").rename(folder / "sub" / "one")
-    moved = content_digest(folder)
-    (folder / "sub" / "one").unlink()
-    assert len({before, changed, renamed, moved, content_digest(folder)}) == 5
-
-
-def test_digest_does_not_depend_on_the_place(folder, tmp_path):
-    before = content_digest(folder)
-    folder.rename(tmp_path / "b")
-    assert content_digest(tmp_path / "b") == before
-
-
-def test_digests_of_a_manifest_count_only_where_the_size_agrees(folder):
-    def write(digest, size):
-        rows = [{"file": "one", "digest": digest, "bytes": size}]
-        (folder / "manifest.json").write_text(json.dumps({"files": rows}).ljust(200))
-
-    def parts(path):  # without the manifest's own digest, which changes with its text
-        real = (folder / "manifest.json").read_text()
-        seen = {}
-        for content in ("1", "2"):
-            (folder / "one").write_text(content)
-            seen[content] = content_digest(path)
-        assert (folder / "manifest.json").read_text() == real
-        return seen
-
-    write("abc", 1)
-    trusted = parts(folder)
-    assert trusted["1"] == trusted["2"], "not read again"
-    write("abc", 7)
-    read = parts(folder)
-    assert read["1"] != read["2"]
+def test_versions_are_those_that_are_complete_the_newest_first(tmp_path):
+    for name in ("3", "20", "100", "x", ".7.partial"):
+        (tmp_path / name).mkdir()
+        if name != "100":
+            (tmp_path / name / "saved_model.pb").touch()
+    assert versions(str(tmp_path)) == [(20, str(tmp_path / "20")), (3, str(tmp_path / "3"))]
+    assert versions(str(tmp_path / "absent")) == []

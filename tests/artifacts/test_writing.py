@@ -1,12 +1,13 @@
 """Files are there whole, or not at all."""
 
 import errno
+import json
 import os
 
 import pytest
 
 from artifacts.errors import InputError
-from artifacts.writing import check_writable, make_folder, whole
+from artifacts.writing import check_writable, make_folder, remove_partial, whole, write_json
 
 
 def test_it_appears_when_it_is_whole(tmp_path):
@@ -72,3 +73,27 @@ def test_folders_are_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file: cannot be written"):
         make_folder(str(tmp_path / "file"))
+
+
+def test_an_error_of_another_file_is_not_blamed_on_this_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"), whole(str(tmp_path / "a.json")):
+        open(tmp_path / "absent").close()
+    assert os.listdir(tmp_path) == []
+
+
+def test_json_is_whole_and_finite(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(str(path), {"a": [1, None]})
+    assert json.loads(path.read_text()) == {"a": [1, None]}
+    with pytest.raises(ValueError):
+        write_json(str(path), {"a": float("nan")})
+    assert json.loads(path.read_text()) == {"a": [1, None]} and os.listdir(tmp_path) == ["a.json"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (tmp_path / "sub").mkdir()
+    with whole(str(tmp_path / "sub" / "a.tfrecord")) as temporary:
+        open(temporary, "w").close()
+        remove_partial(str(tmp_path))
+        assert os.listdir(tmp_path / "sub") == []
+        open(temporary, "w").close()
