@@ -10,7 +10,7 @@ import uvicorn
 from artifacts.errors import InputError
 from commands.quiet import import_tensorflow
 from serving.server.connections import Connection
-from serving.server.options import parse_options
+from serving.server.server_options import parse_options
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -9,29 +9,34 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from serving import page
-from serving.server import monitoring, rest, videos
+from serving.server import health_api, predict_api, video_api
 from serving.server.gate import Gate
-from serving.server.problems import Problem
-from serving.server.state import open_state
+from serving.server.refusals import Refusal
+from serving.server.server_state import open_state
 
 
 class Part(NamedTuple):
     """A part of the server.
 
     Attributes:
-        routes: function of the `State` that returns a list of routes.
-        lifespan: function of the `State` that returns an async context manager around the server's life, or None.
+        routes: function of the `ServerState` that returns a list of routes.
+        lifespan: function of the `ServerState` that returns an async context manager around the server's life, or None.
     """
 
     routes: Callable
     lifespan: Callable | None = None
 
 
-PARTS = (Part(rest.routes), Part(videos.routes, videos.lifespan), Part(monitoring.routes), Part(page.routes))
+PARTS = (
+    Part(predict_api.routes),
+    Part(video_api.routes, video_api.lifespan),
+    Part(health_api.routes),
+    Part(page.routes),
+)
 
 
 def create_app(options, parts=PARTS):
-    """Load the model and build the ASGI application; `app.state.serving` is its `State`.
+    """Load the model and build the ASGI application; `app.state.serving` is its `ServerState`.
 
     Raises:
         ValueError: no model that works.
@@ -57,7 +62,7 @@ def create_app(options, parts=PARTS):
     app = Starlette(
         routes=[route for part in parts for route in part.routes(state)],
         middleware=[Middleware(Gate, state=state)],
-        exception_handlers={Problem: _refused, HTTPException: _refused},
+        exception_handlers={Refusal: _refused, HTTPException: _refused},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False

@@ -129,7 +129,7 @@ class Batcher:
         """Judge the faces of a video and wait for the answer; may be called in any thread but the server's loop.
 
         Args:
-            model: a `ServedModel`; take `Models.current.model` once for a whole video.
+            model: a `ServedModel`; take `ModelVersions.current.model` once for a whole video.
             crops: uint8 [n, 256, 256, 3].
 
         Returns:

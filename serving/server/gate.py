@@ -9,8 +9,8 @@ import time
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from serving.server.limits import MIB
-from serving.server.problems import Problem, Refused
+from serving.server.refusals import Refusal, VideoRefusal
+from serving.server.server_limits import MIB
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ async def read_body(request):
     """The whole body; memory is bounded by the gate.
 
     Raises:
-        Problem: 413, too large; 503, too much is being sent at a time.
+        Refusal: 413, too large; 503, too much is being sent at a time.
         Gone: the client hung up.
     """
     chunks = []
@@ -115,7 +115,7 @@ class _Exchange:
         try:
             self._check()
             await self.gate.app(self.scope, self.receive, self.send)
-        except (Problem, HTTPException) as refusal:
+        except (Refusal, HTTPException) as refusal:
             if self.code is not None:
                 raise
             await self._refuse(refusal)
@@ -125,21 +125,21 @@ class _Exchange:
             number = secrets.token_hex(4)
             log.exception("request %s: %s %s failed", number, self.scope["method"], self.scope["path"][:200])
             if self.code is None:
-                await self._refuse(Problem(500, f"Internal error {number}; the server's log has it under that number"))
+                await self._refuse(Refusal(500, f"Internal error {number}; the server's log has it under that number"))
 
     def _check(self):
         if not self.gate.authorized(self.scope):
-            raise Problem(401, "The token is missing or wrong: send 'Authorization: Bearer <token>'")
+            raise Refusal(401, "The token is missing or wrong: send 'Authorization: Bearer <token>'")
         site = _header(self.scope, b"sec-fetch-site").strip().lower()  # browsers say it, and no page can change it
         # Another port of this machine is the same site, too.
         if site in (b"cross-site", b"same-site") and self.scope["method"] in ("POST", "DELETE"):
-            raise Problem(403, "A page of another site may not do this: use the server's own page, or a program")
+            raise Refusal(403, "A page of another site may not do this: use the server's own page, or a program")
         length = _header(self.scope, b"content-length")
         if length.isdigit() and int(length) > self.max_body:
             raise self._too_large()
 
     async def receive(self):
-        """The next message of the request; a body beyond the bounds is a `Problem`."""
+        """The next message of the request; a body beyond the bounds is a `Refusal`."""
         message = await self._receive()
         if message["type"] == "http.request":
             count = len(message.get("body", b""))
@@ -149,7 +149,7 @@ class _Exchange:
             if self.size > self.max_body:
                 raise self._too_large()
             if self.gate.held > self.gate.limits.bodies:
-                raise Problem(503, "Too much is being sent at a time. Try again later", retry_after=5)
+                raise Refusal(503, "Too much is being sent at a time. Try again later", retry_after=5)
         else:
             self.complete = True
         return message
@@ -187,26 +187,26 @@ class _Exchange:
             pass
 
     def _too_large(self):
-        return Problem(413, f"The request is larger than {self.max_body:_} bytes")
+        return Refusal(413, f"The request is larger than {self.max_body:_} bytes")
 
     def _too_slow(self):
         if self.complete:
-            return Problem(504, f"The answer took more than {self.seconds:g} s", retry_after=5)
-        return Problem(408, f"The request was not sent within {self.seconds:g} s")
+            return Refusal(504, f"The answer took more than {self.seconds:g} s", retry_after=5)
+        return Refusal(408, f"The request was not sent within {self.seconds:g} s")
 
 
 def refusal(problem, method, keyed=False):
-    """The answer for a `Problem` or for what Starlette refuses, 404 and 405; with a key as `/v1/videos` has it, or without."""
+    """The answer for a `Refusal` or for what Starlette refuses, 404 and 405; with a key as `/v1/videos` has it, or without."""
     if isinstance(problem, HTTPException):
         headers = dict(problem.headers or {})
         if problem.status_code == 405 and method == "OPTIONS":
             return Response(None, 204, headers)
         words = {404: "There is nothing here", 405: f"{method} is not possible here"}
-        problem = Problem(problem.status_code, words.get(problem.status_code, problem.detail))
-        response = (Refused.of(problem) if keyed else problem).response()
+        problem = Refusal(problem.status_code, words.get(problem.status_code, problem.detail))
+        response = (VideoRefusal.of(problem) if keyed else problem).response()
         response.headers.update(headers)
         return response
-    response = (Refused.of(problem) if keyed else problem).response()
+    response = (VideoRefusal.of(problem) if keyed else problem).response()
     if problem.code == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from faces.decoder import Limits as FileLimits
-from serving.server.problems import Refused
+from serving.server.refusals import VideoRefusal
 from serving.verdict import judging
 from serving.verdict.finding import FaceFinder
 from serving.verdict.judge import chosen_for_heat
@@ -47,11 +47,11 @@ class Judge:
     """Judges jobs; belongs to one thread, but for `abort`.
 
     Args:
-        models: `serving.server.models.Models`.
+        models: `serving.server.model_versions.ModelVersions`.
         score: (model, uint8 crops [n, 256, 256, 3], "predict" or "heat_maps") -> what that method of `ServedModel` returns, or
             None where the model is from before it; see `serving.server.batching.Batcher.score`.
-        limits: `serving.server.limits.Limits`.
-        describe: `Version` -> what verdicts tell of the model; see `serving.verdict.judging.describe`.
+        limits: `serving.server.server_limits.ServerLimits`.
+        describe: `ModelVersion` -> what verdicts tell of the model; see `serving.verdict.judging.describe`.
         took: called with (stage, seconds) after each.
     """
 
@@ -72,8 +72,8 @@ class Judge:
         """Fill in a job's view and pictures.
 
         Raises:
-            Refused: the file cannot be read, or is beyond a limit.
-            serving.server.job.Stopped: the job need not go on.
+            VideoRefusal: the file cannot be read, or is beyond a limit.
+            serving.server.video_job.Stopped: the job need not go on.
         """
         version = self.models.find()  # it is used to the end, whatever is taken up meanwhile
         parameters = job.wish.parameters
@@ -170,4 +170,4 @@ def _refusal(job, reject):
     if code == 500:
         raise RuntimeError(f"{reject.reason}: {reject.detail}")
     detail = reject.detail.replace(job.upload.path, job.upload.name)
-    return Refused(code, reject.reason, f"the file cannot be judged: {detail}")
+    return VideoRefusal(code, reject.reason, f"the file cannot be judged: {detail}")

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from model.recipes import CROP_SIZE
-from serving.server.problems import Problem, json_response
+from serving.server.refusals import Refusal, json_response
 
 SIGNATURES = {"serving_default": "image_bytes", "crops": "crops", "heat_maps": "crops"}  # name -> its only input
 CROP = (CROP_SIZE, CROP_SIZE, 3)
@@ -36,24 +36,24 @@ def parse(body, limits):
     """Parse the body of a predict request.
 
     Raises:
-        Problem: 400, it is not one; 413, too many faces.
+        Refusal: 400, it is not one; 413, too many faces.
     """
     # A container takes thirty times its two characters in memory: count before parsing.
     if body.count(b"{") > 2 * limits.max_crops + 8 or body.count(b"[") > 1000 + len(body) // 8:
-        raise Problem(413, f"The JSON has too many objects or lists; {limits.max_crops} faces are allowed in a request")
+        raise Refusal(413, f"The JSON has too many objects or lists; {limits.max_crops} faces are allowed in a request")
     try:
         document = orjson.loads(body)
     except ValueError as error:
-        raise Problem(400, f"JSON Parse error: {error}") from None
+        raise Refusal(400, f"JSON Parse error: {error}") from None
     if not isinstance(document, dict):
-        raise Problem(400, "The JSON must be an object with 'instances' or 'inputs'")
+        raise Refusal(400, "The JSON must be an object with 'instances' or 'inputs'")
     signature = document.get("signature_name", "serving_default") or "serving_default"
     if not isinstance(signature, str):
-        raise Problem(400, "'signature_name' key must be a string value")
+        raise Refusal(400, "'signature_name' key must be a string value")
     if signature not in SIGNATURES:
-        raise Problem(400, f'Serving signature name: "{signature[:80]}" not found; there are: {", ".join(SIGNATURES)}')
+        raise Refusal(400, f'Serving signature name: "{signature[:80]}" not found; there are: {", ".join(SIGNATURES)}')
     if ("instances" in document) == ("inputs" in document):
-        raise Problem(400, "Expecting one of 'instances' (rows) and 'inputs' (columns), not both and not neither")
+        raise Refusal(400, "Expecting one of 'instances' (rows) and 'inputs' (columns), not both and not neither")
     by_row = "instances" in document
     name = SIGNATURES[signature]
     values = _rows(document["instances"], name, limits) if by_row else _column(document["inputs"], name, limits)
@@ -67,17 +67,17 @@ def parse(body, limits):
 
 def _rows(instances, name, limits):
     if not isinstance(instances, list):
-        raise Problem(400, "'instances' must be a list")
+        raise Refusal(400, "'instances' must be a list")
     _check_count(instances, limits)
     if not instances:
-        raise Problem(400, "No values in 'instances' array")
+        raise Refusal(400, "No values in 'instances' array")
     named = _is_named(instances[0])
     values = []
     for number, one in enumerate(instances):
         if _is_named(one) != named:
-            raise Problem(400, f"'instances' must hold only objects or only values; item {number} is of another kind")
+            raise Refusal(400, f"'instances' must hold only objects or only values; item {number} is of another kind")
         if named and set(one) != {name}:
-            raise Problem(
+            raise Refusal(
                 400, f"Failed to process element {number} of 'instances' list: its keys must be equal to: {name}"
             )
         values.append(one[name] if named else one)
@@ -87,17 +87,17 @@ def _rows(instances, name, limits):
 def _column(inputs, name, limits):
     if _is_named(inputs):
         if name not in inputs:
-            raise Problem(400, f"Missing named input: {name} in 'inputs' object")
+            raise Refusal(400, f"Missing named input: {name} in 'inputs' object")
         inputs = inputs[name]
     if not isinstance(inputs, list):
-        raise Problem(400, f"'inputs' must be a list of values for {name}, or an object with it")
+        raise Refusal(400, f"'inputs' must be a list of values for {name}, or an object with it")
     _check_count(inputs, limits)
     return inputs
 
 
 def _check_count(values, limits):
     if len(values) > limits.max_crops:
-        raise Problem(413, f"{len(values)} faces; {limits.max_crops} are allowed in a request")
+        raise Refusal(413, f"{len(values)} faces; {limits.max_crops} are allowed in a request")
 
 
 def _is_named(value):
@@ -109,7 +109,7 @@ def _bytes(value, number):
     if isinstance(value, str):
         return value.encode()
     if not isinstance(value, dict) or not isinstance(value.get("b64"), str) or len(value) != 1:
-        raise Problem(400, f"Element {number} is not a picture. {_B64}")
+        raise Refusal(400, f"Element {number} is not a picture. {_B64}")
     text = value["b64"]
     try:
         return binascii.a2b_base64(text, strict_mode=True)
@@ -119,12 +119,12 @@ def _bytes(value, number):
         text = "".join(text.split()).rstrip("=")
         return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except ValueError:
-        raise Problem(400, f"Element {number}: unable to base64 decode") from None
+        raise Refusal(400, f"Element {number}: unable to base64 decode") from None
 
 
 def _crop(value, number):
     """Nested lists as uint8 [256, 256, 3]; numpy sees them last: it would give each item the room of the longest text."""
-    refused = Problem(400, f"Element {number} is not a crop: a list of whole numbers 0 to 255 of shape {list(CROP)}")
+    refused = Refusal(400, f"Element {number} is not a crop: a list of whole numbers 0 to 255 of shape {list(CROP)}")
     values = [value]
     for length in CROP:
         if not all(type(one) is list and len(one) == length for one in values):

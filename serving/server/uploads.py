@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from artifacts.errors import InputError
 from serving.server.gate import Gone
-from serving.server.problems import Refused
+from serving.server.refusals import VideoRefusal
 
 PREFIX = "deepfake-serve-"
 LONGEST_NAME = 120  # characters
@@ -113,13 +113,13 @@ async def receive(request, folder, limits):
     Args:
         request: of Starlette.
         folder: `UploadFolder`.
-        limits: `serving.server.limits.Limits`.
+        limits: `serving.server.server_limits.ServerLimits`.
 
     Returns:
         `Upload`.
 
     Raises:
-        Refused: 400 malformed, 408 too slow, 413 too large, 507 no room on the disk.
+        VideoRefusal: 400 malformed, 408 too slow, 413 too large, 507 no room on the disk.
         Gone: the client hung up.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
@@ -136,7 +136,7 @@ async def receive(request, folder, limits):
                 body = _Raw(file, request.query_params.get("name", ""))
             await _copy(request, body, file, limits)
         if not file.size:
-            raise Refused(400, "empty_file", "the file is empty")
+            raise VideoRefusal(400, "empty_file", "the file is empty")
         return Upload(path, display_name(body.name), file.size)
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
@@ -144,7 +144,7 @@ async def receive(request, folder, limits):
         if isinstance(error, ClientDisconnect):
             raise Gone from error
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise Refused(507, "disk_full", "the server has no room for the file; try again later") from error
+            raise VideoRefusal(507, "disk_full", "the server has no room for the file; try again later") from error
         raise
 
 
@@ -166,7 +166,7 @@ async def _copy(request, body, file, limits):
                 if len(file.waiting) >= _AT_ONCE:
                     await asyncio.to_thread(file.write)
     except TimeoutError as error:
-        raise Refused(408, "too_slow", "the file came too slowly") from error
+        raise VideoRefusal(408, "too_slow", "the file came too slowly") from error
     body.end()
     await asyncio.to_thread(file.write)
 
@@ -228,13 +228,13 @@ class _Form:
         if not self._ended:
             raise _malformed("it ends before its last boundary")
         if not self._parts:
-            raise Refused(400, "no_file", 'the form holds no file: send one as the field "file"')
+            raise VideoRefusal(400, "no_file", 'the form holds no file: send one as the field "file"')
 
     def _begin(self):
         self._parts += 1
         self._disposition = None
         if self._parts > 1:
-            raise Refused(
+            raise VideoRefusal(
                 400, "several_files", "the form holds more than one file: send each by itself, options in the address"
             )
 
@@ -252,9 +252,11 @@ class _Form:
     def _look(self):
         _, options = parse_options_header((self._disposition or b"").decode("latin-1"))
         if b"filename" not in options:
-            raise Refused(400, "no_file", 'the form holds text where a file is expected: send one as the field "file"')
+            raise VideoRefusal(
+                400, "no_file", 'the form holds text where a file is expected: send one as the field "file"'
+            )
         if options.get(b"name") != b"file":
-            raise Refused(400, "no_file", 'the form\'s file has another name than "file"')
+            raise VideoRefusal(400, "no_file", 'the form\'s file has another name than "file"')
         self.name = options[b"filename"].decode("utf-8", "replace")
 
     def _end(self):
@@ -278,8 +280,8 @@ def _announced(request):
 
 
 def _too_large(most):
-    return Refused(413, "too_large", f"the file is larger than {most / (1 << 20):.3g} MiB")
+    return VideoRefusal(413, "too_large", f"the file is larger than {most / (1 << 20):.3g} MiB")
 
 
 def _malformed(detail="it is not multipart/form-data as it should be"):
-    return Refused(400, "malformed_form", f"the form cannot be read: {detail}")
+    return VideoRefusal(400, "malformed_form", f"the form cannot be read: {detail}")

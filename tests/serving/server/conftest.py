@@ -24,15 +24,15 @@ from starlette.testclient import TestClient
 
 from artifacts import face_examples
 from model.input_pipeline import load_crop
-from serving.server import monitoring, rest
+from serving.server import health_api, predict_api
 from serving.server.app import Part, create_app
-from serving.server.limits import Limits
-from serving.server.options import Options
+from serving.server.server_limits import ServerLimits
+from serving.server.server_options import ServerOptions
 
 REPOSITORY = Path(__file__).parents[3]
 CROPS = tf.TensorSpec([None, 256, 256, 3], tf.uint8, name="crops")
 PREDICT = "/v1/models/deepfake:predict"
-CORE = (Part(rest.routes), Part(monitoring.routes))  # without videos and the page
+CORE = (Part(predict_api.routes), Part(health_api.routes))  # without videos and the page
 WAIT = 60.0  # seconds, the deadline of whatever is waited for
 
 
@@ -197,11 +197,13 @@ def models_folder(tmp_path_factory, push):
 
 @pytest.fixture
 def open_client(models_folder):
-    """open_client(limits={}, **of Options) -> a client of an application in this process, and its `State`."""
+    """open_client(limits={}, **of ServerOptions) -> a client of an application in this process, and its `ServerState`."""
     opened = []
 
     def open_client(limits=None, folder=models_folder, **options):
-        app = create_app(Options(model=str(folder), poll_seconds=0.05, limits=Limits(**limits or {}), **options), CORE)
+        app = create_app(
+            ServerOptions(model=str(folder), poll_seconds=0.05, limits=ServerLimits(**limits or {}), **options), CORE
+        )
         client = TestClient(app, raise_server_exceptions=False)
         client.__enter__()
         opened.append(client)
@@ -215,7 +217,7 @@ def open_client(models_folder):
 @pytest.fixture(scope="session")
 def client(models_folder):
     """A client of an application with default options, shared."""
-    with TestClient(create_app(Options(model=str(models_folder)), CORE), raise_server_exceptions=False) as client:
+    with TestClient(create_app(ServerOptions(model=str(models_folder)), CORE), raise_server_exceptions=False) as client:
         yield client
 
 

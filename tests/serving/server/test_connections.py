@@ -13,8 +13,8 @@ from starlette.routing import Route
 from serving import page
 from serving.server import connections
 from serving.server.app import Part, create_app
-from serving.server.limits import Limits
-from serving.server.options import Options
+from serving.server.server_limits import ServerLimits
+from serving.server.server_options import ServerOptions
 
 PIECE, PIECES = 1 << 16, 512  # of an answer that fits into no socket's buffer
 
@@ -34,7 +34,7 @@ def open_server(models_folder):
 
         def open_server(**limits):
             parts = (Part(page.routes), Part(lambda state: [Route("/report", report)]))
-            app = create_app(Options(model=str(models_folder), limits=Limits(**limits)), parts)
+            app = create_app(ServerOptions(model=str(models_folder), limits=ServerLimits(**limits)), parts)
             listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             config = uvicorn.Config(app, http=connections.Connection, ws="none", log_level="error", access_log=False)
             server = uvicorn.Server(config)

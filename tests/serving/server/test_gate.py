@@ -11,23 +11,23 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from serving.server import gate, monitoring, rest
+from serving.server import gate, health_api, predict_api
 from serving.server.app import Part, create_app
-from serving.server.limits import Limits
-from serving.server.models import Version
-from serving.server.options import Options
+from serving.server.model_versions import ModelVersion
+from serving.server.server_limits import ServerLimits
+from serving.server.server_options import ServerOptions
 
-PARTS = (Part(rest.routes), Part(monitoring.routes))
+PARTS = (Part(predict_api.routes), Part(health_api.routes))
 
 
 @pytest.fixture
 def with_routes(models_folder):
-    """with_routes(routes, limits={}, **of Options) -> a client of an application with further routes."""
+    """with_routes(routes, limits={}, **of ServerOptions) -> a client of an application with further routes."""
     opened = []
 
     def open_with(routes, limits=None, **options):
         parts = (*PARTS, Part(lambda state: routes))
-        app = create_app(Options(model=str(models_folder), limits=Limits(**limits or {}), **options), parts)
+        app = create_app(ServerOptions(model=str(models_folder), limits=ServerLimits(**limits or {}), **options), parts)
         opened.append(TestClient(app, raise_server_exceptions=False))
         return opened[-1].__enter__()
 
@@ -165,7 +165,7 @@ def test_who_hangs_up_gets_no_answer_and_no_error(open_client, caplog):
 def test_whose_client_is_gone_is_not_judged(open_client, made):
     client, state = open_client()
     model = made.Fake(go=False)
-    state.models.current = Version(7, model)
+    state.models.current = ModelVersion(7, model)
     first = state.batcher.submit(model, made.grey(1))
     assert model.began.wait(60)
     content = json.dumps({"instances": [made.b64(made.encode(made.grey(9)[0]))]}).encode()
@@ -235,7 +235,7 @@ def test_the_parts_live_as_long_as_the_server(models_folder):
         yield
         seen.append(("end", state.stopping))
 
-    app = create_app(Options(model=str(models_folder)), (*PARTS, Part(lambda state: [], lifespan)))
+    app = create_app(ServerOptions(model=str(models_folder)), (*PARTS, Part(lambda state: [], lifespan)))
     with TestClient(app):
         assert seen == [("begin", False)]
     assert seen == [("begin", False), ("end", True)]

@@ -8,13 +8,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from serving.server.limits import Limits
 from serving.server.predict_request import answer, parse
-from serving.server.problems import Problem
+from serving.server.refusals import Refusal
+from serving.server.server_limits import ServerLimits
 
 DATA = bytes(range(250, 256)) + b"picture"
 PICTURE = {"b64": base64.b64encode(DATA).decode()}
-LIMITS = Limits(max_crops=3)
+LIMITS = ServerLimits(max_crops=3)
 CROPS = np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3)).tolist()
 
 
@@ -53,14 +53,14 @@ def test_base64_as_others_write_it():
     for variant in (text.rstrip("="), text[:5] + "\n" + text[5:] + "\r\n", text):
         assert asked(instances=[{"b64": variant}]).pictures == [DATA]
     for variant in ("*" + text, text[:-1] + "ä", "A"):
-        with pytest.raises(Problem, match="Element 0: unable to base64 decode"):
+        with pytest.raises(Refusal, match="Element 0: unable to base64 decode"):
             asked(instances=[{"b64": variant}])
 
 
 def test_columns_may_be_empty_and_rows_may_not():
     assert asked(inputs=[]).pictures == []
     assert asked(inputs=[], signature_name="crops").crops.shape == (0, 256, 256, 3)
-    with pytest.raises(Problem, match="No values in 'instances' array"):
+    with pytest.raises(Refusal, match="No values in 'instances' array"):
         asked(instances=[])
 
 
@@ -98,7 +98,7 @@ def test_columns_may_be_empty_and_rows_may_not():
     ],
 )
 def test_what_is_wrong_is_said(document, message):
-    with pytest.raises(Problem, match=message) as refused:
+    with pytest.raises(Refusal, match=message) as refused:
         asked(**document)
     assert refused.value.code == 400
 
@@ -112,7 +112,7 @@ def test_one_long_text_among_many_takes_no_memory():
     for value in values:
         body = json.dumps({"instances": [value], "signature_name": "crops"}).encode()
         tracemalloc.start()
-        with pytest.raises(Problem, match="Element 0 is not a crop"):
+        with pytest.raises(Refusal, match="Element 0 is not a crop"):
             parse(body, LIMITS)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -120,7 +120,7 @@ def test_one_long_text_among_many_takes_no_memory():
 
 
 def test_too_many_faces():
-    with pytest.raises(Problem, match="4 faces; 3 are allowed") as refused:
+    with pytest.raises(Refusal, match="4 faces; 3 are allowed") as refused:
         asked(instances=[PICTURE] * 4)
     assert refused.value.code == 413
 
@@ -140,7 +140,7 @@ def test_too_many_faces():
     ],
 )
 def test_json_that_is_none_or_grows(body, code):
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(Refusal) as refused:
         parse(body, LIMITS)
     assert refused.value.code == code
 
@@ -159,7 +159,7 @@ def test_noise_is_refused_or_understood_never_more():
         try:
             parse(bytes(body), LIMITS)
             parsed += 1
-        except Problem as refused:
+        except Refusal as refused:
             assert refused.code in (400, 413)
     assert 0 < parsed < 3000
 

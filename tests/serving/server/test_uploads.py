@@ -14,8 +14,8 @@ from starlette.requests import Request
 
 from serving.server import uploads
 from serving.server.gate import Gone
-from serving.server.limits import Limits
-from serving.server.problems import Refused
+from serving.server.refusals import VideoRefusal
+from serving.server.server_limits import ServerLimits
 from serving.server.uploads import UploadFolder, display_name, receive, remove_abandoned
 
 CONTENT = bytes(range(256)) * 20 + b"\r\n--b\r\n--bound-\r\n\r\n" * 3
@@ -61,7 +61,7 @@ def request(body, kind="multipart/form-data; boundary=bound", query="", piece=No
 
 def got(folder, *arguments, limits=None, **options):
     """(name, content) of what was received."""
-    upload = asyncio.run(receive(request(*arguments, **options), folder, Limits(**limits or {})))
+    upload = asyncio.run(receive(request(*arguments, **options), folder, ServerLimits(**limits or {})))
     content = Path(upload.path).read_bytes()
     assert upload.size == len(content) and stat.S_IMODE(os.stat(upload.path).st_mode) == 0o600
     assert Path(upload.path).parent == Path(folder.path) and upload.name not in upload.path
@@ -72,7 +72,7 @@ def got(folder, *arguments, limits=None, **options):
 
 def refused(folder, *arguments, limits=None, **options):
     """(code, reason) of the refusal; nothing must be left."""
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(VideoRefusal) as refusal:
         got(folder, *arguments, limits=limits, **options)
     assert os.listdir(folder.path) == []
     assert folder.path not in str(refusal.value)
@@ -160,8 +160,8 @@ def test_what_does_not_end_is_not_read_to_its_end(folder):
         return {"type": "http.request", "body": b"x" * 1000, "more_body": True}
 
     endless = Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}, come)
-    with pytest.raises(Refused, match="larger than"):
-        asyncio.run(receive(endless, folder, Limits(max_upload=10000)))
+    with pytest.raises(VideoRefusal, match="larger than"):
+        asyncio.run(receive(endless, folder, ServerLimits(max_upload=10000)))
     assert len(came) == 11 and os.listdir(folder.path) == []
 
 
@@ -171,8 +171,8 @@ def test_an_announced_size_is_refused_before_anything_is_read(folder):
 
     headers = [(b"content-length", b"10001")]
     large = Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}, come)
-    with pytest.raises(Refused, match="larger than"):
-        asyncio.run(receive(large, folder, Limits(max_upload=10000)))
+    with pytest.raises(VideoRefusal, match="larger than"):
+        asyncio.run(receive(large, folder, ServerLimits(max_upload=10000)))
 
 
 def test_multipart_may_not_hide_bytes_beside_the_file(folder):

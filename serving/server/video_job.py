@@ -15,7 +15,7 @@ class Stopped(Exception):
     """The job need not go on: it was cancelled, or its time is over."""
 
 
-class Job:
+class VideoJob:
     """One upload on its way.
 
     Args:
@@ -26,7 +26,7 @@ class Job:
         id: unguessable; whoever knows it may read the result.
         state, stage, progress: see `STAGES`; progress never falls.
         created: seconds since 1970.
-        error: the `Refused` that it ended with, or None.
+        error: the `VideoRefusal` that it ended with, or None.
         view: JSON bytes of the verdict with the addresses of its pictures, or None.
         pictures: path below the job's address -> WebP bytes.
         stop: why it shall stop, CANCELLED or FAILED (its time is over), or None.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model.served import SERVED, ServedModel
-from serving.server.models import Version
+from serving.server.model_versions import ModelVersion
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_heat_maps_that_the_model_has_not(open_client, crops, made):
     client, state = open_client()
     old = made.Fake()
     old.signatures = ("serving_default", "crops")
-    state.models.current = Version(7, old)
+    state.models.current = ModelVersion(7, old)
     document = {"signature_name": "heat_maps", "instances": crops[:1].tolist()}
     answer = client.post(made.PREDICT, content=json.dumps(document))
     assert answer.status_code == 400 and "was exported without" in answer.json()["error"]
@@ -154,7 +154,7 @@ def test_clients_at_a_time_each_get_their_own(client, crops, expected, made):
 def test_a_full_queue_is_429_and_not_ready(open_client, made):
     client, state = open_client({"queue": 2, "max_crops": 2})
     model = made.Fake(go=False)
-    state.models.current = Version(7, model)
+    state.models.current = ModelVersion(7, model)
     document = json.dumps({"instances": [made.b64(made.encode(made.grey(9)[0]))]})
     answers = []
 
@@ -179,7 +179,7 @@ def test_a_full_queue_is_429_and_not_ready(open_client, made):
 def test_who_waits_too_long_gets_504_and_is_not_judged(open_client, made):
     client, state = open_client({"request_timeout": 0.3})
     model = made.Fake(go=False)
-    state.models.current = Version(7, model)
+    state.models.current = ModelVersion(7, model)
     document = json.dumps({"instances": [made.b64(made.encode(made.grey(9)[0]))]})
     first, second = client.post(made.PREDICT, content=document), client.post(made.PREDICT, content=document)
     assert first.status_code == second.status_code == 504
@@ -193,7 +193,7 @@ def test_who_waits_too_long_gets_504_and_is_not_judged(open_client, made):
 @pytest.mark.parametrize("fails, message", [(None, "not a number"), (RuntimeError("/secret"), "Internal error")])
 def test_what_the_model_gets_wrong_is_500_and_leaks_nothing(fails, message, open_client, made):
     client, state = open_client()
-    state.models.current = Version(7, made.Fake(fails=fails, shift=float("nan")))
+    state.models.current = ModelVersion(7, made.Fake(fails=fails, shift=float("nan")))
     answer = client.post(made.PREDICT, content=json.dumps({"instances": [made.b64(made.encode(made.grey(9)[0]))]}))
     assert answer.status_code == 500 and message in answer.json()["error"] and "secret" not in answer.text
 

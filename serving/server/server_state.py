@@ -4,35 +4,35 @@ import concurrent.futures
 import dataclasses
 
 from serving.server.batching import Batcher
-from serving.server.decoding import Decoder
-from serving.server.metrics import Metrics
-from serving.server.models import Models
-from serving.server.options import Options
+from serving.server.model_versions import ModelVersions
+from serving.server.picture_decoding import Decoder
+from serving.server.prometheus import ServerMetrics
+from serving.server.server_options import ServerOptions
 
 DECODERS = 2  # threads that parse and decode requests
 
 
 @dataclasses.dataclass
-class State:
+class ServerState:
     """It is `app.state.serving`, and what each part's `routes(state)` gets.
 
     Attributes:
-        options: the command line; `options.limits` are the `Limits`.
+        options: the command line; `options.limits` are the `ServerLimits`.
         models: `models.current.model` is the `ServedModel` of new requests, `models.current.number` its version.
         batcher: `batcher.score(model, crops)` judges faces for whoever may block.
         decoder: encoded pictures -> crops.
         metrics: the Prometheus metrics; further ones go into `metrics.registry`.
         pool: threads for short work on requests.
-        videos: `serving.server.videos.Videos`, where there are its routes.
+        videos: `serving.server.video_api.Videos`, where there are its routes.
         stopping: the server finishes what it has; nothing new should be begun.
         failure: what a part's lifespan failed with, or None.
     """
 
-    options: Options
-    models: Models
+    options: ServerOptions
+    models: ModelVersions
     batcher: Batcher
     decoder: Decoder
-    metrics: Metrics
+    metrics: ServerMetrics
     pool: concurrent.futures.ThreadPoolExecutor
     videos: object = None
     stopping: bool = False
@@ -51,12 +51,12 @@ def open_state(options):
     Raises:
         ValueError: no model that works.
     """
-    metrics = Metrics()
-    models = Models(options.model, options.limits.max_batch, metrics.version_changed)
+    metrics = ServerMetrics()
+    models = ModelVersions(options.model, options.limits.max_batch, metrics.version_changed)
     models.load_first()
     batcher = Batcher(options.limits.max_batch, options.limits.queue, metrics.batch_done)
     metrics.watch(models, batcher)
-    return State(
+    return ServerState(
         options=options,
         models=models,
         batcher=batcher,

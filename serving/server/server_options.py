@@ -9,7 +9,7 @@ import re
 from pydantic import ValidationError
 
 from artifacts.errors import InputError
-from serving.server.limits import Limits
+from serving.server.server_limits import ServerLimits
 
 DESCRIPTION = """\
 Serve a model: TensorFlow Serving's REST protocol, verdicts on videos, and a web page.
@@ -29,7 +29,7 @@ _NAME = re.compile(r"[\w.-]+")
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class ServerOptions:
     """What the command line says.
 
     Attributes:
@@ -38,7 +38,7 @@ class Options:
         host, port: where to listen; port 0 takes a free one.
         token: what clients must send as `Authorization: Bearer`, or None.
         poll_seconds: how often to look for a new version.
-        limits: `Limits`.
+        limits: `ServerLimits`.
     """
 
     model: str = "serving_model"
@@ -47,19 +47,21 @@ class Options:
     port: int = 8501
     token: str | None = dataclasses.field(default=None, repr=False)
     poll_seconds: float = 2.0
-    limits: Limits = dataclasses.field(default_factory=Limits)
+    limits: ServerLimits = dataclasses.field(default_factory=ServerLimits)
 
 
 def parse_options(arguments=None):
-    """Parse the command line to `Options`.
+    """Parse the command line to `ServerOptions`.
 
     Raises:
         InputError: a value that cannot be; names its flag.
     """
     known = _parser().parse_args(arguments)
-    given = {name: _number(getattr(known, name)) for name in Limits.model_fields if getattr(known, name) is not None}
+    given = {
+        name: _number(getattr(known, name)) for name in ServerLimits.model_fields if getattr(known, name) is not None
+    }
     try:
-        limits = Limits.model_validate(given)
+        limits = ServerLimits.model_validate(given)
     except ValidationError as error:
         raise InputError("\n".join(map(_sentence, error.errors()))) from None
     if not _NAME.fullmatch(known.model_name):
@@ -68,7 +70,7 @@ def parse_options(arguments=None):
         raise InputError(f"--port {known.port}: must be between 0 and 65535")
     if not known.poll_seconds > 0:
         raise InputError(f"--poll_seconds {known.poll_seconds}: must be more than 0")
-    return Options(
+    return ServerOptions(
         model=known.model,
         model_name=known.model_name,
         host=known.host,
@@ -87,7 +89,7 @@ def _parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    default = Options()
+    default = ServerOptions()
     parser.add_argument(
         "--model", default=default.model, metavar="FOLDER",
         help="a folder with versions, as Pusher and TensorFlow Serving know it, or one SavedModel (default: %(default)s)",
@@ -110,7 +112,7 @@ def _parser():
     )  # fmt: skip
     secret.add_argument("--token_file", metavar="FILE", help="the same, read from a file")
     limits = parser.add_argument_group("limits")
-    for name, field in Limits.model_fields.items():
+    for name, field in ServerLimits.model_fields.items():
         limits.add_argument(
             f"--{name}", metavar="NUMBER", help=f"{field.description} (default: {field.default:_})".replace("%", "%%")
         )

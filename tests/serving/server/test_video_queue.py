@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from serving.server.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, STAGES, Job, Stopped
-from serving.server.jobs import Jobs
-from serving.server.limits import Limits
-from serving.server.problems import Refused
+from serving.server.refusals import VideoRefusal
+from serving.server.server_limits import ServerLimits
 from serving.server.uploads import Upload
+from serving.server.video_job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, STAGES, Stopped, VideoJob
+from serving.server.video_queue import VideoQueue
 
 
 class Judge:
@@ -35,11 +35,11 @@ class Judge:
 
 
 class World:
-    """Jobs whose judges are kept, and what was told of the jobs' ends."""
+    """VideoQueue whose judges are kept, and what was told of the jobs' ends."""
 
     def __init__(self, folder, **limits):
         self.folder, self.judges, self.ends = folder, [], []
-        self.jobs = Jobs(self._judge, Limits(**limits), lambda outcome, seconds: self.ends.append(outcome))
+        self.jobs = VideoQueue(self._judge, ServerLimits(**limits), lambda outcome, seconds: self.ends.append(outcome))
         self.go, self.began = threading.Event(), threading.Semaphore(0)
 
     def _judge(self):
@@ -56,12 +56,12 @@ class World:
         """Work that notices only that its decoding was ended, and says so as `FaceFinder` does."""
         self.began.release()
         assert judge.aborted.wait(30)
-        raise Refused(422, "decoder_crashed", "the decoder crashed (SIGKILL)")
+        raise VideoRefusal(422, "decoder_crashed", "the decoder crashed (SIGKILL)")
 
     def job(self, wish=lambda job, judge: None, name="a.mp4"):
         path = self.folder / f"{len(list(self.folder.iterdir()))}"
         path.write_bytes(b"x")
-        return Job(Upload(str(path), name, 1), wish)
+        return VideoJob(Upload(str(path), name, 1), wish)
 
     def submit(self, *arguments, **options):
         job = self.job(*arguments, **options)
@@ -139,7 +139,7 @@ def test_ids_cannot_be_guessed_and_stand_in_no_log(world):
 
 
 def test_progress_goes_through_the_stages_and_never_back():
-    job = Job(Upload("", "a", 1))
+    job = VideoJob(Upload("", "a", 1))
     seen = []
     for stage, done, total in [
         ("finding faces", 0, 4), ("finding faces", 2, 4), ("finding faces", 4, 4), ("finding faces", 1, 4), ("judging", 0, 1),
@@ -155,7 +155,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_again(world):
     world = world(jobs=2)
     world.running()
     waiting = [world.submit(), world.submit()]
-    with pytest.raises(Refused) as refused, world.jobs.place():
+    with pytest.raises(VideoRefusal) as refused, world.jobs.place():
         pass
     assert (refused.value.code, refused.value.reason) == (429, "queue_full") and refused.value.retry_after >= 1
     world.jobs.cancel(waiting[0])
@@ -166,7 +166,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_again(world):
 def test_uploads_that_come_have_a_place(world):
     world = world(jobs=2)
     world.running()
-    with world.jobs.place(), world.jobs.place(), pytest.raises(Refused), world.jobs.place():
+    with world.jobs.place(), world.jobs.place(), pytest.raises(VideoRefusal), world.jobs.place():
         pass
     with pytest.raises(RuntimeError), world.jobs.place():
         raise RuntimeError("the upload broke off")
@@ -205,7 +205,7 @@ def test_an_abort_that_comes_too_early_is_repeated(world):
         assert may_clear.wait(30)
         judge.aborted.clear()  # as where the decoding process starts after it was to be ended
         assert judge.aborted.wait(30)
-        raise Refused(422, "decoder_crashed", "")
+        raise VideoRefusal(422, "decoder_crashed", "")
 
     job = world.running(late)
     world.jobs.cancel(job)
@@ -234,7 +234,7 @@ def test_a_refused_file_says_why(world):
 
     def refuse(job, judge):
         job.view, job.pictures = b"half", {"frames/0.webp": b"x"}
-        raise Refused(415, "not_a_video", "it is none")
+        raise VideoRefusal(415, "not_a_video", "it is none")
 
     job = world.submit(refuse)
     assert over(job, world.jobs) == FAILED and world.ends == [FAILED]
@@ -308,7 +308,7 @@ def test_failures_push_out_no_verdict(world):
     over(done, world.jobs)
 
     def refuse(job, judge):
-        raise Refused(415, "not_a_video", "")
+        raise VideoRefusal(415, "not_a_video", "")
 
     failed = [world.submit(refuse) for _ in range(4)]
     for job in failed:
@@ -322,7 +322,7 @@ def test_results_are_kept_for_a_while_and_dropped_without_a_request(world, made)
     job = world.submit()
     over(job, world.jobs)
     made.wait_until(lambda: not world.jobs._jobs)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(VideoRefusal) as refused:
         world.jobs.get(job.id)
     assert refused.value.code == 404
 
@@ -332,7 +332,7 @@ def test_what_is_over_is_forgotten_on_request(world):
     job = world.submit()
     over(job, world.jobs)
     world.jobs.cancel(job)
-    with pytest.raises(Refused, match="no such video"):
+    with pytest.raises(VideoRefusal, match="no such video"):
         world.jobs.get(job.id)
 
 
@@ -356,7 +356,7 @@ def test_waiting_for_a_job(world):
 
 
 def test_a_job_that_is_told_to_stop_raises_at_its_next_step():
-    job = Job(Upload("", "a", 1))
+    job = VideoJob(Upload("", "a", 1))
     job.stop = CANCELLED
     with pytest.raises(Stopped):
         job.at("drawing")
@@ -376,7 +376,7 @@ def test_times_of_jobs_tell_when_to_come_again(world):
     world.jobs._usual = 30.0
     world.running()
     world.submit()
-    with pytest.raises(Refused) as refused, world.jobs.place():
+    with pytest.raises(VideoRefusal) as refused, world.jobs.place():
         pass
     assert refused.value.retry_after == pytest.approx(60)
 

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
-from serving.server.problems import json_response
+from serving.server.refusals import json_response
 
 
 def routes(state):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from serving.server import __main__ as serve
-from serving.server import connections, models, uploads, videos
+from serving.server import connections, model_versions, uploads, video_api
 
 WAIT = 60.0
 
@@ -192,7 +192,7 @@ def test_a_fault_of_ours_at_the_start_is_not_hidden(capsys, models_folder, monke
     def fail():
         raise KeyError("ours")
 
-    monkeypatch.setattr(videos, "UploadFolder", fail)
+    monkeypatch.setattr(video_api, "UploadFolder", fail)
     with pytest.raises(KeyError, match="ours"):
         serve.main(["--model", str(models_folder), "--port", "0"])
 
@@ -201,7 +201,7 @@ def test_a_model_that_may_not_be_read_is_named(capsys, models_folder, monkeypatc
     def unreadable(path):
         raise PermissionError(errno.EACCES, "Permission denied", str(models_folder))
 
-    monkeypatch.setattr(models, "versions", unreadable)
+    monkeypatch.setattr(model_versions, "versions", unreadable)
     assert serve.main(["--model", str(models_folder), "--port", "0"]) == 2
     assert capsys.readouterr().err == f"error: {models_folder}: Permission denied\n"
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 from artifacts import face_examples
 from model.input_pipeline import load_crop
 from model.recipes import CROP_SIZE
-from serving.server.headers import HeaderError, inspect
-from serving.server.problems import Problem
+from serving.server.picture_headers import HeaderError, inspect
+from serving.server.refusals import Refusal
 
 
 class Decoder:
@@ -25,17 +25,17 @@ class Decoder:
         """Decode a list of bytes to uint8 [n, 256, 256, 3].
 
         Raises:
-            Problem: 400, one is not a picture; 413, they have too many pixels.
+            Refusal: 400, one is not a picture; 413, they have too many pixels.
         """
         checked, total = [], 0
         for number, one in enumerate(encoded):
             try:
                 pixels, one = inspect(one)
             except HeaderError as error:
-                raise Problem(400, f"Picture {number} {error}") from None
+                raise Refusal(400, f"Picture {number} {error}") from None
             total += pixels
             if total > self.max_pixels:
-                raise Problem(
+                raise Refusal(
                     413, f"Pictures 0 to {number} have {total:_} pixels; {self.max_pixels:_} are allowed in a request"
                 )
             checked.append(one)
@@ -51,8 +51,8 @@ class Decoder:
             try:
                 _decode(tf.constant([one], tf.string))
             except tf.errors.OpError:
-                return Problem(400, f"Picture {number} is damaged and cannot be decoded")
-        return Problem(400, "The pictures cannot be decoded")
+                return Refusal(400, f"Picture {number} is damaged and cannot be decoded")
+        return Refusal(400, "The pictures cannot be decoded")
 
 
 @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])

@@ -7,15 +7,15 @@ import weakref
 
 import pytest
 
-from serving.server.models import Models
-from serving.server.problems import Problem
+from serving.server.model_versions import ModelVersions
+from serving.server.refusals import Refusal
 
 
 @pytest.fixture
 def models(versions):
-    """`Models` of `versions`, loaded; `changes` has what it reported."""
+    """`ModelVersions` of `versions`, loaded; `changes` has what it reported."""
     changes = []
-    models = Models(str(versions), 2, changes.append)
+    models = ModelVersions(str(versions), 2, changes.append)
     models.changes = changes
     models.load_first()
     yield models
@@ -32,7 +32,7 @@ def states(models):
 
 def test_the_newest_is_served(versions, push, made):
     push(versions, "b", 12)
-    models = Models(str(versions))
+    models = ModelVersions(str(versions))
     models.load_first()
     assert models.current.number == 12 and logit(models, made) == [100]
     assert states(models) == {12: ("AVAILABLE", "OK")}
@@ -40,7 +40,7 @@ def test_the_newest_is_served(versions, push, made):
 
 
 def test_one_saved_model_is_version_1(saved, made):
-    models = Models(str(saved["a"]))
+    models = ModelVersions(str(saved["a"]))
     models.load_first()
     models.watch(0.01)
     models.stop()
@@ -55,7 +55,7 @@ def test_a_new_version_replaces_the_old_one(models, versions, push, made):
     assert models.current.number == 4 and logit(models, made) == [100]
     assert states(models) == {4: ("AVAILABLE", "OK"), 3: ("END", "OK")}
     assert old.model.predict(made.grey(128))["logit"].tolist() == [0]  # for who began with it
-    with pytest.raises(Problem, match="Version 3 is not served; version 4 is") as refused:
+    with pytest.raises(Refusal, match="Version 3 is not served; version 4 is") as refused:
         models.find(3)
     assert refused.value.code == 404
     assert models.changes == [True, True]
@@ -132,7 +132,7 @@ def test_watching_finds_it_by_itself_and_survives_a_missing_folder(models, versi
 
 def test_at_the_start_an_older_one_stands_in(versions, push):
     push(versions, "broken", 9)
-    models = Models(str(versions))
+    models = ModelVersions(str(versions))
     models.load_first()
     assert models.current.number == 3
     assert states(models) == {9: ("END", "INVALID_ARGUMENT"), 3: ("AVAILABLE", "OK")}
@@ -141,14 +141,14 @@ def test_at_the_start_an_older_one_stands_in(versions, push):
 def test_without_any_the_reason_is_told(tmp_path, push):
     push(tmp_path / "models", "nan", 1)
     with pytest.raises(ValueError, match="none of its versions works(.|\n)*version 1: .*not a number"):
-        Models(str(tmp_path / "models")).load_first()
+        ModelVersions(str(tmp_path / "models")).load_first()
     with pytest.raises(ValueError, match="holds no SavedModel"):
-        Models(str(tmp_path)).load_first()
+        ModelVersions(str(tmp_path)).load_first()
 
 
 def test_before_the_first_there_is_none(versions):
-    with pytest.raises(Problem) as refused:
-        Models(str(versions)).find()
+    with pytest.raises(Refusal) as refused:
+        ModelVersions(str(versions)).find()
     assert refused.value.code == 503
 
 

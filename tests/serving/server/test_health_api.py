@@ -1,6 +1,6 @@
 """Alive, ready, and the metrics."""
 
-from serving.server.models import Version
+from serving.server.model_versions import ModelVersion
 
 
 def metrics(client):
@@ -33,7 +33,7 @@ def test_the_metrics_count(open_client, predict, made):
     client.post(made.PREDICT, content=b"?")
     client.get("/wp-login.php")
     client.request("BREW", "/healthz")
-    state.models.current = Version(9, state.models.current.model)
+    state.models.current = ModelVersion(9, state.models.current.model)
     after = metrics(client)
     route = 'route="/v1/models/{name}:predict"'
     assert after[f'deepfake_requests_total{{code="200",method="POST",{route}}}'] == 1

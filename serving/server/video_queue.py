@@ -8,21 +8,21 @@ import secrets
 import threading
 import time
 
-from serving.server.job import CANCELLED, DONE, FAILED, RUNNING, Stopped
-from serving.server.problems import Refused
+from serving.server.refusals import VideoRefusal
+from serving.server.video_job import CANCELLED, DONE, FAILED, RUNNING, Stopped
 
 _KILL_AGAIN = 0.1  # seconds
 
 log = logging.getLogger(__name__)
 
 
-class Jobs:
+class VideoQueue:
     """Takes jobs, works on them in threads, keeps what came of them.
 
     Args:
         new_judge: called without arguments once in each thread; returns what has `judge(job)`, which fills in the job and
-            may raise `Refused` or `Stopped`, `abort()`, called from another thread while it judges, and `close()`.
-        limits: `serving.server.limits.Limits`.
+            may raise `VideoRefusal` or `Stopped`, `abort()`, called from another thread while it judges, and `close()`.
+        limits: `serving.server.server_limits.ServerLimits`.
         ended: called with (outcome, seconds of work) after each job; outcome is its last state, or "error" for what is
             nobody's but the server's fault.
     """
@@ -30,9 +30,9 @@ class Jobs:
     def __init__(self, new_judge, limits, ended=lambda outcome, seconds: None):
         self.new_judge, self.limits, self.ended = new_judge, limits, ended
         self._changed = threading.Condition()
-        self._jobs = {}  # id -> Job
+        self._jobs = {}  # id -> VideoJob
         self._queue = collections.deque()
-        self._running = {}  # Job -> its judge
+        self._running = {}  # VideoJob -> its judge
         self._receiving = 0  # uploads that have a place in the queue
         self._usual, self._closing, self._threads = 5.0, False, []
 
@@ -61,7 +61,7 @@ class Jobs:
         """Hold a place in the queue while the upload comes; within it, `submit` uses it.
 
         Raises:
-            Refused: 429, the queue is full.
+            VideoRefusal: 429, the queue is full.
         """
         with self._changed:
             if self._receiving + len(self._queue) >= self.limits.jobs:
@@ -84,12 +84,14 @@ class Jobs:
         """The job of an id.
 
         Raises:
-            Refused: 404.
+            VideoRefusal: 404.
         """
         with self._changed:
             self._forget_old()
             if key not in self._jobs:
-                raise Refused(404, "unknown_job", "there is no such video here; results are kept for a limited time")
+                raise VideoRefusal(
+                    404, "unknown_job", "there is no such video here; results are kept for a limited time"
+                )
             return self._jobs[key]
 
     def ahead(self, job):
@@ -153,7 +155,9 @@ class Jobs:
     # --- the inside; all but `_work`, `_do` and `_watch` with the lock held -------------------------------------------
     def _full(self):
         seconds = self._usual * (len(self._queue) + 1) / self.limits.workers
-        return Refused(429, "queue_full", "too many videos wait already; try again later", min(max(seconds, 1), 600))
+        return VideoRefusal(
+            429, "queue_full", "too many videos wait already; try again later", min(max(seconds, 1), 600)
+        )
 
     def _cancel(self, job):
         """What is queued ends at once, what runs when its thread notices."""
@@ -214,7 +218,7 @@ class Jobs:
         state, error, outcome = DONE, None, None
         try:
             judge.judge(job)
-        except Refused as refusal:
+        except VideoRefusal as refusal:
             state, error = FAILED, refusal
         except Stopped:
             state = FAILED
@@ -228,7 +232,7 @@ class Jobs:
                 state, error, outcome = job.stop, None, None
                 if state == FAILED:
                     limit = f"the work on it took more than {self.limits.video_timeout:g} s"
-                    error = Refused(
+                    error = VideoRefusal(
                         422, "time_limit", f"{limit}; send a shorter or smaller one, or ask for fewer frames"
                     )
             self._usual = 0.7 * self._usual + 0.3 * seconds
@@ -240,7 +244,7 @@ class Jobs:
             return None
         number = secrets.token_hex(4)
         log.error("%s failed; error %s", job, number, exc_info=problem)
-        return Refused(500, "internal", f"the server failed; its log has more under the number {number}")
+        return VideoRefusal(500, "internal", f"the server failed; its log has more under the number {number}")
 
     def _watch(self):
         """A thread that stops what takes too long, and drops what is too old."""

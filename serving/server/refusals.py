@@ -10,7 +10,7 @@ REASONS = {
 }  # fmt: skip
 
 
-class Problem(Exception):
+class Refusal(Exception):
     """A request cannot be answered.
 
     Args:
@@ -33,13 +33,13 @@ class Problem(Exception):
         return json_response(self.as_dict(), self.code, headers)
 
 
-class Refused(Problem):
+class VideoRefusal(Refusal):
     """A problem with `/v1/videos`, which carries a short key beside the sentence.
 
     Args:
         code: HTTP's status code.
         reason: the key.
-        message, retry_after: see `Problem`.
+        message, retry_after: see `Refusal`.
     """
 
     def __init__(self, code, reason, message, retry_after=None):

@@ -3,8 +3,8 @@
 import pytest
 
 from artifacts.errors import InputError
-from serving.server.limits import Limits
-from serving.server.options import Options, parse_options
+from serving.server.server_limits import ServerLimits
+from serving.server.server_options import ServerOptions, parse_options
 
 
 @pytest.fixture(autouse=True)
@@ -14,12 +14,12 @@ def no_token(monkeypatch):
 
 def test_without_arguments_it_serves_what_make_run_pushed_to_this_machine_only():
     options = parse_options([])
-    assert options == Options()
+    assert options == ServerOptions()
     assert (options.model, options.host, options.port, options.token) == ("serving_model", "127.0.0.1", 8501, None)
 
 
 def test_every_limit_is_a_flag():
-    given = {name: field.default + 1 for name, field in Limits.model_fields.items()}
+    given = {name: field.default + 1 for name, field in ServerLimits.model_fields.items()}
     options = parse_options([f"--{name}={value}" for name, value in given.items()])
     assert options.limits.model_dump() == given
     assert parse_options(["--max_body", "1_000"]).limits.max_body == 1000
@@ -30,9 +30,18 @@ def test_the_help_tells_all_of_it(capsys):
         parse_options(["--help"])
     text = capsys.readouterr().out
     assert stopped.value.code == 0
-    for flag in ("model", "model_name", "host", "port", "token", "token_file", "poll_seconds", *Limits.model_fields):
+    for flag in (
+        "model",
+        "model_name",
+        "host",
+        "port",
+        "token",
+        "token_file",
+        "poll_seconds",
+        *ServerLimits.model_fields,
+    ):
         assert f"--{flag} " in text
-    for name, field in Limits.model_fields.items():
+    for name, field in ServerLimits.model_fields.items():
         assert " ".join(field.description.split()[:2]) in text, name
     assert "DEEPFAKE_TOKEN" in text and "exit codes" in text
 

@@ -14,13 +14,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 from model.recipes import CROP_SIZE
 from model.saved_model import versions
 from model.served import ServedModel
-from serving.server.problems import Problem
+from serving.server.refusals import Refusal
 
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Version:
+class ModelVersion:
     """One loaded version.
 
     Attributes:
@@ -47,7 +47,7 @@ class Version:
 
 
 @dataclasses.dataclass(frozen=True)
-class Status:
+class VersionStatus:
     """What became of a version, in TensorFlow Serving's words."""
 
     state: str  # LOADING, AVAILABLE, END
@@ -55,7 +55,7 @@ class Status:
     error_message: str = ""
 
 
-class Models:
+class ModelVersions:
     """Keeps the newest version that works.
 
     A version that is replaced lives on until the requests that began with it are done: they hold it.
@@ -66,14 +66,14 @@ class Models:
         changed: called with True after each version that was taken up, with False after each that was refused.
 
     Attributes:
-        current: the `Version` that new requests go to.
+        current: the `ModelVersion` that new requests go to.
     """
 
     def __init__(self, folder, max_batch=1, changed=lambda worked: None):
         self.folder, self.max_batch, self.changed = folder, max_batch, changed
         self.current = None
         self._single = not versions(folder)
-        self._status = {}  # number -> Status
+        self._status = {}  # number -> VersionStatus
         self._refused = {}  # number -> what its files were then
         self._stop = threading.Event()
         self._thread = None
@@ -85,7 +85,7 @@ class Models:
             ValueError: there is none.
         """
         if self._single:
-            self._take(Version(1, self._tried(self.folder)))
+            self._take(ModelVersion(1, self._tried(self.folder)))
             return
         self.refresh()
         if self.current is None:
@@ -121,15 +121,15 @@ class Models:
             files = _files(path)
             if self._refused.get(number) == files:
                 continue
-            self._status[number] = Status("LOADING")
+            self._status[number] = VersionStatus("LOADING")
             try:
-                version = Version(number, self._tried(path))
+                version = ModelVersion(number, self._tried(path))
                 if not version.signatures:
                     raise ValueError(f"{path}: has no signatures")
             except Exception as error:
                 self._refused[number] = files
                 # The log has the whole of it; clients get no paths.
-                self._status[number] = Status("END", "INVALID_ARGUMENT", _public(error, number))
+                self._status[number] = VersionStatus("END", "INVALID_ARGUMENT", _public(error, number))
                 serving = f"version {self.current.number} goes on" if self.current else "trying an older one"
                 log.error("version %s was refused, %s: %s", number, serving, error)
                 self.changed(False)
@@ -154,9 +154,9 @@ class Models:
         before, self.current = self.current, version
         self._refused.pop(version.number, None)
         if before is not None:
-            self._status[before.number] = Status("END")
+            self._status[before.number] = VersionStatus("END")
             log.warning("version %s replaces version %s", version.number, before.number)
-        self._status[version.number] = Status("AVAILABLE")
+        self._status[version.number] = VersionStatus("AVAILABLE")
         self.changed(True)
         del before
         gc.collect()  # a loaded model is a cycle of references
@@ -165,27 +165,27 @@ class Models:
         """The loaded version of that number, or the current one.
 
         Raises:
-            Problem: 404, it is not loaded; 503, none is.
+            Refusal: 404, it is not loaded; 503, none is.
         """
         current = self.current
         if current is None:
-            raise Problem(503, "No model is loaded yet. Try again in a moment", retry_after=5)
+            raise Refusal(503, "No model is loaded yet. Try again in a moment", retry_after=5)
         if number is not None and number != current.number:
-            raise Problem(
+            raise Refusal(
                 404,
                 f"Version {number} is not served; version {current.number} is. Leave the version out to get the newest",
             )
         return current
 
     def status(self, number=None):
-        """[(number, `Status`)] of all versions that were seen, or of one; the newest first.
+        """[(number, `VersionStatus`)] of all versions that were seen, or of one; the newest first.
 
         Raises:
-            Problem: 404, no such version.
+            Refusal: 404, no such version.
         """
         known = dict(self._status)
         if number is not None and number not in known:
-            raise Problem(404, f"Version {number} is not known here")
+            raise Refusal(404, f"Version {number} is not known here")
         return [(n, known[n]) for n in sorted(known, reverse=True) if number in (None, n)]
 
 

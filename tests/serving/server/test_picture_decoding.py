@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from model.served import ServedModel
-from serving.server.decoding import Decoder
-from serving.server.problems import Problem
+from serving.server.picture_decoding import Decoder
+from serving.server.refusals import Refusal
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_of_none_there_are_none(decoder):
 def test_a_damaged_one_is_named(decoder, made):
     good = made.encode(np.zeros((64, 64, 3), np.uint8) + np.arange(64, dtype=np.uint8)[:, None])
     for bad, message in ((b"nothing", "Picture 2 is not a JPEG"), (good[:60], "Picture 2 is damaged")):
-        with pytest.raises(Problem, match=message) as refused:
+        with pytest.raises(Refusal, match=message) as refused:
             decoder([good, good, bad, good])
         assert refused.value.code == 400
 
@@ -64,6 +64,6 @@ def test_a_damaged_one_is_named(decoder, made):
 def test_too_many_pixels_are_not_decoded(decoder, made):
     half = made.encode(np.zeros((1000, 1400, 3), np.uint8))
     assert decoder([half]).shape == (1, 256, 256, 3)
-    with pytest.raises(Problem, match="Pictures 0 to 1 have 2_800_000 pixels; 2_000_000 are allowed") as refused:
+    with pytest.raises(Refusal, match="Pictures 0 to 1 have 2_800_000 pixels; 2_000_000 are allowed") as refused:
         decoder([half, half])
     assert refused.value.code == 413

@@ -7,8 +7,8 @@ from commands.parameters import Parameters
 MIB = 1 << 20
 
 
-class Limits(Parameters):
-    """Limits of the server; each field is a flag of `python -m serving.server`."""
+class ServerLimits(Parameters):
+    """ServerLimits of the server; each field is a flag of `python -m serving.server`."""
 
     max_body: PositiveInt = Field(32 * MIB, description="Bytes of a request with JSON; more is answered with 413.")
     max_upload: PositiveInt = Field(512 * MIB, description="Bytes of an uploaded video or picture; more is 413.")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.server.headers import PNG, HeaderError, inspect
+from serving.server.picture_headers import PNG, HeaderError, inspect
 
 
 def noise(height, width):

@@ -13,12 +13,12 @@ from scipy.special import expit
 from starlette.testclient import TestClient
 
 from model.served import ServedModel
-from serving.server import uploads, videos
+from serving.server import uploads, video_api
 from serving.server.app import create_app
 from serving.server.batching import Batcher
 from serving.server.judge import HeatMaps
-from serving.server.limits import Limits
-from serving.server.options import Options
+from serving.server.server_limits import ServerLimits
+from serving.server.server_options import ServerOptions
 from serving.verdict import judging
 from serving.verdict.finding import FaceFinder
 from serving.verdict.judge import MOST_HEAT_MAPS
@@ -29,11 +29,13 @@ TEMPERATURES = {"frame": 1.3, "video": 0.7}
 
 @pytest.fixture
 def open_client(models_folder):
-    """open_client(limits={}, **of Options) -> a client of the whole application in this process, and its `State`."""
+    """open_client(limits={}, **of ServerOptions) -> a client of the whole application in this process, and its `ServerState`."""
     with contextlib.ExitStack() as stack:
 
         def open_client(limits=None, folder=models_folder, **options):
-            options = Options(model=str(folder), poll_seconds=0.05, limits=Limits(**limits or {}), **options)
+            options = ServerOptions(
+                model=str(folder), poll_seconds=0.05, limits=ServerLimits(**limits or {}), **options
+            )
             client = stack.enter_context(TestClient(create_app(options), raise_server_exceptions=False))
             return client, client.app.state.serving
 
@@ -43,7 +45,7 @@ def open_client(models_folder):
 @pytest.fixture(scope="module")
 def client(models_folder):
     """A client of the whole application with default options."""
-    with TestClient(create_app(Options(model=str(models_folder))), raise_server_exceptions=False) as client:
+    with TestClient(create_app(ServerOptions(model=str(models_folder))), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -115,13 +117,13 @@ def test_its_report_holds_everything(client, judged):
 
 def test_a_report_is_made_once_for_all_who_read_it(client, judged, monkeypatch):
     """As long as somebody reads it, others get the same one; then it is not kept."""
-    reading, page = [], videos._Page
+    reading, page = [], video_api._Page
 
     def read_by_somebody(job):
         reading.append(page(job))
         return reading[-1]
 
-    monkeypatch.setattr(videos, "_Page", read_by_somebody)
+    monkeypatch.setattr(video_api, "_Page", read_by_somebody)
     first, second = (client.get(judged["report"]) for _ in range(2))
     assert first.content == second.content and int(first.headers["content-length"]) > 100_000
     assert len(reading) == 1

@@ -11,12 +11,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from serving.server.gate import Gone
-from serving.server.job import CANCELLED, DONE, FAILED, Job
-from serving.server.jobs import Jobs
 from serving.server.judge import Judge, Wish
-from serving.server.metrics import SECONDS
-from serving.server.problems import Refused, json_response
+from serving.server.prometheus import SECONDS
+from serving.server.refusals import VideoRefusal, json_response
 from serving.server.uploads import UploadFolder, receive
+from serving.server.video_job import CANCELLED, DONE, FAILED, VideoJob
+from serving.server.video_queue import VideoQueue
 from serving.verdict import judging
 from serving.verdict.parameters import JudgeParameters
 from serving.verdict.view.report import page_of
@@ -36,7 +36,7 @@ _REPORT_POLICY = (
 
 def routes(state):
     """The routes of this part."""
-    state.videos = Videos(state)
+    state.videos = VideoApi(state)
     return state.videos.routes()
 
 
@@ -47,11 +47,11 @@ async def lifespan(state):
         yield
 
 
-class Videos:
+class VideoApi:
     """Answers about videos.
 
     Args:
-        state: `serving.server.state.State`.
+        state: `serving.server.server_state.State`.
     """
 
     def __init__(self, state):
@@ -59,7 +59,7 @@ class Videos:
         self.describe, self.folder = Describe(state.options.model_name), None
         self._pages, self._one_page = weakref.WeakValueDictionary(), asyncio.Lock()
         metrics = VideoMetrics(state.metrics.registry)
-        self.jobs = Jobs(
+        self.jobs = VideoQueue(
             lambda: Judge(self.models, state.batcher.score, self.limits, self.describe, metrics.stage_done),
             self.limits,
             metrics.job_done,
@@ -94,9 +94,9 @@ class Videos:
         wish, seconds, leave = self._options(request.query_params)
         self.models.find()
         if self.state.stopping:
-            raise Refused(503, "not_ready", "the server is stopping", 5)
+            raise VideoRefusal(503, "not_ready", "the server is stopping", 5)
         with self.jobs.place():
-            job = Job(await receive(request, self.folder, self.limits), wish)
+            job = VideoJob(await receive(request, self.folder, self.limits), wish)
             self.jobs.submit(job)
         seconds = min(seconds, began + self.limits.video_timeout - time.monotonic() - _SPARE)
         if seconds > 0:
@@ -105,7 +105,7 @@ class Videos:
             self.jobs.cancel(job)  # the client never learned of it
             raise job.error
         if job.state == CANCELLED:
-            raise Refused(409, "cancelled", "it was cancelled")
+            raise VideoRefusal(409, "cancelled", "it was cancelled")
         headers = _NO_STORE | {"Location": job.address}
         return _json(job.as_json(self.jobs.ahead(job)), 200 if job.state == DONE else 202, headers)
 
@@ -123,7 +123,7 @@ class Videos:
         """A frame, a face, or a face with what the model looked at."""
         data = self.jobs.get(request.path_params["id"]).pictures.get(request.path_params["path"])
         if data is None:
-            raise Refused(404, "unknown_picture", "the video has no such picture")
+            raise VideoRefusal(404, "unknown_picture", "the video has no such picture")
         age = int(self.limits.keep_seconds)
         return Response(data, 200, {"Cache-Control": f"private, max-age={age}, immutable"}, "image/webp")
 
@@ -131,7 +131,7 @@ class Videos:
         """The verdict as a page that holds everything."""
         job = self.jobs.get(request.path_params["id"])
         if job.state != DONE:
-            raise Refused(404, "no_report", "there is no report before there is a verdict")
+            raise VideoRefusal(404, "no_report", "there is no report before there is a verdict")
         async with self._one_page:  # however many ask, and however slowly they read, there is one of each report
             page = self._pages.get(job)
             if page is None:
@@ -236,7 +236,7 @@ class VideoMetrics:
 
 
 class Describe:
-    """`Version` -> what verdicts and `/v1/model` tell of it; found out once for each.
+    """`ModelVersion` -> what verdicts and `/v1/model` tell of it; found out once for each.
 
     Args:
         name: of the model, as in its address.
@@ -263,7 +263,7 @@ def _json(body, code, headers):
 
 def _bad(name, what):
     shown = "".join(c for c in str(name) if c.isprintable())[:40]
-    return Refused(400, "bad_option", f"{shown}: {what}")
+    return VideoRefusal(400, "bad_option", f"{shown}: {what}")
 
 
 def _number(text):

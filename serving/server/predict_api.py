@@ -12,24 +12,24 @@ from model.served import SERVED
 from serving.server import predict_request
 from serving.server.batching import NotFinite, QueueFull
 from serving.server.gate import Gone, read_body
-from serving.server.problems import Problem, json_response
+from serving.server.refusals import Refusal, json_response
 
 
 def routes(state):
     """The routes of this part."""
-    rest = Rest(state)
+    api = PredictApi(state)
     model, version = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
     return [
-        Route(model + ":predict", rest.predict, methods=["POST"]),
-        Route(version + ":predict", rest.predict, methods=["POST"]),
-        Route(model + "/metadata", rest.metadata),
-        Route(version + "/metadata", rest.metadata),
-        Route(model, rest.status),
-        Route(version, rest.status),
+        Route(model + ":predict", api.predict, methods=["POST"]),
+        Route(version + ":predict", api.predict, methods=["POST"]),
+        Route(model + "/metadata", api.metadata),
+        Route(version + "/metadata", api.metadata),
+        Route(model, api.status),
+        Route(version, api.status),
     ]
 
 
-class Rest:
+class PredictApi:
     """Answers for one model."""
 
     def __init__(self, state):
@@ -46,13 +46,13 @@ class Rest:
         asked, crops = await self._in_pool(self._prepare, body)
         del body
         if asked.signature not in version.model.signatures:
-            raise Problem(
+            raise Refusal(
                 400,
                 f'Serving signature name: "{asked.signature}" not found: version {version.number} was exported without',
             )
         maps = asked.signature == "heat_maps"
         if maps and len(crops) > self.limits.max_batch:
-            raise Problem(413, f"{len(crops)} faces; {self.limits.max_batch} heat maps are allowed in a request")
+            raise Refusal(413, f"{len(crops)} faces; {self.limits.max_batch} heat maps are allowed in a request")
         outputs = await self._judged(request, version.model, crops, "heat_maps" if maps else "predict", deadline)
         if maps:  # megabytes of text
             return await self._in_pool(predict_request.answer, outputs, asked.by_row)
@@ -78,9 +78,9 @@ class Rest:
                 raise Gone
             return outcome.result()
         except TimeoutError:
-            raise Problem(504, "The model did not come to this request in time", retry_after=5) from None
+            raise Refusal(504, "The model did not come to this request in time", retry_after=5) from None
         except NotFinite:
-            raise Problem(500, "The model's answer holds what is not a number") from None
+            raise Refusal(500, "The model's answer holds what is not a number") from None
         finally:
             gone.cancel()
             outcome.cancel()
@@ -120,7 +120,7 @@ class Rest:
     def _check_name(self, request):
         name, ours = request.path_params["name"], self.state.options.model_name
         if name != ours:
-            raise Problem(404, f"Model {name[:80]} is not served here; {ours} is")
+            raise Refusal(404, f"Model {name[:80]} is not served here; {ours} is")
 
     async def _in_pool(self, function, *arguments):
         return await asyncio.get_running_loop().run_in_executor(self.state.pool, function, *arguments)
@@ -135,7 +135,7 @@ def _version(request):
 
 
 def _busy(seconds):
-    return Problem(429, "Too many faces wait for the model. Try again later", retry_after=seconds)
+    return Refusal(429, "Too many faces wait for the model. Try again later", retry_after=seconds)
 
 
 def _nothing(model, method):
