@@ -1,4 +1,4 @@
-"""python -m components.video_example_gen"""
+"""Run VideoExampleGen: `python -m components.video_example_gen`."""
 
 import sys
 

@@ -1,8 +1,12 @@
-"""All kinds of data sets: their configs as one union type, and the way from a config to a listing."""
+"""All kinds of data sets: their configs as one union type, and how a config becomes a listing.
+
+To add a kind of data set, write a module like `dfdc.py`, and add it to `ADAPTERS` and to `DatasetConfig`.
+"""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,23 +19,21 @@ from components.video_example_gen.dataset_config import check_root
 
 
 class SampleConfig(BaseConfig):
-    """A small data set, generated where it is missing, in FaceForensics++'s layout."""
+    """A small data set in FaceForensics++'s layout, generated if it does not exist."""
 
     type: Literal["sample"] = Field(description="a small generated data set in FaceForensics++'s layout")
-    root: str = Field(min_length=1, description="the folder that it is generated in")
-    clips: int = Field(
-        30, ge=6, le=1000, multiple_of=2, description="real clips; four times as many fakes come with them"
-    )
-    seed: int = Field(0, ge=0, description="of the clips' movement, light and noise")
+    root: str = Field(min_length=1, description="the folder to generate it in")
+    clips: int = Field(30, ge=6, le=1000, multiple_of=2, description="real clips; there are four times as many fakes")
+    seed: int = Field(0, ge=0, description="seed of the clips' movement, light and noise")
 
-    def sources(self):
-        """Return nothing: the clips follow from this config and the code."""
+    def sources(self) -> list[str]:
+        """Return nothing: the clips depend only on this config and the code."""
         return []
 
 
-def list_sample(config):
-    """Generate the sample if it is not there, and list it as what it is: c23, all four methods."""
-    from components.video_example_gen.sample import make_sample  # it needs video and image libraries
+def list_sample(config: SampleConfig) -> Listing:
+    """Generate the sample if it does not exist, and list it as FaceForensics++ with c23 and all four methods."""
+    from components.video_example_gen.sample import make_sample  # imports video and image libraries
 
     make_sample(config.folder, clips=config.clips, seed=config.seed)
     layout = faceforensics.FaceForensicsConfig(type="faceforensics", name=config.name, root=config.folder)
@@ -44,33 +46,32 @@ class Adapter:
 
     Attributes:
         config: its pydantic model.
-        list_videos: config -> `Listing`.
-        title: its name for people.
-        signs: what its root holds.
-        recognises: root -> whether it looks like one.
+        list_videos: config -> `Listing`; takes an instance of `config`.
+        title: its name in messages.
+        signs: what its root holds, for messages.
+        recognises: root -> whether it looks like this kind.
     """
 
     config: type[BaseConfig]
-    list_videos: Callable[[BaseConfig], Listing]
+    list_videos: Callable[..., Listing]
     title: str
     signs: str
     recognises: Callable[[str], bool]
 
     @classmethod
-    def of(cls, config, module):
-        """The adapter that a module makes."""
+    def of(cls, config: type[BaseConfig], module: ModuleType) -> "Adapter":
+        """Return the adapter for a module with `list_videos`, `TITLE`, `SIGNS` and `recognises`."""
         return cls(config, module.list_videos, module.TITLE, module.SIGNS, module.recognises)
 
 
-# Data sets with a layout of their own come before folders of real and fake, which some copies also have.
+# Data sets with their own layout come before folders of real and fake, which some copies also have: the first kind
+# that recognises a root wins.
 ADAPTERS = {
     "faceforensics": Adapter.of(faceforensics.FaceForensicsConfig, faceforensics),
     "dfdc": Adapter.of(dfdc.DfdcConfig, dfdc),
     "celeb_df": Adapter.of(celeb_df.CelebDfConfig, celeb_df),
     "folder": Adapter.of(folder.FolderConfig, folder),
-    "crops": Adapter(
-        folder.CropsConfig, folder.list_videos, "cut out faces", "the files of the CSV", lambda root: False
-    ),
+    "crops": Adapter(folder.CropsConfig, folder.list_videos, "face crops", "the files of the CSV", lambda root: False),
     "sample": Adapter(SampleConfig, list_sample, "the sample", faceforensics.SIGNS, lambda root: False),
 }
 
@@ -85,16 +86,17 @@ DatasetConfig = Annotated[
 ]
 
 
-def recognise(root):
+def recognise(root: str) -> str | None:
     """Return the type of data set that a folder looks like, or None."""
-    return next((name for name, adapter in ADAPTERS.items() if os.path.isdir(root) and adapter.recognises(root)), None)
+    if os.path.isdir(root):
+        for name, adapter in ADAPTERS.items():
+            if adapter.recognises(root):
+                return name
+    return None
 
 
-def list_videos(config):
+def list_videos(config: DatasetConfig) -> Listing:
     """List a data set of any kind.
-
-    Args:
-        config: one of the union `DatasetConfig`.
 
     Returns:
         A `Listing` with at least one video.
@@ -110,10 +112,10 @@ def list_videos(config):
     return listing
 
 
-def _why_empty(config, listing):
-    adapter, looks = ADAPTERS[config.type], recognise(config.folder)
-    if looks == config.type or (listing.missing and not looks):
-        named = f"none of the {len(listing.missing)} videos that its lists name is there" if listing.missing else ""
+def _why_empty(config: DatasetConfig, listing: Listing) -> str:
+    adapter, found = ADAPTERS[config.type], recognise(config.folder)
+    if found == config.type or (listing.missing and not found):
+        named = f"none of the {len(listing.missing)} videos that its lists name exists" if listing.missing else ""
         return "; ".join([named or "has no videos that can be used", *listing.notes])
-    hint = f'it looks like {ADAPTERS[looks].title}: set "type": "{looks}"' if looks else "nor like any other data set"
+    hint = f'it looks like {ADAPTERS[found].title}: set "type": "{found}"' if found else "nor like any other data set"
     return f"does not look like {adapter.title} (no {adapter.signs}); {hint}"

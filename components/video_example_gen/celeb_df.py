@@ -25,30 +25,27 @@ class CelebDfConfig(DatasetConfig):
     test_list: str | None = Field(None, description=f"the official test list; else <root>/{TEST_LIST}")
     disjoint: bool = Field(
         False,
-        description="leave training videos out whose people are in the official test list, which names 56 of the 59",
+        description="leave out training videos of people in the official test list, which names 56 of the 59",
     )
 
-    def sources(self):
+    def sources(self) -> list[str]:
         """Return the root and the test list."""
         return [self.folder, *([self.path(self.test_list)] if self.test_list else [])]
 
 
-def recognises(root):
+def recognises(root: str) -> bool:
     """Tell whether a folder looks like this data set."""
     return any(os.path.isdir(os.path.join(root, folder)) for folder in LABELS)
 
 
-def list_videos(config):
-    """List a copy of Celeb-DF: test is what the official list names, the rest is to be divided into train and val.
-
-    Args:
-        config: a `CelebDfConfig`.
+def list_videos(config: CelebDfConfig) -> Listing:
+    """List a copy of Celeb-DF: the official list names the test videos, the rest is divided into train and val.
 
     Returns:
-        A `Listing`; all but the test videos have no split yet.
+        A `Listing`; only the test videos have a split yet.
 
     Raises:
-        InputError: the test list is broken, contradicts the folders, or the named one is not there.
+        InputError: the test list is broken, contradicts the folders, or the configured one does not exist.
     """
     listing = Listing()
     found, spare = _files(config)
@@ -59,12 +56,12 @@ def list_videos(config):
     listing.unlisted = relative(spare, config.folder)
     if tested is None:
         listing.notes.append(
-            f"no {TEST_LIST} in the root: divided by people instead; figures do not compare with published ones "
+            f"no {TEST_LIST} in the root: divided by people instead; figures are not comparable with published ones "
             '(set "test_list")'
         )
         return listing
     listing.to_fill = splits_to_fill({"test"})
-    people = {person for key in split for person in _people(config, *key)}
+    people = {person for key in split for person in _people(config, key[1])}
     if config.disjoint:
         _leave_out_tested(listing, people)
     else:
@@ -76,7 +73,7 @@ def list_videos(config):
     return listing
 
 
-def _leave_out_tested(listing, people):
+def _leave_out_tested(listing: Listing, people: set[str]) -> None:
     waiting = [video for video in listing.videos if not video.split]
     for video in waiting:
         if people.intersection(video.identities):
@@ -84,29 +81,30 @@ def _leave_out_tested(listing, people):
     listing.videos = [video for video in listing.videos if video.video_id not in listing.left_out]
     listing.notes.append(
         f'"disjoint": {len(listing.left_out)} of {len(waiting)} training videos left out, '
-        f"since {len(people)} celebrities are in the official test list"
+        f"because {len(people)} celebrities are in the official test list"
     )
 
 
-def _id(config, folder, name):
+def _id(config: CelebDfConfig, folder: str, name: str) -> str:
     return f"{config.name}/{'fake' if LABELS[folder] else 'real'}/{name}"
 
 
-def _people(config, folder, name):
-    """`id0_id1_0000` shows the face of id1 with the motion of id0; of the people in YouTube-real nothing is told."""
+def _people(config: CelebDfConfig, name: str) -> tuple[str, ...]:
+    """`id0_id1_0000` shows the face of id1 with the motion of id0; the people in YouTube-real are not known."""
     match = re.fullmatch(r"(id\d+)_(?:(id\d+)_)?\d+", name)
     return tuple(f"{config.name}/{person}" for person in match.groups() if person) if match else ()
 
 
-def _video(config, folder, name, path, split):
+def _video(config: CelebDfConfig, folder: str, name: str, path: str, split: str) -> Video:
     method = "fake" if LABELS[folder] else "real"
-    people = _people(config, folder, name)
+    people = _people(config, name)
     return Video(_id(config, folder, name), path, config.name, method, LABELS[folder], split, people)
 
 
-def _files(config):
-    """Return (folder, name) -> path, and the videos that lie elsewhere or whose names do not fit."""
-    found, spare = {}, []
+def _files(config: CelebDfConfig) -> tuple[dict[tuple[str, str], str], list[str]]:
+    """Return (folder, name) -> path, and the videos that are elsewhere or whose names do not fit."""
+    found: dict[tuple[str, str], str] = {}
+    spare = []
     for path in find(config.folder):
         folder, *between = os.path.dirname(os.path.relpath(path, config.folder)).split(os.sep)
         fits = re.fullmatch(_pattern(folder), stem(path)) if folder in LABELS else None
@@ -117,12 +115,12 @@ def _files(config):
     return found, spare
 
 
-def _pattern(folder):
+def _pattern(folder: str) -> str:
     return {"Celeb-real": r"id\d+_\d+", "Celeb-synthesis": r"id\d+_id\d+_\d+", "YouTube-real": r"\d+"}[folder]
 
 
-def _test_list(config):
-    """Return the (folder, name)s of the test list, or None where there is no list."""
+def _test_list(config: CelebDfConfig) -> list[tuple[str, str]] | None:
+    """Return the (folder, name) of each video in the test list, or None if there is no list."""
     path = config.path(config.test_list or TEST_LIST)
     if not config.test_list and not os.path.exists(path):
         return None
@@ -133,7 +131,7 @@ def _test_list(config):
         match = re.fullmatch(r"([01])\s+(?:\./)?([^/]+)/(?:videos/)?([^/]+)", line.strip())
         if not match or match[2] not in LABELS:
             raise InputError(
-                f"test_list: {path}:{number}: {line!r} must be a label and a file, as 1 YouTube-real/00170.mp4; "
+                f"test_list: {path}:{number}: {line!r} must be a label and a file, such as 1 YouTube-real/00170.mp4; "
                 f"folders are {', '.join(LABELS)}"
             )
         if int(match[1]) == LABELS[match[2]]:  # the list says 1 = REAL

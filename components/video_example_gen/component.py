@@ -1,8 +1,9 @@
-"""VideoExampleGen: the spec."""
+"""VideoExampleGen: its spec and parameters."""
 
 import hashlib
 import os
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -14,7 +15,7 @@ from components.video_example_gen.dataset_files import walk
 
 
 class SplitFractions(BaseModel):
-    """How much of a data set that has no official splits goes where."""
+    """How a data set without official splits is divided."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,7 +24,7 @@ class SplitFractions(BaseModel):
     test: float = Field(0.1, ge=0, description="share of test videos")
 
     @model_validator(mode="after")
-    def _sum(self):
+    def _sum(self) -> Self:
         total = self.train + self.val + self.test
         if abs(total - 1) > 1e-6:
             raise ValueError(f"train + val + test is {total:g}; it must be 1")
@@ -31,29 +32,30 @@ class SplitFractions(BaseModel):
 
 
 class VideoExampleGenParameters(Parameters):
-    """What VideoExampleGen can be told."""
+    """Parameters of VideoExampleGen."""
 
     datasets: Annotated[list[adapters.DatasetConfig], Field(min_length=1)] = Field(
         description="the data sets, each with a type, a name and a root"
     )
     split_fractions: SplitFractions = Field(
-        SplitFractions(), description="shares of the splits where a data set has no official ones"
+        SplitFractions(), description="shares of the splits for data sets without official ones"
     )
-    seed: int = Field(0, description="of the division where a data set has no official splits")
-    allow_missing: bool = Field(True, description="go on when videos that a data set's lists name are not there")
+    seed: int = Field(0, description="seed of the division of data sets without official splits")
+    allow_missing: bool = Field(True, description="continue if videos that a data set's lists name are missing")
 
     @field_validator("datasets")
     @classmethod
-    def _names(cls, datasets):
-        first = {}
+    def _names(cls, datasets: list[adapters.DatasetConfig]) -> list[adapters.DatasetConfig]:
+        first: dict[str, int] = {}
         for index, dataset in enumerate(datasets):
             if first.setdefault(dataset.name, index) != index:
                 raise ValueError(f'{first[dataset.name]} and {index} are both called "{dataset.name}"; rename one')
         return datasets
 
 
-def sources(parameters):
+def sources(parameters: Parameters) -> str:
     """Return a fingerprint of all files that the listings depend on: paths, sizes and times, not contents."""
+    assert isinstance(parameters, VideoExampleGenParameters)
     digest = hashlib.blake2b(digest_size=16)
     for config in parameters.datasets:
         for source in config.sources():
@@ -64,8 +66,8 @@ def sources(parameters):
     return digest.hexdigest()
 
 
-def still_holds(outputs):
-    """Return None, or which video of the manifests is gone (`sources` does not see those of a generated data set)."""
+def still_holds(outputs: dict[str, str]) -> str | None:
+    """Return which video of the manifests is gone, or None (`sources` does not see those of a generated data set)."""
     for split in SPLITS:
         for video in read_manifest(outputs["videos"], split):
             if not os.path.isfile(video.uri):
@@ -73,15 +75,17 @@ def still_holds(outputs):
     return None
 
 
-def _statuses(source):
+def _statuses(source: str) -> Iterator[tuple[str, os.stat_result]]:
     if os.path.isdir(source):
-        return ((entry.path, entry.stat()) for entry in walk(source))
-    return [(source, os.stat(source))] if os.path.exists(source) else []
+        for entry in walk(source):
+            yield entry.path, entry.stat()
+    elif os.path.exists(source):
+        yield source, os.stat(source)
 
 
-def execute(context: Context) -> dict | None:
+def execute(context: Context) -> dict[str, int]:
     """List the videos of all data sets; see `components.video_example_gen.executor`."""
-    from components.video_example_gen import executor  # imports nothing before it runs
+    from components.video_example_gen import executor  # imports SciPy
 
     return executor.execute(context)
 

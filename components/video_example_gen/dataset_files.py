@@ -1,8 +1,8 @@
-"""Finding and reading files below a data set's root; no video is opened here."""
+"""Find and read files below a data set's root. No video is opened here."""
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from artifacts.errors import InputError
 
@@ -10,42 +10,47 @@ VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".m
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
-def kind_of(path):
-    """Return "video", "image" or None, by the extension."""
+def kind_of(path: str) -> str | None:
+    """Return "video", "image" or None, according to the file's extension."""
     extension = os.path.splitext(path)[1].lower()
     if extension in VIDEO_EXTENSIONS:
         return "video"
     return "image" if extension in IMAGE_EXTENSIONS else None
 
 
-def stem(path):
+def stem(path: str) -> str:
     """Return the file's name without folder and extension."""
     return os.path.splitext(os.path.basename(path))[0]
 
 
-def entries(folder):
-    """Return what lies in a folder, hidden files left out, in the order of the names.
+def entries(folder: str) -> list[os.DirEntry[str]]:
+    """Return the entries of a folder except hidden ones, sorted by name.
 
     Raises:
         InputError: the folder cannot be read.
     """
     try:
         with os.scandir(folder) as found:
-            return sorted((e for e in found if not e.name.startswith(".")), key=lambda e: e.name)
+            return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
         raise InputError(f"{folder}: cannot be read ({error.strerror})") from error
 
 
-def subfolders(folder):
-    """Return the paths of a folder's folders; none where there is no such folder."""
+def subfolders(folder: str) -> list[str]:
+    """Return the paths of the folders in a folder; none if the folder does not exist."""
     return [entry.path for entry in entries(folder) if entry.is_dir()] if os.path.isdir(folder) else []
 
 
-def walk(folder, above=()) -> Iterator[os.DirEntry]:
-    """Yield every file below a folder, through links too: copies of large sets are often links to a shared disk."""
+def walk(folder: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[os.DirEntry[str]]:
+    """Yield every file below a folder. Links are followed, because large data sets are often linked from shared disks.
+
+    Args:
+        folder: where to start.
+        above: (device, inode) of the folders that contain this one; a link back to one of them is not followed.
+    """
     status = os.stat(folder)
     here = (status.st_dev, status.st_ino)
-    if here in above:  # a link that leads back to a folder it lies in
+    if here in above:
         return
     for entry in entries(folder):
         if entry.is_dir():
@@ -54,18 +59,18 @@ def walk(folder, above=()) -> Iterator[os.DirEntry]:
             yield entry
 
 
-def find(folder, kinds=("video",)):
-    """Return the paths of all videos (or of other `kinds`) below a folder; none where there is no such folder."""
-    return [e.path for e in walk(folder) if kind_of(e.name) in kinds] if os.path.isdir(folder) else []
+def find(folder: str, kinds: Collection[str] = ("video",)) -> list[str]:
+    """Return the paths of all files of the given kinds below a folder; none if the folder does not exist."""
+    return [entry.path for entry in walk(folder) if kind_of(entry.name) in kinds] if os.path.isdir(folder) else []
 
 
-def relative(paths, root):
-    """Return paths as seen from the root, with forward slashes, sorted."""
+def relative(paths: Iterable[str], root: str) -> list[str]:
+    """Return paths relative to the root, with forward slashes, sorted."""
     return sorted(os.path.relpath(path, root).replace(os.sep, "/") for path in paths)
 
 
-def read_text(path):
-    """Return a text file's content.
+def read_text(path: str) -> str:
+    """Return the content of a text file.
 
     Raises:
         InputError: it cannot be read or is not UTF-8.
@@ -79,13 +84,14 @@ def read_text(path):
         raise InputError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
-def read_json(path):
-    """Return a JSON file's content.
+def read_json(path: str) -> object:
+    """Return the content of a JSON file.
 
     Raises:
         InputError: it cannot be read or is not JSON; names the line.
     """
     try:
-        return json.loads(read_text(path))
+        content: object = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: is not JSON ({error.msg}); copy the file again") from error
+    return content

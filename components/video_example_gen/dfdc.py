@@ -1,7 +1,11 @@
-"""DFDC: parts with a metadata.json each; validation and test videos with a CSV of labels."""
+"""DFDC: training parts with a metadata.json each; validation and test videos with a CSV of labels.
+
+Where a fake's `original` is missing, see `identities_of`.
+"""
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +25,7 @@ CSV_LABELS = {"0": 0, "1": 1, "real": 0, "fake": 1}
 
 
 class LabelFile(Parameters):
-    """A CSV of labels, as DFDC's validation and test videos have."""
+    """A CSV of labels, as used for DFDC's validation and test videos."""
 
     csv: str = Field(description="the file: filename,label, 1 = fake; a relative path starts at the root")
     videos: str = Field(description="the folder with its videos; a relative path starts at the root")
@@ -33,16 +37,24 @@ class DfdcConfig(DatasetConfig):
 
     type: Literal["dfdc"] = Field(description="DFDC")
     parts: tuple[str, ...] | None = Field(None, description="the folders to use; else all that have a metadata.json")
-    label_files: tuple[LabelFile, ...] = Field((), description="label CSVs that do not lie beside their videos")
+    label_files: tuple[LabelFile, ...] = Field((), description="label CSVs that are not beside their videos")
 
-    def sources(self):
+    def sources(self) -> list[str]:
         """Return the root, the label files and their videos."""
         return [self.folder, *(self.path(p) for labels in self.label_files for p in (labels.csv, labels.videos))]
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """What a metadata.json or a label file says of one video."""
+    """What a metadata.json or a label file says about one video.
+
+    Attributes:
+        path: of the video.
+        label: 0 real, 1 fake.
+        split: "val" or "test"; "" for a training video, which gets its split later.
+        original: the name of the real video that a fake was made from, without extension; None if it is not known.
+        source: the file that says so.
+    """
 
     path: str
     label: int
@@ -51,13 +63,13 @@ class _Entry:
     source: str
 
 
-def recognises(root):
+def recognises(root: str) -> bool:
     """Tell whether a folder looks like this data set."""
     return any(os.path.isfile(os.path.join(folder, "metadata.json")) for folder in _folders(root))
 
 
-def list_videos(config):
-    """List DFDC: everything that a metadata.json or a label file names.
+def list_videos(config: DfdcConfig) -> Listing:
+    """List every video that a metadata.json or a label file names.
 
     Args:
         config: a `DfdcConfig`.
@@ -66,26 +78,10 @@ def list_videos(config):
         A `Listing`; training videos have no split yet.
 
     Raises:
-        InputError: a metadata.json or a label file is broken, two of them disagree, or a part is not there.
+        InputError: a metadata.json or a label file is broken, two of them disagree, or a part is missing.
     """
     listing, parts = Listing(), _parts(config)
-    named = [e for labels in config.label_files for e in _read_labels(config, labels)]
-    explicit = {config.path(labels.csv) for labels in config.label_files}
-    for part in parts:
-        beside = [path for path in _label_files(part) if path not in explicit]
-        split = _split_of(part, config.folder)
-        for path in beside if split else ():
-            named += _read_csv(path, _videos_folder(part), split)
-        if beside and not split:
-            listing.notes += [
-                f"{relative([path], config.folder)[0]}: not used, since its folder is not called test or val: "
-                'name it in "label_files"'
-                for path in beside
-            ]
-        metadata = os.path.join(part, "metadata.json")
-        if os.path.isfile(metadata) and not (beside and split):
-            named += _read_metadata(metadata, split)
-
+    named = _named_videos(config, parts, listing)
     listing.to_fill = splits_to_fill({entry.split for entry in named})
     for name, entry in _once(named).items():
         video = _video(config, name, entry)
@@ -94,21 +90,58 @@ def list_videos(config):
         else:
             listing.missing.append(video.video_id)
     used = {os.path.realpath(entry.path) for entry in named}
-    below = parts if config.parts else [config.folder]
-    listing.unlisted = relative({p for f in below for p in find(f) if os.path.realpath(p) not in used}, config.folder)
+    there = {path for folder in (parts if config.parts else [config.folder]) for path in find(folder)}
+    listing.unlisted = relative((path for path in there if os.path.realpath(path) not in used), config.folder)
     return listing
 
 
-def _video(config, name, entry):
+def identities_of(name: str, label: int, original: str | None) -> tuple[str, ...]:
+    """Return whose face a video shows; DFDC names people only by the real video that a fake was made from.
+
+    A real video stands for its own person, and a fake for the person of its `original`, so that both go to the same
+    split. A fake whose `original` is missing, as in every label CSV, has no known person: it gets no identity and is
+    assigned to a split by itself. It is not left out.
+
+    Args:
+        name: of the video, without extension.
+        label: 0 real, 1 fake.
+        original: the fake's original, without extension, or None.
+    """
+    person = original if label else name
+    return (person,) if person else ()
+
+
+def _named_videos(config: DfdcConfig, parts: Sequence[str], listing: Listing) -> list[_Entry]:
+    """Read all label files and metadata; a label CSV that cannot be assigned to a split becomes a note."""
+    named = [entry for labels in config.label_files for entry in _read_labels(config, labels)]
+    explicit = {config.path(labels.csv) for labels in config.label_files}
+    for part in parts:
+        beside = [path for path in _label_files(part) if path not in explicit]
+        split = _split_of(part, config.folder)
+        if split:
+            for path in beside:
+                named += _read_csv(path, _videos_folder(part), split)
+        else:
+            listing.notes += [
+                f"{relative([path], config.folder)[0]}: not used, because its folder is not called test or val: "
+                'name it in "label_files"'
+                for path in beside
+            ]
+        metadata = os.path.join(part, "metadata.json")
+        if os.path.isfile(metadata) and not (beside and split):
+            named += _read_metadata(metadata, split)
+    return named
+
+
+def _video(config: DfdcConfig, name: str, entry: _Entry) -> Video:
     method = "fake" if entry.label else "real"
-    person = entry.original if entry.label else name
-    people = (f"{config.name}/{person}",) if person else ()
+    people = tuple(f"{config.name}/{person}" for person in identities_of(name, entry.label, entry.original))
     return Video(f"{config.name}/{method}/{name}", entry.path, config.name, method, entry.label, entry.split, people)
 
 
-def _once(named):
-    """Return name -> entry; of a video that is named twice (the sample repeats a part) the one that exists."""
-    chosen = {}
+def _once(named: Sequence[_Entry]) -> dict[str, _Entry]:
+    """Return name -> entry; of two entries for a video (the sample repeats a part), one whose file exists."""
+    chosen: dict[str, _Entry] = {}
     for entry in named:
         other = chosen.setdefault(stem(entry.path), entry)
         if other.label != entry.label:
@@ -121,12 +154,13 @@ def _once(named):
     return chosen
 
 
-def _folders(root):
+def _folders(root: str) -> list[str]:
+    """Return the root and the folders up to two levels below it."""
     below = subfolders(root)
     return [root, *below, *(folder for one in below for folder in subfolders(one))]
 
 
-def _parts(config):
+def _parts(config: DfdcConfig) -> list[str]:
     folders = _folders(config.folder)
     if config.parts is None:
         return folders
@@ -144,27 +178,28 @@ def _parts(config):
     return chosen
 
 
-def _names_videos(folder):
+def _names_videos(folder: str) -> bool:
     return os.path.isfile(os.path.join(folder, "metadata.json")) or bool(_label_files(folder))
 
 
-def _split_of(folder, root):
-    """The split that a folder's name tells: dfdc/validation -> val, dfdc/dfdc_test -> test, dfdc/part_3 -> ""."""
+def _split_of(folder: str, root: str) -> str:
+    """Return the split in a folder's name: dfdc/validation -> "val", dfdc/dfdc_test -> "test", dfdc/part_3 -> ""."""
     name = os.path.basename(root) if folder == root else os.path.relpath(folder, root)
     words = re.split(r"[^a-z]+", name.lower())
     return next((SPLIT_NAMES[word] for word in words if SPLIT_NAMES.get(word, "train") != "train"), "")
 
 
-def _videos_folder(part):
+def _videos_folder(part: str) -> str:
     below = os.path.join(part, "videos")
     return below if os.path.isdir(below) else part
 
 
-def _label_files(folder):
-    return [e.path for e in entries(folder) if e.name.lower().endswith(".csv") and _header(e.path) == HEADER]
+def _label_files(folder: str) -> list[str]:
+    csvs = [entry.path for entry in entries(folder) if entry.name.lower().endswith(".csv")]
+    return [path for path in csvs if _header(path) == HEADER]
 
 
-def _header(path):
+def _header(path: str) -> list[str] | None:
     try:
         with open(path, encoding="utf-8-sig") as stream:
             return [cell.strip().lower() for cell in stream.readline().split(",")][:2]
@@ -172,14 +207,16 @@ def _header(path):
         return None
 
 
-def _read_labels(config, labels):
+def _read_labels(config: DfdcConfig, labels: LabelFile) -> list[_Entry]:
     path, folder = config.path(labels.csv), config.path(labels.videos)
     if not os.path.isdir(folder):
-        raise InputError(f"label_files: videos: {folder}: no such folder; set it to where the videos of {path} lie")
+        raise InputError(
+            f"label_files: videos: {folder}: no such folder; set it to the folder with the videos of {path}"
+        )
     return _read_csv(path, folder, labels.split)
 
 
-def _read_csv(path, folder, split):
+def _read_csv(path: str, folder: str, split: str) -> list[_Entry]:
     lines = read_text(path).splitlines()
     if not lines or [cell.strip().lower() for cell in lines[0].split(",")][:2] != HEADER:
         raise InputError(f"{path}:1: the first line must be filename,label")
@@ -193,17 +230,19 @@ def _read_csv(path, folder, split):
     return named
 
 
-def _read_metadata(path, split):
+def _read_metadata(path: str, split: str) -> list[_Entry]:
     content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f'{path}: must be an object, as {{"x.mp4": {{"label": "FAKE", "original": "y.mp4"}}}}')
     named = []
-    for name, entry in content.items():
-        label = entry.get("label") if isinstance(entry, dict) else None
-        original = entry.get("original") if isinstance(entry, dict) else None
+    for name, fields in content.items():
+        label = fields.get("label") if isinstance(fields, dict) else None
+        original = fields.get("original") if isinstance(fields, dict) else None
         if label not in ("REAL", "FAKE") or not isinstance(original, str | None):
-            raise InputError(f'{path}: "{name}" is {entry!r}; it needs a label, REAL or FAKE, and a name as original')
-        own = {"train": "", "val": "val", "test": "test"}.get(SPLIT_NAMES.get(entry.get("split")), split)
+            raise InputError(
+                f'{path}: "{name}" is {fields!r}; it needs a label, REAL or FAKE, and the name of a video as original'
+            )
+        own_split = {"train": "", "val": "val", "test": "test"}.get(SPLIT_NAMES.get(fields.get("split"), ""), split)
         location = os.path.join(os.path.dirname(path), name)
-        named.append(_Entry(location, int(label == "FAKE"), own, original and stem(original), path))
+        named.append(_Entry(location, int(label == "FAKE"), own_split, stem(original) if original else None, path))
     return named

@@ -1,30 +1,53 @@
-"""VideoExampleGen: the executor."""
+"""VideoExampleGen: its executor."""
 
-import json
 import os
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypedDict
 
 from tqdm import tqdm
 
 from artifacts.digests import content_digest
 from artifacts.errors import InputError
-from artifacts.manifest import LABELS, SPLITS, write_manifest
+from artifacts.layout import DATASET_REPORT
+from artifacts.manifest import LABELS, SPLITS, Listing, Video, write_manifest
+from artifacts.writing import write_json
+from components.base import Context
 from components.video_example_gen import adapters
+from components.video_example_gen.component import VideoExampleGenParameters
 from components.video_example_gen.splits import assign_splits, shared_identities
 
-SHOWN = 3  # ids that a summary shows of a long list; report.json has them all
+SHOWN = 3  # ids that a summary shows of a long list; the report has them all
 
 
-def execute(context):
-    """List all data sets, divide them, write the manifests and `report.json`; return counts.
+class DatasetReport(TypedDict):
+    """What the report says about one data set; see `artifacts.manifest.Listing`."""
+
+    type: str
+    root: str
+    videos: dict[str, dict[str, int]]  # split -> method -> number of videos
+    missing: list[str]
+    unlisted: list[str]
+    left_out: dict[str, str]
+    notes: list[str]
+    shared_identities: list[list[str]]
+
+
+def execute(context: Context) -> dict[str, int]:
+    """List all data sets, assign splits, and write the manifests and the report.
+
+    Returns:
+        The number of videos of each split, and of missing videos.
 
     Raises:
-        InputError: a data set cannot be used; names data set, path or field, and the cure.
+        InputError: a data set cannot be used; names the data set, the path or field, and the cure.
     """
     parameters, output = context.parameters, context.outputs["videos"]
-    videos, reports = [], {}
+    assert isinstance(parameters, VideoExampleGenParameters)
+    videos: list[Video] = []
+    reports: dict[str, DatasetReport] = {}
     for index, config in enumerate(parameters.datasets):
         try:
             listing = _list(config, parameters)
@@ -38,26 +61,25 @@ def execute(context):
     for note in notes:
         print(f"note: {note}")
     write_manifest(output, videos)
-    with open(os.path.join(output, "report.json"), "w") as stream:
-        json.dump({"datasets": reports, "notes": notes}, stream, indent=2)
+    write_json(os.path.join(output, DATASET_REPORT), {"datasets": reports, "notes": notes}, indent=2)
     counts = Counter(video.split for video in videos)
     missing = sum(len(report["missing"]) for report in reports.values())
     return {**{split: counts[split] for split in SPLITS}, "missing": missing}
 
 
-def _list(config, parameters):
-    """List one data set and divide what has no split yet."""
+def _list(config: adapters.DatasetConfig, parameters: VideoExampleGenParameters) -> Listing:
+    """List one data set, and assign splits to the videos that have none."""
     listing = adapters.list_videos(config)
     if listing.missing and not parameters.allow_missing:
         raise InputError(
-            f"{config.folder}: {len(listing.missing)} videos are missing, as {_few(listing.missing)}; "
+            f"{config.folder}: {len(listing.missing)} videos are missing, such as {_few(listing.missing)}; "
             'complete the copy, or set "allow_missing" to true'
         )
     waiting = [video for video in listing.videos if not video.split]
     given = [video for video in listing.videos if video.split]
     if waiting:
         fractions = {split: getattr(parameters.split_fractions, split) for split in listing.to_fill}
-        if listing.shared_identities:  # by its own protocol: then nobody is kept out of train for being in test
+        if listing.shared_identities:  # by its own protocol: nobody is kept out of train for being in test
             divided, left_out = assign_splits(waiting, fractions, parameters.seed)
             divided += given
         else:
@@ -67,12 +89,12 @@ def _list(config, parameters):
     for (a, b), count in shared_identities(listing.videos).items():
         if (a, b) not in listing.shared_identities:
             listing.shared_identities.add((a, b))
-            listing.notes.append(f"{a} and {b} share {count} people, as the data set's own lists have it")
+            listing.notes.append(f"{a} and {b} share {count} people according to the data set's own lists")
     return listing
 
 
-def _report(config, listing):
-    counts = defaultdict(Counter)
+def _report(config: adapters.DatasetConfig, listing: Listing) -> DatasetReport:
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for video in listing.videos:
         counts[video.split][video.method] += 1
     return {
@@ -87,41 +109,50 @@ def _report(config, listing):
     }
 
 
-def _summary(name, report):
-    """A few lines for people."""
+def _summary(name: str, report: DatasetReport) -> str:
+    """Return a few lines to print."""
     total = sum(sum(methods.values()) for methods in report["videos"].values())
     lines = [f"{name} ({report['type']}): {total} videos in {report['root']}"]
     for split, methods in report["videos"].items():
         lines.append(f"  {split:5} " + (", ".join(f"{count} {method}" for method, count in methods.items()) or "none"))
-    lines += [
-        f"  {what}: {len(report[what])}, as {_few(report[what])}" for what in ("missing", "unlisted") if report[what]
-    ]
+    for what, names in (("missing", report["missing"]), ("unlisted", report["unlisted"])):
+        if names:
+            lines.append(f"  {what}: {len(names)}, such as {_few(names)}")
     for reason, count in Counter(report["left_out"].values()).items():
-        lines.append(f"  left out: {count}, since {reason}")
-    return "\n".join([*lines, *(f"  note: {note}" for note in report["notes"])])
+        lines.append(f"  left out: {count}, because {reason}")
+    lines += [f"  note: {note}" for note in report["notes"]]
+    return "\n".join(lines)
 
 
-def _few(names):
+def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
-def _with_digests(videos):
-    """Read the digests with many threads, which hide the latency of a shared disk."""
+def _with_digests(videos: Sequence[Video]) -> list[Video]:
+    """Return the videos with their digests, read with many threads to hide the latency of a shared disk."""
     with ThreadPoolExecutor(16) as pool:
         digests = pool.map(content_digest, [video.uri for video in videos])
         bar = tqdm(digests, total=len(videos), desc="digests", unit="file", disable=len(videos) <= 1000)
         return [replace(video, digest=digest) for video, digest in zip(videos, bar, strict=True)]
 
 
-def _notes(videos):
-    """Say what all data sets together lack, or have twice."""
+def _notes(videos: Sequence[Video]) -> list[str]:
+    """Say what all data sets together lack or hold twice."""
     there = {(video.split, video.label) for video in videos}
-    notes = [f"{s} has no {name} video" for s in SPLITS for label, name in LABELS.items() if (s, label) not in there]
-    same = defaultdict(list)
+    notes = [
+        f"{split} has no {name} video"
+        for split in SPLITS
+        for label, name in LABELS.items()
+        if (split, label) not in there
+    ]
+    by_digest: defaultdict[str, list[Video]] = defaultdict(list)
     for video in videos:
-        same[video.digest].append(video)
-    twice = [group for group in same.values() if len({video.split for video in group}) > 1]
+        by_digest[video.digest].append(video)
+    twice = [group for group in by_digest.values() if len({video.split for video in group}) > 1]
     if twice:
-        a, *_, b = sorted(twice[0], key=lambda video: SPLITS.index(video.split))
-        notes.append(f"{len(twice)} files lie in two splits with the same content, as {a.video_id} and {b.video_id}")
+        first, *_, last = sorted(twice[0], key=lambda video: SPLITS.index(video.split))
+        notes.append(
+            f"{len(twice)} files appear in two splits with the same content, such as {first.video_id} and "
+            f"{last.video_id}"
+        )
     return notes

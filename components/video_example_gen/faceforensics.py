@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -41,26 +42,23 @@ class FaceForensicsConfig(DatasetConfig):
 
     @field_validator("methods")
     @classmethod
-    def _once(cls, methods):
+    def _once(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(methods)) < len(methods):
             raise ValueError("names a method twice")
         return methods
 
-    def sources(self):
+    def sources(self) -> list[str]:
         """Return the root and the folder of the split files."""
         return [self.folder, *([self.path(self.splits)] if self.splits else [])]
 
 
-def recognises(root):
+def recognises(root: str) -> bool:
     """Tell whether a folder looks like this data set."""
     return any(os.path.isdir(os.path.join(root, name)) for name in ("original_sequences", "manipulated_sequences"))
 
 
-def list_videos(config):
-    """List a copy of FaceForensics++, in the official splits where their files are there.
-
-    Args:
-        config: a `FaceForensicsConfig`.
+def list_videos(config: FaceForensicsConfig) -> Listing:
+    """List a copy of FaceForensics++, in the official splits if their files exist.
 
     Returns:
         A `Listing`; videos have no split if there are no split files.
@@ -78,16 +76,16 @@ def list_videos(config):
     else:
         listing.notes.append(
             "no train.json, val.json and test.json in the root or its splits/: divided by the people of both videos "
-            'instead; figures do not compare with published ones (set "splits" to the folder of the official files)'
+            'instead; figures are not comparable with published ones (set "splits" to the folder of the official files)'
         )
         splits = {"": [pair for method in config.methods for pair in map(_pair, found[method]) if pair]}
         splits[""] += [(name, name) for name in found["real"] if "_" not in name]
 
-    named = {}
+    named: dict[tuple[str, str], str] = {}
     for split, pairs in splits.items():
         named.update({("real", name): split for pair in pairs for name in pair})
-        both = [pair for a, b in pairs if a != b for pair in ((a, b), (b, a))]
-        named.update({(method, "_".join(pair)): split for method in config.methods for pair in both})
+        both_ways = [pair for a, b in pairs if a != b for pair in ((a, b), (b, a))]
+        named.update({(method, "_".join(pair)): split for method in config.methods for pair in both_ways})
     for (method, name), split in named.items():
         if name in found[method]:
             listing.videos.append(_video(config, method, name, found[method].pop(name), split))
@@ -98,20 +96,20 @@ def list_videos(config):
     return listing
 
 
-def _video(config, method, name, path, split):
+def _video(config: FaceForensicsConfig, method: str, name: str, path: str, split: str) -> Video:
     people = tuple(f"{config.name}/{person}" for person in name.split("_"))
     label = int(method != "real")
     return Video(f"{config.name}/{method}/{name}", path, config.name, method, label, split, people)
 
 
-def _folder(config, method):
+def _folder(config: FaceForensicsConfig, method: str) -> str:
     above = ORIGINALS if method == "real" else FOLDERS[method]
     return os.path.join(config.folder, *above.split("/"), config.compression, "videos")
 
 
-def _files(config):
-    """Return method -> name -> path, and the videos that lie outside of all known folders."""
-    found = {method: {} for method in ("real", *config.methods)}
+def _files(config: FaceForensicsConfig) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Return method -> name -> path, and the videos outside all known folders."""
+    found: dict[str, dict[str, str]] = {method: {} for method in ("real", *config.methods)}
     spare = []
     for method, names in found.items():
         for path in find(_folder(config, method)):
@@ -123,8 +121,8 @@ def _files(config):
     return found, spare + [path for path in find(config.folder) if not path.startswith(known)]
 
 
-def _notes(config):
-    """Say what lies there and was not asked for: other compressions, other methods."""
+def _notes(config: FaceForensicsConfig) -> list[str]:
+    """Say what is there but was not asked for: other compressions, other methods."""
     notes = []
     for method, above in {"real": ORIGINALS, **FOLDERS}.items():
         folder = os.path.join(config.folder, *above.split("/"))
@@ -138,13 +136,13 @@ def _notes(config):
     return notes
 
 
-def _pair(name):
+def _pair(name: str) -> tuple[str, str] | None:
     match = re.fullmatch(r"([^_]+)_([^_]+)", name)
-    return match and match.groups()
+    return (match[1], match[2]) if match else None
 
 
-def _official_splits(config):
-    """Return split -> pairs of ids, or None where there are no split files."""
+def _official_splits(config: FaceForensicsConfig) -> dict[str, list[tuple[str, str]]] | None:
+    """Return split -> pairs of ids, or None if there are no split files."""
     candidates = [config.path(config.splits)] if config.splits else [config.path("splits"), config.folder]
     for folder in candidates:
         paths = {split: os.path.join(folder, f"{split}.json") for split in SPLITS}
@@ -153,25 +151,29 @@ def _official_splits(config):
             lacking = [f"{split}.json" for split in SPLITS if split not in there]
             if lacking:
                 raise InputError(
-                    f"splits: {folder}: {' and '.join(lacking)} not there; the three official files train.json, "
+                    f"splits: {folder}: {' and '.join(lacking)} not found; the three official files train.json, "
                     "val.json and test.json belong together"
                 )
-            return _disjoint({split: _read_pairs(path) for split, path in paths.items()}, folder)
+            splits = {split: _read_pairs(path) for split, path in paths.items()}
+            _check_disjoint(splits, folder)
+            return splits
     return None
 
 
-def _read_pairs(path):
+def _read_pairs(path: str) -> list[tuple[str, str]]:
     pairs = read_json(path)
     if not isinstance(pairs, list) or not pairs:
-        raise InputError(f'splits: {path}: must be a list of pairs of ids, as [["720", "672"], ...]')
+        raise InputError(f'splits: {path}: must be a list of pairs of ids, such as [["720", "672"], ...]')
     for index, pair in enumerate(pairs):
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(name, str) for name in pair)):
-            raise InputError(f'splits: {path}: entry {index} is {pair!r}; it must be a pair of ids, as ["720", "672"]')
-    return [tuple(pair) for pair in pairs]
+            raise InputError(
+                f'splits: {path}: entry {index} is {pair!r}; it must be a pair of ids, such as ["720", "672"]'
+            )
+    return [(first, second) for first, second in pairs]
 
 
-def _disjoint(splits, folder):
-    seen = {}
+def _check_disjoint(splits: Mapping[str, list[tuple[str, str]]], folder: str) -> None:
+    seen: dict[str, str] = {}
     for split, pairs in splits.items():
         for name in {name for pair in pairs for name in pair}:
             if seen.setdefault(name, split) != split:
@@ -179,4 +181,3 @@ def _disjoint(splits, folder):
                     f"splits: {folder}: id {name} is in {seen[name]}.json and in {split}.json; "
                     "use the official files, which share none"
                 )
-    return splits

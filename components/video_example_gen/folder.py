@@ -1,7 +1,8 @@
-"""Any data set: folders called real and fake, or a CSV; videos, pictures, or faces that are cut out already."""
+"""Any other data set: folders named real and fake, or a CSV, with videos, pictures or face crops."""
 
 import os
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -11,7 +12,7 @@ from artifacts.errors import InputError
 from artifacts.manifest import Listing, Video
 from components.video_example_gen.dataset_config import SPLIT_NAMES, DatasetConfig, splits_to_fill
 from components.video_example_gen.dataset_files import find, kind_of, relative, subfolders
-from components.video_example_gen.video_csv import Row, read_table
+from components.video_example_gen.video_csv import Row, read_rows
 
 TITLE = "a folder of real and fake videos"
 SIGNS = "real/ or fake/, in the root or below train/, val/ and test/"
@@ -23,55 +24,57 @@ CSV_HELP = (
 LABELS = {"real": 0, "fake": 1}
 
 
-class _TableConfig(DatasetConfig):
-    def tables(self):
-        """Return split -> CSV file; the split is "" where the rows tell it."""
-        csv = self.csv if isinstance(self.csv, dict) else {"": self.csv} if self.csv else {}
-        return {split: self.path(name) for split, name in csv.items()}
+Split = Literal["train", "val", "test"]
 
-    def sources(self):
+
+class _CsvConfig(DatasetConfig):
+    csv: str | dict[Split, str] | None
+
+    def csv_files(self) -> dict[str, str]:
+        """Return split -> CSV file; the split is "" if the rows give it."""
+        if not self.csv:
+            return {}
+        if isinstance(self.csv, str):
+            return {"": self.path(self.csv)}
+        return {split: self.path(name) for split, name in self.csv.items()}
+
+    def sources(self) -> list[str]:
         """Return the root and the CSVs."""
-        return [self.folder, *self.tables().values()]
+        return [self.folder, *self.csv_files().values()]
 
 
-class FolderConfig(_TableConfig):
-    """Videos or pictures in folders called real and fake, or named by a CSV."""
+class FolderConfig(_CsvConfig):
+    """Videos or pictures in folders named real and fake, or listed in a CSV."""
 
-    type: Literal["folder"] = Field(description="any videos or pictures, in folders real/ and fake/ or named by a CSV")
-    csv: str | dict[Literal["train", "val", "test"], str] | None = Field(None, description=f"{CSV_HELP}; else folders")
-
-
-class CropsConfig(_TableConfig):
-    """Pictures of single faces that are cut out already, named by a CSV."""
-
-    type: Literal["crops"] = Field(description="pictures of faces that are cut out already, named by a CSV")
-    csv: str | dict[Literal["train", "val", "test"], str] = Field(description=CSV_HELP)
+    type: Literal["folder"] = Field(description="any videos or pictures, in folders real/ and fake/ or listed in a CSV")
+    csv: str | dict[Split, str] | None = Field(None, description=f"{CSV_HELP}; without it, folders")
 
 
-def recognises(root):
-    """Tell whether a folder has real/ or fake/ in it, or below train/, val/ or test/."""
+class CropsConfig(_CsvConfig):
+    """Pictures of single faces that are already cropped, listed in a CSV."""
+
+    type: Literal["crops"] = Field(description="pictures of faces that are already cropped, listed in a CSV")
+    csv: str | dict[Split, str] = Field(description=CSV_HELP)
+
+
+def recognises(root: str) -> bool:
+    """Tell whether a folder has real/ or fake/, directly or below train/, val/ or test/."""
     below = subfolders(root)
     splits = [folder for folder in below if os.path.basename(folder).lower() in SPLIT_NAMES]
-    names = [os.path.basename(p).lower() for p in [*below, *(inner for split in splits for inner in subfolders(split))]]
-    return bool(LABELS.keys() & set(names))
+    candidates = [*below, *(inner for split in splits for inner in subfolders(split))]
+    return any(os.path.basename(folder).lower() in LABELS for folder in candidates)
 
 
-def list_videos(config):
-    """List folders or CSVs. Splits that the user does not give are to be taken out of train.
-
-    Args:
-        config: a `FolderConfig` or a `CropsConfig`.
-
-    Returns:
-        A `Listing`.
+def list_videos(config: FolderConfig | CropsConfig) -> Listing:
+    """List folders or CSVs. Splits that the user does not give are carved out of train.
 
     Raises:
         InputError: a CSV cannot be used; names file and line.
     """
     present = find(config.folder, ("image",) if config.type == "crops" else ("video", "image"))
-    rows = _rows_of_tables(config) if config.csv else _rows_of_folders(config, present)
+    rows = _rows_of_csvs(config) if config.csv else _rows_of_folders(config, present)
     listing = Listing(to_fill=splits_to_fill({row.split for row in rows.values()}))
-    divided = len(listing.to_fill) > 1  # then train gives some of its videos away
+    divided = len(listing.to_fill) > 1  # then train gives up some of its videos
     ids = _ids(config, rows)
     for path, row in rows.items():
         if not os.path.isfile(path):
@@ -79,17 +82,18 @@ def list_videos(config):
             continue
         split = "" if divided and row.split == "train" else row.split
         people = tuple(f"{config.name}/{person}" for person in row.people)
-        kind = "crop" if config.type == "crops" else kind_of(path)
+        kind = "crop" if config.type == "crops" else kind_of(path) or "video"
         listing.videos.append(Video(ids[path], path, config.name, row.method, row.label, split, people, kind))
     listing.unlisted = relative((path for path in present if path not in rows), config.folder)
     return listing
 
 
-def _rows_of_tables(config):
-    """Return path -> row of all CSVs."""
-    rows, source = {}, {}
-    for split, table in config.tables().items():
-        for row in read_table(table, images_only=config.type == "crops"):
+def _rows_of_csvs(config: FolderConfig | CropsConfig) -> dict[str, Row]:
+    """Return absolute path -> row of all CSVs."""
+    rows: dict[str, Row] = {}
+    source: dict[str, str] = {}
+    for split, table in config.csv_files().items():
+        for row in read_rows(table, images_only=config.type == "crops"):
             path = config.path(row.path)
             if path in rows:
                 raise InputError(f"csv: {row.path} is in {source[path]} and in {table}; remove it from one of them")
@@ -99,19 +103,19 @@ def _rows_of_tables(config):
     return rows
 
 
-def _rows_of_folders(config, paths):
-    """Return path -> row of what lies in real/ and fake/."""
+def _rows_of_folders(config: DatasetConfig, paths: Iterable[str]) -> dict[str, Row]:
+    """Return path -> row for the files in real/ and fake/."""
     rows = {}
     for path in paths:
-        first, *rest = os.path.relpath(path, config.folder).lower().split(os.sep)[:-1] or [""]
-        split, label = (SPLIT_NAMES[first], *rest[:1]) if first in SPLIT_NAMES and rest else ("", first)
-        if label in LABELS:
-            rows[path] = Row(path, LABELS[label], split, label, ())
+        above = os.path.relpath(path, config.folder).lower().split(os.sep)[:-1]
+        split = SPLIT_NAMES[above.pop(0)] if len(above) > 1 and above[0] in SPLIT_NAMES else ""
+        if above and above[0] in LABELS:
+            rows[path] = Row(path, LABELS[above[0]], split, above[0], ())
     return rows
 
 
-def _ids(config, rows):
-    """Return path -> video id; without the extension, unless x.jpg and x.png would then be one."""
+def _ids(config: DatasetConfig, rows: Mapping[str, Row]) -> dict[str, str]:
+    """Return path -> video id; the extension is kept only where x.jpg and x.png would get the same id without it."""
     full = {}
     for path, row in rows.items():
         inside = os.path.relpath(path, config.folder)

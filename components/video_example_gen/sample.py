@@ -1,11 +1,11 @@
-"""The embedded sample: a small data set in FaceForensics++'s layout, made of two photographs that come with libraries.
+"""The embedded sample: a small data set in FaceForensics++'s layout, made from two photographs of libraries.
 
-It lets every stage run on a fresh machine without a download. All its clips show the same two people, and its fakes are
-drawn by the few lines below: figures measured on it say nothing about real fakes.
+It lets every stage run on a fresh machine without downloading data. All its clips show the same two people, and its
+fakes are drawn by the few lines below: figures measured on it say nothing about real fakes.
 
-A real clip looks at its photograph through a moving camera. A fake looks through its target's camera at a *field*,
-which tells for every pixel of the target's photograph where to take its colour from: at the same place of the other
-face, or displaced by an expression in its own.
+A real clip shows its photograph through a moving camera. A fake shows, through its target's camera, a *field*: for
+every pixel of the target's photograph, where its colour comes from. That is the same place on the other face, or a
+place displaced by an expression on its own face.
 """
 
 import argparse
@@ -13,10 +13,12 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import av
 import cv2
@@ -28,7 +30,7 @@ from tqdm import tqdm
 
 from artifacts.errors import InputError
 
-VERSION = 1  # goes up whenever the same clips and seed give other videos
+VERSION = 1  # incremented whenever the same clips and seed give different videos
 FRAMES, RATE, SIZE = 24, 25, 256
 STAMP = "sample.json"
 REMARK = "It is made from two photographs; figures measured on it say nothing about real fakes."
@@ -36,15 +38,16 @@ REMARK = "It is made from two photographs; figures measured on it say nothing ab
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """A photograph and the landmarks measured on it, in its pixels; left and right as one sees them."""
+    """A photograph and the landmarks measured on it, in its pixels; left and right are the viewer's."""
 
-    photo: np.ndarray  # [height, width, 3], BGR
-    inner: np.ndarray  # [7, 2]: eyes (left, right), nose tip, mouth (left, right, upper lip, lower lip)
-    outline: np.ndarray  # [14, 2]: the face's edge, clockwise from the left temple
+    photo: np.ndarray  # [height, width, 3], uint8, BGR
+    inner: np.ndarray  # [7, 2], (x, y): eyes (left, right), nose tip, mouth (left, right, upper lip, lower lip)
+    outline: np.ndarray  # [14, 2], (x, y): the face's edge, clockwise from the left temple
 
     @property
-    def width(self):
-        return np.ptp(self.outline[:, 0])
+    def width(self) -> float:
+        """The face's width in pixels."""
+        return float(np.ptp(self.outline[:, 0]))
 
 
 @dataclass(frozen=True)
@@ -53,20 +56,20 @@ class Clip:
 
     person: Person
     cameras: np.ndarray  # [frames, 2, 3], affine, from the photograph's pixels to the frame's
-    lights: np.ndarray  # [frames, 256, 1, 3], uint8, tables from the photograph's levels to the frame's
+    lights: np.ndarray  # [frames, 256, 1, 3], uint8, lookup tables from the photograph's levels to the frame's
     frames: np.ndarray  # [frames, height, width, 3], uint8, BGR
 
 
 @dataclass(frozen=True)
 class Manipulation:
-    """How a kind of fake differs from the others."""
+    """The settings that distinguish one kind of fake from the others."""
 
-    swap: bool  # shows the source's face; else the target's own with another expression
-    region: str  # "face" or "mouth", what is replaced
-    feather: float  # width of the mask's soft edge, as a part of the face's width
-    coarse: float  # how many pixels become one in the resynthesis
+    swap: bool  # show the source's face; else the target's own with another expression
+    region: Literal["face", "mouth"]  # what is replaced
+    feather: float  # width of the mask's soft edge, as a fraction of the face's width
+    coarse: float  # pixels that become one, per axis, in the resynthesis
     match: float  # how much of the colour difference to the target is removed, 0 to 1
-    shake: float  # how inexactly the face is placed in each frame [pixels]
+    shake: float  # standard deviation of the face's position in each frame [pixels]
 
 
 MANIPULATIONS = {
@@ -78,13 +81,13 @@ MANIPULATIONS = {
 
 
 @cache
-def people():
-    """Return the two `Person`s: even clips show the first, odd ones the second.
+def people() -> tuple[Person, Person]:
+    """Return the two people: even clips show the first, odd ones the second.
 
     Raises:
         InputError: a photograph is not where its library installs it.
     """
-    # Measured by eye on the enlarged photographs; eyes, nose and mouth agree with MTCNN's within five pixels.
+    # Measured by eye on the enlarged photographs; eyes, nose and mouth agree with MTCNN's to within five pixels.
     astronaut = _person(
         Path(skimage.__file__).parent / "data" / "astronaut.png",
         "203,101 246,103 224,127 203,140 246,140 224,140 223,153",
@@ -99,22 +102,17 @@ def people():
     return astronaut, hopper
 
 
-def _person(path, inner, outline):
+def _person(path: Path, inner: str, outline: str) -> Person:
     photo = cv2.imread(str(path))
     if photo is None:
-        raise InputError(f"{path}: this photograph cannot be read; reinstall the package that it comes with")
+        raise InputError(f"{path}: this photograph cannot be read; reinstall the package that contains it")
     return Person(photo, *(np.array([xy.split(",") for xy in text.split()], float) for text in (inner, outline)))
 
 
-def film(person, rng):
-    """Film a photograph: a `Clip` with its own camera path, light, sharpness and noise.
+def film(person: Person, rng: np.random.Generator) -> Clip:
+    """Film a photograph: a clip with its own camera path, light, sharpness and noise, all drawn from `rng`."""
 
-    Args:
-        person: a `Person`.
-        rng: a numpy `Generator`; it alone decides what the clip looks like.
-    """
-
-    def wave(amplitude):
+    def wave(amplitude: float) -> np.ndarray:
         return amplitude * np.sin(2 * np.pi * (rng.uniform(0.4, 1) * np.arange(FRAMES) / FRAMES + rng.uniform()))
 
     zoom = rng.uniform(96, 124) / person.width * (1 + wave(0.04))
@@ -135,14 +133,17 @@ def film(person, rng):
     return Clip(person, cameras, lights, noisy.clip(0, 255).astype(np.uint8))
 
 
-def forge(manipulation, target, source, rng):
-    """Put a manipulated face into a clip; return frames like the target's.
+def forge(manipulation: Manipulation, target: Clip, source: Clip, rng: np.random.Generator) -> np.ndarray:
+    """Put a manipulated face into a clip.
 
     Args:
-        manipulation: a `Manipulation`.
-        target: the `Clip` to change.
-        source: the `Clip` of the other person; gives the face and its light where the manipulation swaps.
-        rng: a numpy `Generator`.
+        manipulation: the kind of fake.
+        target: the clip to change.
+        source: the clip of the other person; provides the face and its light if the manipulation swaps faces.
+        rng: decides the expression over time and the shake.
+
+    Returns:
+        uint8 [frames, height, width, 3], BGR.
     """
     person, shown, scale = target.person, source if manipulation.swap else target, 1 / manipulation.coarse
     mask = _mask(person, manipulation.region, manipulation.feather)
@@ -163,28 +164,32 @@ def forge(manipulation, target, source, rng):
     return np.stack(forged)
 
 
-def _through(camera, image):
-    return cv2.warpAffine(image, camera, (SIZE, SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+def _through(camera: np.ndarray, image: np.ndarray) -> np.ndarray:
+    view: np.ndarray = cv2.warpAffine(
+        image, camera, (SIZE, SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return view
 
 
 @cache
-def _grid(person):
-    """Every pixel's own place, [height, width, 2] as (x, y): the field that changes nothing."""
+def _grid(person: Person) -> np.ndarray:
+    """Return every pixel's own position, float32 [height, width, 2] as (x, y): the field that changes nothing."""
     height, width = person.photo.shape[:2]
     return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
 
 
 @cache
-def _correspondence(target, source):
-    """The field from the target's photograph to the same places of the source's face."""
+def _correspondence(target: Person, source: Person) -> np.ndarray:
+    """Return the field from the target's photograph to the same places on the source's face, [height, width, 2]."""
     places = (np.concatenate([person.inner, person.outline]) for person in (target, source))
     spline = ThinPlateSplineTransform.from_estimate(*places)
-    return spline(_grid(target).reshape(-1, 2)).reshape(_grid(target).shape).astype(np.float32)
+    field: np.ndarray = spline(_grid(target).reshape(-1, 2))
+    return field.reshape(_grid(target).shape).astype(np.float32)
 
 
 @cache
-def _expression(person, region):
-    """Displacements [height, width, 2]: a surprised face, or for the mouth alone a narrow one that opens."""
+def _expression(person: Person, region: str) -> np.ndarray:
+    """Return displacements in pixels, [height, width, 2]: a surprised face, or just a narrow mouth that opens."""
     *eyes, _, left, right, upper, lower = person.inner
     pushes = [(upper, (0, -0.05)), (lower, (0, 0.09)), (left, (0.06, 0)), (right, (-0.06, 0))]
     if region == "face":
@@ -197,32 +202,34 @@ def _expression(person, region):
 
 
 @cache
-def _mask(person, region, feather):
-    """How much of each pixel of the photograph is replaced, [height, width], 0 to 1."""
+def _mask(person: Person, region: str, feather: float) -> np.ndarray:
+    """Return how much of each pixel of the photograph is replaced, float32 [height, width], 0 to 1."""
     mask = np.zeros(person.photo.shape[:2], np.float32)
     if region == "face":
         cv2.fillPoly(mask, [person.outline.round().astype(np.int32)], 1)
     else:
         away = (_grid(person) - person.inner[3:].mean(axis=0)) / (person.width * np.array([0.34, 0.2]))
         mask[(away**2).sum(axis=-1) < 1] = 1
-    return cv2.GaussianBlur(mask, (0, 0), feather * person.width)
+    soft: np.ndarray = cv2.GaussianBlur(mask, (0, 0), feather * person.width)
+    return soft
 
 
-def _recolour(face, frame, alpha, match):
-    """Move the face's mean colour and its contrast towards the frame's, both under the mask; float32."""
+def _recolour(face: np.ndarray, frame: np.ndarray, alpha: np.ndarray, match: float) -> np.ndarray:
+    """Move the face's mean colour and its contrast towards the frame's, both under the mask; return float32."""
     inside = (alpha > 0.5).astype(np.uint8)
     (mean, spread), (goal, goal_spread) = (cv2.meanStdDev(image, mask=inside) for image in (face, frame))
     contrast = goal_spread.mean() / max(spread.mean(), 1)
     offset = match * (goal - contrast * mean)
-    return face * np.float32(1 + match * (contrast - 1)) + offset.astype(np.float32).T
+    recoloured: np.ndarray = face * np.float32(1 + match * (contrast - 1)) + offset.astype(np.float32).T
+    return recoloured
 
 
-def splits(clips, seed):
-    """Pair every even clip with an odd one and share the pairs out: {"train": [["004", "011"], ...], "val": ...}.
+def splits(clips: int, seed: int) -> dict[str, list[list[str]]]:
+    """Pair every even clip with an odd one and divide the pairs: {"train": [["004", "011"], ...], "val": ...}.
 
     Args:
-        clips: how many real clips there are; three fifths go to training.
-        seed: decides who meets whom.
+        clips: number of real clips; three fifths go to training.
+        seed: decides the pairs.
     """
     rng = np.random.default_rng(seed)
     even, odd = rng.permutation(np.arange(0, clips, 2)), rng.permutation(np.arange(1, clips, 2))
@@ -231,16 +238,16 @@ def splits(clips, seed):
     return {"train": pairs[2 * held :], "val": pairs[:held], "test": pairs[held : 2 * held]}
 
 
-def make_sample(root, clips=30, seed=0):
-    """Make the sample, unless it is already there; `root` appears only when it is whole.
+def make_sample(root: Path | str, clips: int = 30, seed: int = 0) -> None:
+    """Make the sample, unless it already exists; `root` appears only when it is complete.
 
     Args:
-        root: the folder to make.
-        clips: how many real clips, an even number from 6 to 1000; four times as many fakes come with them.
-        seed: a number from 0; the same seed gives the same bytes on the same machine.
+        root: the folder to create.
+        clips: number of real clips, even, from 6 to 1000; there are four times as many fakes.
+        seed: 0 or more; the same seed gives the same bytes on the same machine.
 
     Raises:
-        InputError: `clips` or `seed` is out of range, or `root` holds something else or cannot be made.
+        InputError: `clips` or `seed` is out of range, or `root` holds something else or cannot be created.
     """
     if clips % 2 or not 6 <= clips <= 1000:
         raise InputError(f"clips is {clips}; it must be an even number from 6 to 1000")
@@ -254,7 +261,9 @@ def make_sample(root, clips=30, seed=0):
         root.parent.mkdir(parents=True, exist_ok=True)
         temporary = tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-")
     except OSError as error:
-        raise InputError(f"{root}: cannot be made ({error.strerror}); choose a folder that can be written") from error
+        raise InputError(
+            f"{root}: cannot be created ({error.strerror}); choose a folder that can be written"
+        ) from error
     with temporary as folder:
         made = Path(folder) / root.name
         _write(made, clips, seed)
@@ -262,27 +271,31 @@ def make_sample(root, clips=30, seed=0):
         try:
             os.rename(made, root)
         except OSError:
-            # Another process may have made the same sample meanwhile.
+            # Another process may have made the same sample in the meantime.
             if not _holds(root, stamp):
                 raise
 
 
-def _holds(root, stamp):
-    """Whether the sample is there; False where nothing is."""
+def _holds(root: Path, stamp: Mapping[str, int]) -> bool:
+    """Tell whether the folder holds this sample (True) or nothing (False).
+
+    Raises:
+        InputError: it holds something else.
+    """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     try:
         found = json.loads((root / STAMP).read_text())
         same = stamp.items() <= found.items()
     except (OSError, ValueError, AttributeError):
-        raise InputError(f"{root}: is there and is no embedded sample; choose another folder or remove it") from None
+        raise InputError(f"{root}: exists and is not an embedded sample; choose another folder or remove it") from None
     if not same:
         other = ", ".join(f"{key} {found.get(key)}, not {stamp[key]}" for key in stamp if found.get(key) != stamp[key])
         raise InputError(f"{root}: holds another embedded sample ({other}); choose another folder or remove it")
     return True
 
 
-def _write(root, clips, seed):
+def _write(root: Path, clips: int, seed: int) -> None:
     shares = splits(clips, seed)
     (root / "splits").mkdir(parents=True)
     for split, pairs in shares.items():
@@ -292,11 +305,11 @@ def _write(root, clips, seed):
         _encode(root / path, frames)
 
 
-def _videos(pairs, seed):
+def _videos(pairs: Iterable[Sequence[str]], seed: int) -> Iterator[tuple[str, np.ndarray]]:
     """Yield path and frames of each clip of each pair, and of its fakes."""
-    for pair in pairs:
-        first, second = (film(people()[int(name) % 2], np.random.default_rng([seed, int(name)])) for name in pair)
-        for name, other, target, source in ((*pair, first, second), (*pair[::-1], second, first)):
+    for a, b in pairs:
+        first, second = (film(people()[int(name) % 2], np.random.default_rng([seed, int(name)])) for name in (a, b))
+        for name, other, target, source in ((a, b, first, second), (b, a, second, first)):
             yield f"original_sequences/youtube/c23/videos/{name}.mp4", target.frames
             for number, (method, manipulation) in enumerate(MANIPULATIONS.items()):
                 rng = np.random.default_rng([seed, int(name), int(other), number])
@@ -304,27 +317,27 @@ def _videos(pairs, seed):
                 yield path, forge(manipulation, target, source, rng)
 
 
-def _encode(path, frames):
+def _encode(path: Path, frames: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options={"crf": "20", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = SIZE, SIZE, "yuv420p"
-        # With several threads x264's bytes depend on how many there are.
+        # With several threads, x264's bytes depend on their number.
         stream.codec_context.thread_count = 1
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
         container.mux(stream.encode())
 
 
-def main(arguments=None):
-    """Run from the command line; return 0, or 2 for what the user can mend."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; return 0, or 2 for an error that the user can fix."""
     parser = argparse.ArgumentParser(
         prog="python -m components.video_example_gen.sample",
         description="Make the embedded sample: a small data set in FaceForensics++'s layout, with real clips, four "
         "kinds of fakes and split files. Nothing is downloaded. " + REMARK,
         epilog="example: python -m components.video_example_gen.sample --out data/sample    (30 real clips, 120 fakes)",
     )
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="made unless it already holds this sample")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="created unless it already holds this sample")
     parser.add_argument("--clips", type=int, default=30, help="real clips, an even number from 6 (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other clips (default %(default)s)")
     given = parser.parse_args(arguments)
@@ -333,7 +346,7 @@ def main(arguments=None):
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"the embedded sample lies in {given.out}. {REMARK}")
+    print(f"the embedded sample is in {given.out}. {REMARK}")
     return 0
 
 

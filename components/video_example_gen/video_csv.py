@@ -1,8 +1,9 @@
-"""CSV files of videos or pictures: path,label and, where the user can tell, split, method, identities, original."""
+"""CSV files of videos or pictures: path, label and, where known, split, method, identities and original."""
 
 import csv
 import io
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from artifacts.errors import InputError
@@ -18,10 +19,10 @@ class Row:
     """One row of a CSV.
 
     Attributes:
-        path: as it stands there.
+        path: as it is written there.
         label: 0 real, 1 fake.
-        split: "" where the row tells none.
-        method: "real" for real ones; "fake" where the row tells no more.
+        split: "" if the row does not give one.
+        method: "real" for real videos; "fake" if the row says no more.
         people: everyone in it, without the data set's name.
     """
 
@@ -32,15 +33,12 @@ class Row:
     people: tuple[str, ...]
 
 
-def read_table(path, images_only=False):
-    """Read a CSV with a header; the order of its columns, and further ones, do not matter.
+def read_rows(path: str, images_only: bool = False) -> list[Row]:
+    """Read a CSV with a header; the columns may be in any order, and unknown columns are ignored.
 
     Args:
         path: the file.
-        images_only: a video is an error.
-
-    Returns:
-        A list of `Row`s.
+        images_only: reject videos.
 
     Raises:
         InputError: there is no header, or a row cannot be used; names file and line.
@@ -50,48 +48,52 @@ def read_table(path, images_only=False):
     lacking = [name for name in ("path", "label") if name not in header]
     if lacking:
         raise InputError(
-            f"{path}:1: the first line must name the columns, and {' and '.join(lacking)} not among them; "
-            f"use path,label and any of {', '.join(COLUMNS[2:])}"
+            f"{path}:1: the first line must name the columns, and {' and '.join(lacking)} "
+            f"{'is' if len(lacking) == 1 else 'are'} missing; use path,label and any of {', '.join(COLUMNS[2:])}"
         )
-    rows, lines = [], {}
+    rows = []
+    line_of: dict[str, int] = {}
     for cells in reader:
         if not any(cell.strip() for cell in cells):
             continue
         where = f"{path}:{reader.line_num}"
         if len(cells) != len(header):
             raise InputError(
-                f"{where}: {len(cells)} cells in a table of {len(header)} columns; quote cells with commas"
+                f"{where}: {len(cells)} cells in a table of {len(header)} columns; quote cells that contain commas"
             )
         row = _row(where, dict(zip(header, (cell.strip() for cell in cells), strict=True)), images_only)
-        first = lines.setdefault(os.path.normpath(row.path), reader.line_num)
+        first = line_of.setdefault(os.path.normpath(row.path), reader.line_num)
         if first != reader.line_num:
-            raise InputError(f"{where}: {row.path} is in line {first} already; remove one of the two")
+            raise InputError(f"{where}: {row.path} is already in line {first}; remove one of the two")
         rows.append(row)
     return rows
 
 
-def _row(where, cells, images_only):
-    path, told = cells["path"], cells["label"].lower()
+def _row(where: str, cells: Mapping[str, str], images_only: bool) -> Row:
+    path, label_name = cells["path"], cells["label"].lower()
     allowed = IMAGE_EXTENSIONS if images_only else (*VIDEO_EXTENSIONS, *IMAGE_EXTENSIONS)
     if kind_of(path) is None or (images_only and kind_of(path) != "image"):
         raise InputError(f"{where}: path {path!r} must end in one of {' '.join(allowed)}")
-    if told not in LABELS:
+    if label_name not in LABELS:
         raise InputError(f"{where}: label {cells['label']!r} is unknown; it can be real or 0, fake or 1")
     split = cells.get("split", "").lower()
     if split and split not in SPLIT_NAMES:
         raise InputError(f"{where}: split {cells['split']!r} is unknown; it can be train, val, test or empty")
-    label = LABELS[told]
+    label = LABELS[label_name]
     method = cells.get("method", "") or ("fake" if label else "real")
     if (method.lower() == "real") != (label == 0) or "/" in method:
-        raise InputError(f"{where}: method {method!r} does not fit label {told}; real videos have none, fakes a name")
+        raise InputError(
+            f"{where}: method {method!r} does not fit label {label_name}; leave it empty for real videos, and give "
+            "fakes a name without a slash"
+        )
     return Row(path, label, SPLIT_NAMES.get(split, ""), method if label else "real", _people(cells, path, label))
 
 
-def _people(cells, path, label):
+def _people(cells: Mapping[str, str], path: str, label: int) -> tuple[str, ...]:
     people = [name.strip() for name in cells.get("identities", "").split(";") if name.strip()]
     original = cells.get("original", "")
     if original:
         people.insert(0, stem(original) if kind_of(original) else original)
     elif "original" in cells and label == 0:
-        people.insert(0, stem(path))  # the fakes made of it name it so
+        people.insert(0, stem(path))  # the fakes made from it name it like this
     return tuple(dict.fromkeys(people))

@@ -64,7 +64,7 @@ def test_disjoint_leaves_out_who_is_in_test(tree, by_id):
     assert set(listing.left_out) == {"celeb/real/id1_0000", "celeb/fake/id0_id1_0000"}
     assert "celeb/fake/id2_id3_0000" in by_id(listing)
     assert listing.shared_identities == set() and not shared_identities(listing.videos)
-    assert "2 of 5 training videos left out, since 2 celebrities" in listing.notes[0]
+    assert "2 of 5 training videos left out, because 2 celebrities" in listing.notes[0]
 
 
 def test_other_files_are_unlisted(tree, touch):

@@ -94,7 +94,7 @@ def test_notes_tell_of_classes_that_are_absent_and_of_files_that_are_twice(touch
     (root / "test/real/c.mp4").write_bytes((root / "train/real/a.mp4").read_bytes())
     notes = _run(tmp_path / "out", _folder(root))[2]["notes"]
     assert "train has no fake video" in notes and "val has no real video" in notes and len(notes) == 4
-    assert "same content, as my/real/train/real/a and my/real/test/real/c" in notes[-1]
+    assert "same content, such as my/real/train/real/a and my/real/test/real/c" in notes[-1]
 
 
 def test_missing_videos(root, tmp_path, capsys):
@@ -102,7 +102,10 @@ def test_missing_videos(root, tmp_path, capsys):
     counts, _, report = _run(tmp_path / "out", _folder(root, csv="list.csv"))
     assert counts["missing"] == 5 and len(report["datasets"]["my"]["missing"]) == 5
     out = capsys.readouterr().out
-    assert "missing: 5, as my/fake/0, my/fake/1, my/fake/2, ...\n" in out and "unlisted: 19, as fake/0.mp4" in out
+    assert (
+        "missing: 5, such as my/fake/0, my/fake/1, my/fake/2, ...\n" in out
+        and "unlisted: 19, such as fake/0.mp4" in out
+    )
     with pytest.raises(InputError, match=r'^datasets.0 \(my\): .*5 videos are missing.*"allow_missing"'):
         _run(tmp_path / "out", _folder(root, csv="list.csv"), allow_missing=False)
 

@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from artifacts.errors import InputError
-from components.video_example_gen.dfdc import DfdcConfig, list_videos
+from components.video_example_gen.dfdc import DfdcConfig, identities_of, list_videos
 
 
 def _config(root, **fields):
@@ -37,6 +37,16 @@ def test_parts_at_every_level(touch, by_id, level):
     }
     assert listing.missing == ["dfdc/fake/d"] and listing.unlisted == []
     assert listing.to_fill == ("train", "val", "test")
+
+
+def test_a_fake_without_an_original_is_kept_and_has_no_identity(touch, by_id):
+    root = touch("a.mp4", "b.mp4", "c.mp4")
+    _metadata(root, "", a=REAL, b={"label": "FAKE", "split": "train"}, c=_fake("a"))
+    videos = by_id(list_videos(_config(root)))
+    assert {name: v.identities for name, v in videos.items()} == {
+        "dfdc/real/a": ("dfdc/a",), "dfdc/fake/b": (), "dfdc/fake/c": ("dfdc/a",),
+    }  # fmt: skip
+    assert identities_of("b", 1, None) == () and identities_of("c", 1, "a") == ("a",)
 
 
 @pytest.mark.parametrize("there", ["sample", "part"])

@@ -104,7 +104,7 @@ def test_broken_split_file(tree, content, message):
 
 def test_split_files_belong_together(tree):
     (tree / "splits" / "val.json").unlink()
-    with pytest.raises(InputError, match=r"val\.json not there"):
+    with pytest.raises(InputError, match=r"val\.json not found"):
         list_videos(_config(tree))
     with pytest.raises(InputError, match="absent"):
         list_videos(_config(tree, splits="absent"))

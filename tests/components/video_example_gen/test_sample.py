@@ -166,14 +166,14 @@ def test_foreign_folders_are_refused_and_kept(root, tmp_path):
     foreign = tmp_path / "holiday"
     foreign.mkdir()
     (foreign / "film.mp4").write_bytes(b"dear to me")
-    with pytest.raises(InputError, match="holiday: is there and is no embedded sample; choose another folder"):
+    with pytest.raises(InputError, match="holiday: exists and is not an embedded sample; choose another folder"):
         sample.make_sample(foreign, clips=CLIPS)
     (foreign / "sample.json").write_text("[]")
-    with pytest.raises(InputError, match="holiday: is there"):
+    with pytest.raises(InputError, match="holiday: exists"):
         sample.make_sample(foreign, clips=CLIPS)
-    with pytest.raises(InputError, match=r"film\.mp4: is there"):
+    with pytest.raises(InputError, match=r"film\.mp4: exists"):
         sample.make_sample(foreign / "film.mp4", clips=CLIPS)
-    with pytest.raises(InputError, match=r"film\.mp4/below: cannot be made"):
+    with pytest.raises(InputError, match=r"film\.mp4/below: cannot be created"):
         sample.make_sample(foreign / "film.mp4" / "below", clips=CLIPS)
     assert (foreign / "film.mp4").read_bytes() == b"dear to me"
     with pytest.raises(InputError, match=r"another embedded sample \(clips 6, not 8, seed 3, not 0\)"):

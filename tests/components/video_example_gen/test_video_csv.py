@@ -1,12 +1,12 @@
 import pytest
 
 from artifacts.errors import InputError
-from components.video_example_gen.video_csv import Row, read_table
+from components.video_example_gen.video_csv import Row, read_rows
 
 
 def _read(tmp_path, text, **options):
     (tmp_path / "t.csv").write_text(text)
-    return read_table(str(tmp_path / "t.csv"), **options)
+    return read_rows(str(tmp_path / "t.csv"), **options)
 
 
 def test_labels_and_columns_in_any_case_and_order(tmp_path):
@@ -35,9 +35,9 @@ def test_windows_text(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", ":1: .*path and label not among them"),
+        ("", ":1: .*path and label are missing"),
         ("a.mp4,real\n", ":1: the first line must name the columns"),
-        ("path,split\n", ":1: .*label not among"),
+        ("path,split\n", ":1: .*label is missing"),
         ("path,label\na.mp4,real\nb.mp4,maybe\n", ":3: label 'maybe' is unknown; it can be real or 0, fake or 1"),
         ("path,label\na.mp4,real,x\n", ":2: 3 cells in a table of 2 columns"),
         ("path,label\na.txt,real\n", r":2: path 'a\.txt' must end in one of \.mp4"),
@@ -45,7 +45,7 @@ def test_windows_text(tmp_path):
         ("path,label,split\na.mp4,real,dev\n", ":2: split 'dev' is unknown"),
         ("path,label,method\na.mp4,real,df\n", ":2: method 'df' does not fit label real"),
         ("path,label,method\na.mp4,fake,real\n", ":2: method 'real' does not fit"),
-        ("path,label\na.mp4,real\nb.mp4,0\n./a.mp4,real\n", r":4: \./a\.mp4 is in line 2 already"),
+        ("path,label\na.mp4,real\nb.mp4,0\n./a.mp4,real\n", r":4: \./a\.mp4 is already in line 2"),
     ],
 )
 def test_broken_tables(tmp_path, text, message):
