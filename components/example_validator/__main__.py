@@ -1,4 +1,4 @@
-"""python -m components.example_validator"""
+"""Run ExampleValidator: `python -m components.example_validator`."""
 
 import sys
 

@@ -1,41 +1,50 @@
-"""ExampleValidator: the executor."""
+"""ExampleValidator: its executor."""
 
 import json
 import os
 from dataclasses import asdict
 
 from artifacts.errors import InputError
+from artifacts.layout import ANOMALIES, STATISTICS
+from artifacts.statistics import Statistics
+from artifacts.writing import write_json
 from components.base import Context
 from components.example_validator.checks import find_anomalies
-from components.example_validator.component import DEFAULT_SCHEMA, load_schema
+from components.example_validator.component import ExampleValidatorParameters
+from components.example_validator.schema import DEFAULT_SCHEMA, load_schema
 
 
-def execute(context: Context):
-    """Write `anomalies.json` and print the anomalies.
+def execute(context: Context) -> dict[str, int]:
+    """Write and print the anomalies; return the number of warnings.
 
     Raises:
         InputError: there is an anomaly of severity "error", or a file that cannot be read.
     """
-    path = context.parameters.schema_file or DEFAULT_SCHEMA
-    schema = load_schema(path)
-    statistics_path = os.path.join(context.inputs["statistics"], "statistics.json")
-    try:
-        with open(statistics_path) as stream:
-            statistics = json.load(stream)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{statistics_path}: cannot be read ({error}); StatisticsGen writes it") from error
-    anomalies = find_anomalies(statistics, schema)
-    with open(os.path.join(context.outputs["anomalies"], "anomalies.json"), "w") as stream:
-        json.dump(
-            {"schema": schema.model_dump(), "anomalies": [asdict(anomaly) for anomaly in anomalies]}, stream, indent=1
-        )
+    parameters: ExampleValidatorParameters = context.parameters
+    schema_path = parameters.schema_file or DEFAULT_SCHEMA
+    schema = load_schema(schema_path)
+    anomalies = find_anomalies(_read_statistics(context.inputs["statistics"]), schema)
+    write_json(
+        os.path.join(context.outputs["anomalies"], ANOMALIES),
+        {"schema": schema.model_dump(), "anomalies": [asdict(anomaly) for anomaly in anomalies]},
+    )
     for anomaly in anomalies:
         print(f"{anomaly.severity}: {anomaly.where}: {anomaly.what}. {anomaly.cure}")
     errors = [anomaly for anomaly in anomalies if anomaly.severity == "error"]
     if errors:
         first = errors[0]
         raise InputError(
-            f"the data has {len(errors)} error(s) against the schema {path}, so no model is trained on it. "
+            f"the data has {len(errors)} error(s) against the schema {schema_path}, so no model is trained on it. "
             f"The first: {first.where}: {first.what}. {first.cure}"
         )
     return {"warnings": len(anomalies)}
+
+
+def _read_statistics(folder: str) -> Statistics:
+    path = os.path.join(folder, STATISTICS)
+    try:
+        with open(path) as stream:
+            statistics: Statistics = json.load(stream)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); StatisticsGen writes it") from error
+    return statistics

@@ -1,4 +1,4 @@
-"""python -m components.statistics_gen"""
+"""Run StatisticsGen: `python -m components.statistics_gen`."""
 
 import sys
 

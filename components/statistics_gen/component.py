@@ -1,4 +1,4 @@
-"""StatisticsGen: the spec."""
+"""StatisticsGen: its spec and parameters."""
 
 from commands.parameters import Parameters
 from components.base import Component, Context
@@ -8,7 +8,7 @@ class StatisticsGenParameters(Parameters):
     """StatisticsGen has no parameters."""
 
 
-def execute(context: Context) -> dict | None:
+def execute(context: Context) -> dict[str, int]:
     """Count what is in the face examples; see `components.statistics_gen.executor`."""
     from components.statistics_gen import executor  # imports TensorFlow and Beam
 
@@ -23,6 +23,7 @@ COMPONENT = Component(
     outputs={"statistics": "Statistics"},
     parameters=StatisticsGenParameters,
     execute=execute,
+    late_imports=("tensorflow", "apache_beam"),
     libraries=("tensorflow-cpu", "tensorflow"),
     uses_beam=True,
 )

@@ -1,4 +1,4 @@
-"""Counts, detection rates and pixel statistics of the face examples, on Beam.
+"""Count face examples, rejects and pixels on Beam.
 
 All figures are sums of integers, so that they are the same on any number of workers.
 """
@@ -8,66 +8,66 @@ import glob
 import json
 import os
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
 from artifacts import face_examples
 from artifacts.errors import InputError
+from artifacts.layout import DATASET_REPORT
 from artifacts.manifest import SPLITS, read_manifest
+from artifacts.statistics import DatasetReport, GroupStatistics, SharedIdentities, Statistics
 from components.beam import beam, pipeline_options
 
+Counts = collections.Counter[str]
+FileKey = tuple[str, str, int]  # data set, method, label
+GroupKey = tuple[str, str, str, int]  # split, data set, method, label
+RejectCounts = dict[str, dict[str, int]]  # scope -> reason -> count
 
-def file_statistics(path):
-    """Count what is in one TFRecord file.
 
-    Returns:
-        A dict (dataset, method, label) -> Counter with `faces`, `frames_with_face`, `videos_with_face`, and sums over the
-        faces: `pixel_sum` and `pixels` (of 0-255 values), `box_side` (mean of width and height, pixels), `flat` (crops of
-        one colour), `scored` and `score_ppm` (sum of scores in millionths), and counts `size:<h>x<w>` and `format:<name>`.
+def compute(videos_dir: str, examples_dir: str, rejects_dir: str, beam_args: Sequence[str]) -> Statistics:
+    """Return the statistics of the artifacts `videos`, `examples` and `rejects`.
 
     Raises:
-        ExamplesError: the file is cut or damaged, or an image in it does not decode.
+        InputError: a TFRecord file is damaged, or an image in it cannot be decoded.
     """
-    counters, videos = collections.defaultdict(collections.Counter), collections.defaultdict(set)
-    last_frame = None  # a frame's faces follow one another
-    for number, record in enumerate(face_examples.read_records(path)):
+    faces = _count_faces_of_splits(examples_dir, beam_args)
+    listed: collections.Counter[GroupKey] = collections.Counter()
+    splits_of_person: dict[str, dict[str, set[str]]] = {}  # data set -> person -> splits
+    for split in SPLITS:
+        for video in read_manifest(videos_dir, split):
+            listed[split, video.dataset, video.method, video.label] += 1
+            for person in video.identities:
+                splits_of_person.setdefault(video.dataset, {}).setdefault(person, set()).add(split)
+    rejects = count_rejects(rejects_dir)
+    groups = [
+        _group(key, listed[key], faces.get(key, Counts()), rejects.get(key, {})) for key in sorted({*listed, *faces})
+    ]
+    return {
+        "groups": groups,
+        "sources": _read_report(videos_dir),
+        "shared_identities": _shared_identities(splits_of_person),
+    }
+
+
+def _count_faces_of_splits(examples_dir: str, beam_args: Sequence[str]) -> dict[GroupKey, Counts]:
+    files = {}
+    for split in SPLITS:
         try:
-            example = face_examples.parse(record)
-            image = face_examples.decode_image(example["image/encoded"]).numpy()
-        except tf.errors.OpError as error:
-            raise face_examples.ExamplesError(f"{path}: record {number}: {error.message}") from error
-        key = (*tuple(example[name].numpy().decode() for name in ("dataset", "method")), int(example["label"]))
-        videos[key].add(example["video_id"].numpy())
-        counter = counters[key]
-        counter["faces"] += 1
-        frame = (example["video_id"].numpy(), int(example["frame/index"]))
-        counter["frames_with_face"] += int(frame != last_frame)
-        last_frame = frame
-        counter["pixel_sum"] += int(image.sum(dtype="int64"))
-        counter["pixels"] += image.size
-        counter["box_side"] += round(float(example["face/box"][2] + example["face/box"][3]) / 2)
-        counter["flat"] += int(image.min() == image.max())
-        score = float(example["face/score"])
-        if score == score:  # NaN: a crop that was cut elsewhere
-            counter["scored"] += 1
-            counter["score_ppm"] += round(score * 1e6)
-        counter[f"size:{image.shape[0]}x{image.shape[1]}"] += 1
-        counter[f"format:{example['image/format'].numpy().decode()}"] += 1
-    for key, ids in videos.items():  # a video lies in one file only
-        counters[key]["videos_with_face"] += len(ids)
-    return dict(counters)
+            files[split] = face_examples.find_files(examples_dir, split)
+        except InputError:
+            files[split] = []  # a split without a video: ExampleValidator decides whether that is an error
+    try:
+        return count_faces(files, beam_args)
+    except Exception as error:  # Beam wraps whatever a worker raised
+        if "InputError" in repr(error):
+            raise InputError(str(error).split("InputError:")[-1].split(" [while running")[0].strip()) from error
+        raise
 
 
-def _merge(counters):
-    total = collections.Counter()
-    for counter in counters:
-        total.update(counter)
-    return total
-
-
-def count_faces(files, beam_args):
-    """Run `file_statistics` over files {split: [paths]} on Beam; return {(split, dataset, method, label): Counter}."""
-    found = {}
+def count_faces(files: Mapping[str, Sequence[str]], beam_args: Sequence[str]) -> dict[GroupKey, Counts]:
+    """Run `file_statistics` over the TFRecord files of each split on Beam, and sum the counts of each group."""
+    found: dict[GroupKey, Counts] = {}
     with tempfile.TemporaryDirectory(prefix="statistics-") as folder:
         with beam.Pipeline(options=pipeline_options(beam_args)) as pipeline:
             _ = (
@@ -81,98 +81,134 @@ def count_faces(files, beam_args):
             )
         for path in glob.glob(os.path.join(folder, "counts*")):
             with open(path) as stream:
-                found |= {tuple(key): collections.Counter(counts) for key, counts in map(json.loads, stream)}
+                for (split, dataset, method, label), counts in map(json.loads, stream):
+                    found[split, dataset, method, label] = Counts(counts)
     return found
 
 
-def _count_one(file):
-    split, path = file
-    for key, counter in file_statistics(path).items():
-        yield (split, *key), counter
+def _count_one(split_and_path: tuple[str, str]) -> Iterator[tuple[GroupKey, Counts]]:
+    split, path = split_and_path
+    for key, counts in file_statistics(path).items():
+        yield (split, *key), counts
 
 
-def compute(videos_dir, examples_dir, rejects_dir, beam_args):
-    """Return the statistics as one JSON-able dict: `groups`, `sources`, `shared_identities`."""
-    files = {}
-    for split in SPLITS:
+def _merge(parts: Iterable[Counts]) -> Counts:
+    total = Counts()
+    for counts in parts:
+        total.update(counts)
+    return total
+
+
+def file_statistics(path: str) -> dict[FileKey, Counts]:
+    """Count what is in one TFRecord file.
+
+    Returns:
+        For each data set, method and label: `faces`, `frames_with_face`, `videos_with_face`; sums over the faces:
+        `pixel_sum` and `pixels` (of 0-255 values), `box_side` (mean of width and height in pixels), `flat` (crops of
+        one colour), `scored` and `score_ppm` (sum of scores in millionths); and the counts `size:<h>x<w>` and
+        `format:<name>`.
+
+    Raises:
+        InputError: the file is truncated or damaged, or an image in it cannot be decoded.
+    """
+    counts_of: dict[FileKey, Counts] = {}
+    videos: dict[FileKey, set[bytes]] = {}
+    last_frame = None  # the faces of a frame follow one another
+    for number, record in enumerate(face_examples.read_records(path)):
         try:
-            files[split] = face_examples.find_files(examples_dir, split)
-        except face_examples.ExamplesError:
-            files[split] = []  # a split without a video; the validator judges that
-    try:
-        faces = count_faces(files, beam_args)
-    except Exception as error:  # Beam wraps whatever a worker raised
-        if "ExamplesError" in repr(error) or isinstance(error, face_examples.ExamplesError):
-            raise InputError(str(error).split("ExamplesError:")[-1].split(" [while running")[0].strip()) from error
-        raise
-    listed, people = collections.Counter(), collections.defaultdict(lambda: collections.defaultdict(set))
-    for split in SPLITS:
-        for video in read_manifest(videos_dir, split):
-            listed[split, video.dataset, video.method, video.label] += 1
-            for person in video.identities:
-                people[video.dataset][person].add(split)
-    rejects = count_rejects(rejects_dir)
-    groups = []
-    for key in sorted(set(listed) | set(faces)):
-        groups.append(_group(key, listed[key], faces.get(key, collections.Counter()), rejects.get(key, {})))
-    return {
-        "groups": groups,
-        "sources": _read_report(videos_dir),
-        "shared_identities": _shared(people),
-    }
+            example = face_examples.parse(record)
+            image = face_examples.decode_image(example["image/encoded"]).numpy()
+        except tf.errors.OpError as error:
+            raise InputError(f"{path}: record {number}: {error.message}") from error
+        dataset, method, image_format = (_text(example[name]) for name in ("dataset", "method", "image/format"))
+        key = (dataset, method, int(example["label"]))
+        counts = counts_of.setdefault(key, Counts())
+        video_id = example["video_id"].numpy()
+        frame = (video_id, int(example["frame/index"]))
+        videos.setdefault(key, set()).add(video_id)
+        counts["faces"] += 1
+        counts["frames_with_face"] += int(frame != last_frame)
+        last_frame = frame
+        counts["pixel_sum"] += int(image.sum(dtype="int64"))
+        counts["pixels"] += image.size
+        counts["box_side"] += round(float(example["face/box"][2] + example["face/box"][3]) / 2)
+        counts["flat"] += int(image.min() == image.max())
+        score = float(example["face/score"])
+        if score == score:  # NaN: a crop that was made elsewhere
+            counts["scored"] += 1
+            counts["score_ppm"] += round(score * 1e6)
+        counts[f"size:{image.shape[0]}x{image.shape[1]}"] += 1
+        counts[f"format:{image_format}"] += 1
+    for key, ids in videos.items():  # a video is in one file only
+        counts_of[key]["videos_with_face"] += len(ids)
+    return counts_of
 
 
-def _group(key, videos, faces, rejects):
-    """One row: figures of a split, data set, method and label."""
-    frame_rejects = sum(rejects.get("frame", {}).values())
-    frames, count = faces["frames_with_face"] + frame_rejects, faces["faces"]
+def _text(tensor: tf.Tensor) -> str:
+    return str(tensor.numpy().decode())
+
+
+def _group(key: GroupKey, videos: int, counts: Counts, rejects: RejectCounts) -> GroupStatistics:
+    split, dataset, method, label = key
+    faces, frames_with_face = counts["faces"], counts["frames_with_face"]
+    frames = frames_with_face + sum(rejects.get("frame", {}).values())
     return {
-        **dict(zip(("split", "dataset", "method", "label"), key, strict=True)),
+        "split": split,
+        "dataset": dataset,
+        "method": method,
+        "label": label,
         "videos": videos,
-        "videos_with_face": faces["videos_with_face"],
+        "videos_with_face": counts["videos_with_face"],
         "frames": frames,
-        "faces": count,
-        "frames_with_face": faces["frames_with_face"],
-        "frame_detection_rate": faces["frames_with_face"] / frames if frames else None,
-        "video_detection_rate": faces["videos_with_face"] / videos if videos else None,
-        "mean_pixel": faces["pixel_sum"] / faces["pixels"] if count else None,
-        "mean_box_side": faces["box_side"] / count if count else None,
-        "mean_score": faces["score_ppm"] / 1e6 / faces["scored"] if faces["scored"] else None,
-        "flat_crops": faces["flat"],
-        "sizes": {k.removeprefix("size:"): v for k, v in sorted(faces.items()) if k.startswith("size:")},
-        "formats": {k.removeprefix("format:"): v for k, v in sorted(faces.items()) if k.startswith("format:")},
+        "faces": faces,
+        "frames_with_face": frames_with_face,
+        "frame_detection_rate": frames_with_face / frames if frames else None,
+        "video_detection_rate": counts["videos_with_face"] / videos if videos else None,
+        "mean_pixel": counts["pixel_sum"] / counts["pixels"] if faces else None,
+        "mean_box_side": counts["box_side"] / faces if faces else None,
+        "mean_score": counts["score_ppm"] / 1e6 / counts["scored"] if counts["scored"] else None,
+        "flat_crops": counts["flat"],
+        "sizes": _with_prefix(counts, "size:"),
+        "formats": _with_prefix(counts, "format:"),
         "rejects": rejects,
     }
 
 
-def count_rejects(folder):
-    """Return {(split, dataset, method, label): {scope: {reason: count}}} of a `rejects` artifact."""
-    counts = {}
+def _with_prefix(counts: Counts, prefix: str) -> dict[str, int]:
+    return {name.removeprefix(prefix): count for name, count in sorted(counts.items()) if name.startswith(prefix)}
+
+
+def count_rejects(folder: str) -> dict[GroupKey, RejectCounts]:
+    """Count the lines of a `rejects` artifact by group, scope and reason."""
+    counts: dict[GroupKey, RejectCounts] = {}
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.jsonl"))):
         with open(path) as stream:
             for row in map(json.loads, stream):
-                key = tuple(row[name] for name in ("split", "dataset", "method", "label"))
+                key = (row["split"], row["dataset"], row["method"], row["label"])
                 reasons = counts.setdefault(key, {}).setdefault(row["scope"], {})
                 reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
     return counts
 
 
-def _read_report(videos_dir):
-    path = os.path.join(videos_dir, "report.json")
-    if not os.path.exists(path):  # a manifest made by hand
+def _read_report(videos_dir: str) -> dict[str, DatasetReport]:
+    path = os.path.join(videos_dir, DATASET_REPORT)
+    if not os.path.exists(path):  # a handmade manifest
         return {}
     with open(path) as stream:
-        return json.load(stream)["datasets"]
+        datasets: dict[str, DatasetReport] = json.load(stream)["datasets"]
+    return datasets
 
 
-def _shared(people):
-    """People who are in several splits: data set -> [{"splits": [...], "identities": [...]}]."""
-    shared = {}
-    for dataset, splits_of in sorted(people.items()):
-        by_splits = collections.defaultdict(list)
+def _shared_identities(splits_of_person: Mapping[str, Mapping[str, set[str]]]) -> dict[str, list[SharedIdentities]]:
+    """Find the people who are in several splits: data set -> who is in the same ones."""
+    shared: dict[str, list[SharedIdentities]] = {}
+    for dataset, splits_of in sorted(splits_of_person.items()):
+        by_splits: dict[tuple[str, ...], list[str]] = {}
         for person, splits in splits_of.items():
             if len(splits) > 1:
-                by_splits[tuple(s for s in SPLITS if s in splits)].append(person)
+                by_splits.setdefault(tuple(split for split in SPLITS if split in splits), []).append(person)
         if by_splits:
-            shared[dataset] = [{"splits": list(k), "identities": sorted(v)} for k, v in sorted(by_splits.items())]
+            shared[dataset] = [
+                {"splits": list(splits), "identities": sorted(people)} for splits, people in sorted(by_splits.items())
+            ]
     return shared

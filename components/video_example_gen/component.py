@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -53,9 +53,8 @@ class VideoExampleGenParameters(Parameters):
         return datasets
 
 
-def sources(parameters: Parameters) -> str:
+def sources(parameters: VideoExampleGenParameters) -> str:
     """Return a fingerprint of all files that the listings depend on: paths, sizes and times, not contents."""
-    assert isinstance(parameters, VideoExampleGenParameters)
     digest = hashlib.blake2b(digest_size=16)
     for config in parameters.datasets:
         for source in config.sources():
@@ -66,7 +65,7 @@ def sources(parameters: Parameters) -> str:
     return digest.hexdigest()
 
 
-def still_holds(outputs: dict[str, str]) -> str | None:
+def still_holds(outputs: Mapping[str, str]) -> str | None:
     """Return which video of the manifests is gone, or None (`sources` does not see those of a generated data set)."""
     for split in SPLITS:
         for video in read_manifest(outputs["videos"], split):
@@ -98,6 +97,7 @@ COMPONENT = Component(
     outputs={"videos": "Videos"},
     parameters=VideoExampleGenParameters,
     execute=execute,
+    late_imports=("scipy", "cv2", "av", "skimage", "matplotlib"),
     sources=sources,
     still_holds=still_holds,
 )

@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TypedDict
 
 from tqdm import tqdm
 
@@ -13,6 +12,7 @@ from artifacts.digests import content_digest
 from artifacts.errors import InputError
 from artifacts.layout import DATASET_REPORT
 from artifacts.manifest import LABELS, SPLITS, Listing, Video, write_manifest
+from artifacts.statistics import DatasetReport
 from artifacts.writing import write_json
 from components.base import Context
 from components.video_example_gen import adapters
@@ -20,19 +20,6 @@ from components.video_example_gen.component import VideoExampleGenParameters
 from components.video_example_gen.splits import assign_splits, shared_identities
 
 SHOWN = 3  # ids that a summary shows of a long list; the report has them all
-
-
-class DatasetReport(TypedDict):
-    """What the report says about one data set; see `artifacts.manifest.Listing`."""
-
-    type: str
-    root: str
-    videos: dict[str, dict[str, int]]  # split -> method -> number of videos
-    missing: list[str]
-    unlisted: list[str]
-    left_out: dict[str, str]
-    notes: list[str]
-    shared_identities: list[list[str]]
 
 
 def execute(context: Context) -> dict[str, int]:
@@ -44,8 +31,8 @@ def execute(context: Context) -> dict[str, int]:
     Raises:
         InputError: a data set cannot be used; names the data set, the path or field, and the cure.
     """
-    parameters, output = context.parameters, context.outputs["videos"]
-    assert isinstance(parameters, VideoExampleGenParameters)
+    parameters: VideoExampleGenParameters = context.parameters
+    output = context.outputs["videos"]
     videos: list[Video] = []
     reports: dict[str, DatasetReport] = {}
     for index, config in enumerate(parameters.datasets):

@@ -8,7 +8,8 @@ import pytest
 from artifacts.errors import InputError
 from components.base import Context, main
 from components.example_validator.checks import find_anomalies
-from components.example_validator.component import COMPONENT, DEFAULT_SCHEMA, ExampleValidatorParameters, load_schema
+from components.example_validator.component import COMPONENT, ExampleValidatorParameters
+from components.example_validator.schema import DEFAULT_SCHEMA, load_schema
 
 
 def _group(split, method, **fields):

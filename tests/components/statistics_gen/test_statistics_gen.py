@@ -1,4 +1,4 @@
-"""Statistics of face examples that are written here by hand."""
+"""Statistics of handmade face examples."""
 
 import json
 
