@@ -9,7 +9,7 @@ from typing import Any
 
 from artifacts.errors import InputError
 
-_PARTIAL = ".partial-"  # in the name of a file that is being written
+_PARTIAL = ".partial"  # in the name of a file that is being written
 
 
 @contextlib.contextmanager
@@ -102,7 +102,7 @@ def _naming(path: str, temporary: str) -> Iterator[None]:
 
 def _beside(path: str) -> str:
     name, suffix = os.path.splitext(os.path.basename(path))
-    return os.path.join(os.path.dirname(path), f".{name}{_PARTIAL}{os.getpid()}{suffix}")
+    return os.path.join(os.path.dirname(path), f".{name}{_PARTIAL}-{os.getpid()}{suffix}")
 
 
 def _is_special(path: str) -> bool:

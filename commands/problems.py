@@ -1,11 +1,16 @@
-"""pydantic's errors on a config as sentences for people: where, what was given, what would be right."""
+"""pydantic's errors in plain words: where, what was given, and what would be right."""
 
 import difflib
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-# pydantic's phrases that would not tell a reader of JSON what to write.
+Json = dict[str, Any]  # a JSON object
+
+# pydantic's phrases that would not tell a user what to write.
 PHRASES = {
     "missing": "is missing",
     "model_type": "must be an object {{...}}",
@@ -15,8 +20,11 @@ PHRASES = {
     "string_type": 'must be text, in quotes: "..."',
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
     "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "too_short": "must have at least {min_length} entries",
     "string_too_short": "must not be empty",
     "multiple_of": "must be a multiple of {multiple_of}",
@@ -31,18 +39,30 @@ PATTERNS = {
 }
 
 
-def explain(error, raw, schema):
-    """Return a sentence for each problem of a pydantic `ValidationError`, with its path in the JSON.
+def of_flags(error: ValidationError) -> Iterator[str]:
+    """Yield a sentence for each problem of a command line, as `--frames: must be a whole number. Given: "x"`."""
+    for problem in error.errors():
+        flag = ".".join(str(part) for part in problem["loc"])
+        sentence = f"--{flag}: {phrase(problem)}" if flag else phrase(problem)
+        yield (
+            sentence
+            if problem["type"] in ("missing", "value_error")
+            else f"{sentence}. Given: {_short(problem['input'])}"
+        )
+
+
+def of_config(error: ValidationError, raw: Json, schema: Json) -> Iterator[str]:
+    """Yield a sentence for each problem of a config, with its path in the JSON.
 
     Args:
         error: of validating `raw`.
         raw: the config as it was read.
-        schema: the JSON Schema of the whole config; it tells which keys there are.
+        schema: the JSON Schema of the whole config; it tells which keys exist.
     """
     found = [_Problem(problem, raw, schema) for problem in error.errors()]
-    sentences = {}
+    sentences: dict[tuple[str, str], list[str]] = {}
     for one in found:
-        # Of a union, every form that the value could have had fails: only the one that was meant is worth a word.
+        # Every form that a union's value could have had fails: only the one that was meant is worth a word.
         deeper = any(other.where.startswith(one.where + ".") for other in found)
         if one.of_union and deeper:
             continue
@@ -52,41 +72,8 @@ def explain(error, raw, schema):
             yield f"{where}: {text}{given}"
 
 
-class _Problem:
-    def __init__(self, problem, raw, schema):
-        path, self.of_union = _path(problem, raw)
-        self.where = ".".join(map(str, path)) or "the config"
-        self.given = ""
-        kind, cause = problem["type"], problem.get("ctx", {}).get("error")
-        if kind == "extra_forbidden":
-            self.sentences = [_unknown_key(path[-1], _known_fields(problem["loc"][:-1], schema))]
-        elif isinstance(cause, ValidationError):  # a recipe, made of the fields of the Trainer
-            self.sentences = [
-                f"{'.'.join(map(str, e['loc']))}: {_phrase(e)}".removeprefix(": ") for e in cause.errors()
-            ]
-        elif kind == "value_error":
-            self.sentences = [str(cause)]
-        else:
-            self.sentences = [_phrase(problem)]
-            if kind != "missing":
-                self.given = f". Given: {_short(problem['input'])}"
-
-
-def _path(problem, raw):
-    """The problem's place in the JSON, and whether it is one form of a union. pydantic adds names of its own to it."""
-    path, place, of_union = [], raw, False
-    for number, part in enumerate(problem["loc"], start=1):
-        if (isinstance(place, dict) and part in place) or (isinstance(place, list) and isinstance(part, int)):
-            path.append(part)
-            place, of_union = place[part], False
-        elif problem["type"] == "missing" and number == len(problem["loc"]):
-            path.append(part)
-        else:
-            of_union = True
-    return path, of_union
-
-
-def _phrase(problem):
+def phrase(problem: ErrorDetails) -> str:
+    """Say in words what is wrong with one value."""
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
@@ -99,19 +86,63 @@ def _phrase(problem):
     return problem["msg"].replace("Input should be", "must be")
 
 
-def _short(value):
+class _Problem:
+    """One problem of a config.
+
+    Attributes:
+        where: its path in the JSON, such as "components.Trainer.steps".
+        of_union: it is one of the forms that the value of a union could have had.
+        sentences: what is wrong.
+        given: what stands there, as the end of a sentence; "" where that says nothing.
+    """
+
+    def __init__(self, problem: ErrorDetails, raw: Json, schema: Json) -> None:
+        path, self.of_union = _path(problem, raw)
+        self.where = ".".join(map(str, path)) or "the config"
+        self.given = ""
+        kind, cause = problem["type"], problem.get("ctx", {}).get("error")
+        if kind == "extra_forbidden":
+            self.sentences = [_unknown_key(str(path[-1]), _known_fields(problem["loc"][:-1], schema))]
+        elif isinstance(cause, ValidationError):  # a recipe, made of the Trainer's fields
+            self.sentences = [f"{'.'.join(map(str, e['loc']))}: {phrase(e)}".removeprefix(": ") for e in cause.errors()]
+        elif kind == "value_error":
+            self.sentences = [str(cause)]
+        else:
+            self.sentences = [phrase(problem)]
+            if kind != "missing":
+                self.given = f". Given: {_short(problem['input'])}"
+
+
+def _path(problem: ErrorDetails, raw: Json) -> tuple[list[str | int], bool]:
+    """The problem's place in the JSON, and whether it is one form of a union; pydantic's own names are left out."""
+    path: list[str | int] = []
+    place: Any = raw
+    of_union = False
+    for number, part in enumerate(problem["loc"], start=1):
+        is_key = isinstance(place, dict) and part in place
+        if is_key or (isinstance(place, list) and isinstance(part, int)):
+            path.append(part)
+            place, of_union = place[part], False
+        elif problem["type"] == "missing" and number == len(problem["loc"]):
+            path.append(part)
+        else:
+            of_union = True
+    return path, of_union
+
+
+def _short(value: Any) -> str:
     text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _unknown_key(key, known):
+def _unknown_key(key: str, known: Sequence[str]) -> str:
     plain = {name.lower().replace("_", ""): name for name in known}
-    near = difflib.get_close_matches(str(key).lower().replace("_", ""), plain, 1)
+    near = difflib.get_close_matches(key.lower().replace("_", ""), plain, 1)
     hint = f"; did you mean {plain[near[0]]!r}?" if near else "."
     return f"unknown key{hint} Known here: {', '.join(known) or 'none'}"
 
 
-def _known_fields(loc, schema):
+def _known_fields(loc: Sequence[str | int], schema: Json) -> list[str]:
     """Names of the fields at a place of the config."""
     definitions = schema.get("$defs", {})
     node = schema
@@ -126,7 +157,7 @@ def _known_fields(loc, schema):
     return list(_deref(node, definitions).get("properties", {}))
 
 
-def _deref(node, definitions):
+def _deref(node: Json, definitions: Mapping[str, Json]) -> Json:
     while "$ref" in node or "anyOf" in node:
         if "$ref" in node:
             node = definitions[node["$ref"].rsplit("/", 1)[-1]]

@@ -1,13 +1,14 @@
-"""Import TensorFlow without the lines that its libraries write to standard error before any log level applies."""
+"""Import TensorFlow without what its libraries write to standard error before any log level applies."""
 
 import logging
 import os
 import sys
 import tempfile
+from types import ModuleType
 
 
-def import_tensorflow():
-    """Import TensorFlow and return it; if the import fails, what it wrote is shown."""
+def import_tensorflow() -> ModuleType:
+    """Import TensorFlow and return it; if the import fails, show what it wrote."""
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -24,6 +25,7 @@ def import_tensorflow():
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-    logging.getLogger("absl").setLevel(logging.WARNING)  # MirroredStrategy's list of devices: the trainer says it
+    logging.getLogger("absl").setLevel(logging.WARNING)  # MirroredStrategy's list of devices, which the trainer reports
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
-    return tensorflow
+    module: ModuleType = tensorflow
+    return module

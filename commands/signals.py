@@ -1,15 +1,77 @@
-"""The orderly end of a training that was asked to stop."""
+"""Ctrl-C and SIGTERM: one way to take them for every command."""
 
 import signal
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+STOP = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):
-    """Training was asked to stop by a signal; its state is saved and the same command goes on from there.
+    """Training was stopped by a signal; its state is saved, and the same command continues from there.
 
     Attributes:
-        number: of the signal.
+        number: the signal.
     """
 
-    def __init__(self, number, step):
+    def __init__(self, number: int, step: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name} after step {step}; its state is saved")
         self.number = number
+
+
+class StopSignals:
+    """Takes SIGINT and SIGTERM while the body runs, and restores the handlers that were there before.
+
+    Python may run a signal's handler inside a library's callback, which swallows the exception. So the signal is also
+    remembered, and `check` raises it again. Outside the main thread, where Python allows no handlers, nothing is taken.
+
+    Args:
+        raises: raise `KeyboardInterrupt(number)` at once; otherwise the body finds the signal in `number`.
+        on_signal: called first with the signal, for example to silence logging.
+
+    Attributes:
+        number: the signal that came, or None.
+    """
+
+    def __init__(self, raises: bool = True, on_signal: Callable[[signal.Signals], None] | None = None) -> None:
+        self.raises, self.on_signal = raises, on_signal
+        self.number: signal.Signals | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "StopSignals":
+        for number in STOP:
+            try:
+                self._before[number] = signal.signal(number, self._handle)
+            except ValueError:  # not in the main thread: whoever runs this there takes the signals
+                break
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.number = signal.Signals(number)
+        if self.on_signal:
+            self.on_signal(self.number)
+        if self.raises:
+            raise KeyboardInterrupt(number)
+
+    def check(self) -> None:
+        """Raise `KeyboardInterrupt` if a signal came and was swallowed."""
+        if self.number is not None:
+            raise KeyboardInterrupt(self.number)
+
+    def acknowledge(self) -> int:
+        """Forget the signal, so that `check` is silent from here on, and return its exit code, 128 + number."""
+        number, self.number = self.number or signal.SIGINT, None
+        return exit_code(number)
+
+
+def exit_code(number: int) -> int:
+    """Return the exit code of a process that a signal ended: 128 + number, as shells have it."""
+    return 128 + number

@@ -1,17 +1,19 @@
 """What every component is made of: a spec, an executor that knows only folders and parameters, and a command line."""
 
 import argparse
-import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
-from pydantic import ValidationError
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from artifacts.errors import InputError
+from artifacts.types import ARTIFACT_TYPES, ArtifactType
+from commands.flags import Flags
 from commands.parameters import Parameters
 from commands.quiet import import_tensorflow
+
+DEFAULT_BEAM_ARGS = ("--runner=FnApiRunner",)
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,9 @@ class Context:
         beam_args: Beam's command line arguments, naming a runner; see `components.beam`.
     """
 
-    inputs: dict[str, str]
-    outputs: dict[str, str]
-    parameters: Parameters
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    parameters: Any  # an executor knows its own class, which the spec names
     beam_args: tuple[str, ...] = ()
 
 
@@ -37,37 +39,85 @@ class Component:
 
     Attributes:
         name: in CamelCase, as in `pipeline_config.json`.
-        module: the Python module that holds it; its code's fingerprint is part of the cache key.
+        module: the Python module that holds the spec; the code it reaches is part of the cache key.
         summary: one sentence for `--help`.
         inputs: input key -> the artifact's type.
         outputs: output key -> the artifact's type.
         parameters: the pydantic model of its parameters.
-        execute: fills the output folders from the input folders; returns figures worth a line, as a dict, or None.
-            Raises `InputError` for what the user can mend.
+        execute: fills the output folders from the input folders; returns figures worth a line, or None.
+            Raises `InputError` for what the user can fix.
+        optional_inputs: keys of the inputs that may be absent.
+        late_imports: packages that only the execution may import, since they take seconds: a look in the cache and
+            `--help` do without them.
         libraries: distributions whose versions change the output, hence part of the cache key.
-        resumable: an interrupted execution's output folders are handed to the next attempt instead of emptied.
+        resumable: an interrupted execution's output folders are handed to the next attempt instead of being emptied.
         uses_beam: takes Beam's arguments.
         sources: parameters -> a string that changes when files outside the pipeline that it reads change.
         still_holds: output folders -> None, or why a cached execution no longer counts.
+
+    Raises:
+        ValueError: a type that no artifact has, or an optional input that is not an input.
     """
 
     name: str
     module: str
     summary: str
-    inputs: dict[str, str]
-    outputs: dict[str, str]
+    inputs: Mapping[str, ArtifactType]
+    outputs: Mapping[str, ArtifactType]
     parameters: type[Parameters]
-    execute: Callable[[Context], dict | None]
+    execute: Callable[[Context], Mapping[str, Any] | None]
+    optional_inputs: tuple[str, ...] = ()
+    late_imports: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     resumable: bool = False
     uses_beam: bool = False
-    sources: Callable[[Parameters], str] | None = None
-    still_holds: Callable[[dict[str, str]], str | None] | None = None
-    optional_inputs: tuple[str, ...] = field(default=())
+    sources: Callable[[Any], str] | None = None
+    still_holds: Callable[[Mapping[str, str]], str | None] | None = None
+
+    def __post_init__(self) -> None:
+        for key, kind in (*self.inputs.items(), *self.outputs.items()):
+            if kind not in ARTIFACT_TYPES:
+                raise ValueError(
+                    f"{self.name}.{key}: unknown artifact type {kind!r}; known: {', '.join(ARTIFACT_TYPES)}"
+                )
+        for key in self.optional_inputs:
+            if key not in self.inputs:
+                raise ValueError(f"{self.name}: optional input {key!r} is not an input: {', '.join(self.inputs)}")
+
+    def run(self, context: Context) -> Mapping[str, Any]:
+        """Execute; TensorFlow, where the component needs it, is imported first and without its chatter."""
+        if "tensorflow" in self.late_imports:
+            import_tensorflow()
+        return self.execute(context) or {}
 
 
-def main(component, arguments=None):
-    """Run one component from the command line and return its exit code: 0, or 2 for what the user can mend."""
+def main(component: Component, arguments: Sequence[str] | None = None) -> int:
+    """Run one component from the command line and return its exit code: 0, or 2 for what the user can fix."""
+    parser = _parser(component)
+    flags = Flags(parser, component.parameters)
+    known, rest = parser.parse_known_args(arguments)
+    if rest and not component.uses_beam:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        context = Context(
+            inputs={key: _existing(key, getattr(known, key)) for key in component.inputs if getattr(known, key)},
+            outputs={key: _writable(key, getattr(known, key)) for key in component.outputs},
+            parameters=flags.read(known),
+            beam_args=tuple(rest) or DEFAULT_BEAM_ARGS,
+        )
+        figures = component.run(context)
+    except InputError as error:
+        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        return 2
+    for key, value in figures.items():
+        print(f"{key}: {value}")
+    for key, folder in context.outputs.items():
+        print(f"{key} -> {folder}")
+    return 0
+
+
+def _parser(component: Component) -> argparse.ArgumentParser:
+    """The command line without the parameters' flags: a folder for each input and output."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {component.module.removesuffix('.component')}",
         description=component.summary,
@@ -77,76 +127,25 @@ def main(component, arguments=None):
         else None,
         allow_abbrev=False,
     )
-    for key in component.inputs:
-        needed = key not in component.optional_inputs
-        parser.add_argument(f"--{key}", required=needed, metavar="FOLDER", help=f"input: {component.inputs[key]}")
-    for key in component.outputs:
-        parser.add_argument(f"--{key}", required=True, metavar="FOLDER", help=f"output: {component.outputs[key]}")
-    for name, info in component.parameters.model_fields.items():
-        default = (
-            "required"
-            if info.is_required()
-            else f"default {json.dumps(info.get_default(call_default_factory=True), default=str)}"
-        )
-        parser.add_argument(
-            f"--{name}", metavar="VALUE", help=f"{info.description or ''} ({default})".replace("%", "%%")
-        )
-    known, rest = parser.parse_known_args(arguments)
-    if rest and not component.uses_beam:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    given = {
-        name: _value(getattr(known, name), info)
-        for name, info in component.parameters.model_fields.items()
-        if getattr(known, name) is not None
-    }
-    try:
-        context = Context(
-            inputs={key: _existing(key, getattr(known, key)) for key in component.inputs if getattr(known, key)},
-            outputs={key: _writable(key, getattr(known, key)) for key in component.outputs},
-            parameters=component.parameters.model_validate(given),
-            beam_args=tuple(rest) or ("--runner=FnApiRunner",),
-        )
-        if any(name.startswith("tensorflow") for name in component.libraries):
-            import_tensorflow()
-        result = component.execute(context)
-    except ValidationError as error:
-        for problem in error.errors():
-            print(
-                f"error: --{'.'.join(map(str, problem['loc']))}: {problem['msg']} (given: {problem['input']!r})",
-                file=sys.stderr,
-            )
-        return 2
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    for key, value in (result or {}).items():
-        print(f"{key}: {value}")
-    for key, folder in context.outputs.items():
-        print(f"{key} -> {folder}")
-    return 0
+    for key, kind in component.inputs.items():
+        required = key not in component.optional_inputs
+        parser.add_argument(f"--{key}", required=required, metavar="FOLDER", help=f"input: {kind}")
+    for key, kind in component.outputs.items():
+        parser.add_argument(f"--{key}", required=True, metavar="FOLDER", help=f"output: {kind}")
+    return parser
 
 
-def _value(text, info):
-    """A command line value: JSON where it is JSON, else the text itself; a folder may be called 2024."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    wants_text = info.annotation is str or (info.annotation == (str | None) and value is not None)
-    return text if wants_text and not isinstance(value, str) else value
-
-
-def _existing(key, folder):
+def _existing(key: str, folder: str) -> str:
     if not os.path.isdir(folder):
         raise InputError(f"--{key}: {folder}: no such folder")
     return folder
 
 
-def _writable(key, folder):
+def _writable(key: str, folder: str) -> str:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--{key}: {folder}: cannot be made ({error.strerror})") from error
+        raise InputError(f"--{key}: {folder}: cannot be created ({error.strerror})") from error
     if not os.access(folder, os.W_OK):
         raise InputError(f"--{key}: {folder}: cannot be written")
     return folder

@@ -1,1 +1,1 @@
-"""The whole way from videos to a served model: config, the DAG, launching, caching, lineage, engines, commands."""
+"""The whole way from videos to a served model: config, pipeline, launching, caching, lineage, engines, commands."""

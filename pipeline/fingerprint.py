@@ -1,4 +1,4 @@
-"""What of an execution decides its result: parameters, input contents, code and libraries. Never the engine."""
+"""What decides an execution's result: parameters, contents of the inputs, code and libraries. Never the engine."""
 
 import ast
 import functools
@@ -7,18 +7,24 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from commands.parameters import Parameters
+from components.base import Component
 
 OURS = ("artifacts", "commands", "components", "evaluation", "faces", "model", "pipeline", "serving")
 
 
 @functools.cache
-def code_of(module):
-    """Digest of every file of this project that a module imports, directly or not.
+def code_of(module: str) -> dict[str, str]:
+    """Digest every file of this project that a module imports, directly or indirectly, also within functions.
 
     Returns:
-        {module name: digest of its source}, the module itself and the data files of its package included.
+        {module name: digest of its source}, including the module itself and the data files of its package.
     """
-    found, todo = {}, [module]
+    found: dict[str, str] = {}
+    todo = [module]
     while todo:
         name = todo.pop()
         if name in found:
@@ -35,8 +41,8 @@ def code_of(module):
     return found
 
 
-def _source(name):
-    """The file of a module, found without importing anything: a look in the cache must not cost TensorFlow's import."""
+def _source(name: str) -> str | None:
+    """The file of a module, found without importing it: a look in the cache must not cost TensorFlow's import."""
     top, *below = name.split(".")
     spec = importlib.util.find_spec(top)
     for folder in (spec and spec.submodule_search_locations) or ():
@@ -47,7 +53,7 @@ def _source(name):
     return None
 
 
-def _imports(source, name):
+def _imports(source: bytes, name: str) -> Iterator[str]:
     """Names of this project's modules that a source imports, wherever in the file."""
     for node in ast.walk(ast.parse(source, name)):
         if isinstance(node, ast.Import):
@@ -59,8 +65,8 @@ def _imports(source, name):
         yield from (n for n in names if n.split(".")[0] in OURS)
 
 
-def _data_files(name, folder):
-    """Templates and schemas that lie beside a component's modules."""
+def _data_files(name: str, folder: str) -> dict[str, str]:
+    """Digests of the templates and schemas that lie beside a module."""
     files = {}
     for entry in sorted(os.listdir(folder)):
         if entry.endswith((".json", ".j2")):
@@ -69,8 +75,8 @@ def _data_files(name, folder):
     return files
 
 
-def library_versions(names):
-    """{distribution: version} of those that are installed."""
+def library_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return {distribution: version} of those that are installed."""
     versions = {}
     for name in names:
         try:
@@ -80,8 +86,8 @@ def library_versions(names):
     return versions
 
 
-def key_parts(component, parameters, input_digests):
-    """Everything that the result depends on, as a JSON-able dict; a difference in it explains a cache miss."""
+def key_parts(component: Component, parameters: Parameters, input_digests: Mapping[str, str]) -> dict[str, Any]:
+    """Return everything that the result depends on, for JSON; a difference in it explains a cache miss."""
     return {
         "parameters": parameters.model_dump(mode="json"),
         "inputs": input_digests,
@@ -91,14 +97,14 @@ def key_parts(component, parameters, input_digests):
     }
 
 
-def cache_key(component, parts):
-    """Digest of a component's `key_parts`."""
+def cache_key(component: Component, parts: Mapping[str, Any]) -> str:
+    """Return the digest of a component's `key_parts`."""
     text = json.dumps([component.name, parts], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def difference(before, now):
-    """Say in words what of two `key_parts` differs."""
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say in words in what two `key_parts` differ."""
     changes = []
     for part, label in (
         ("parameters", "parameter"),

@@ -3,14 +3,17 @@
 import os
 import shutil
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from artifacts.digests import artifact_digest
 from artifacts.layout import artifact_dir, outline, staging_dir
 from artifacts.writing import remove_partial
-from commands.quiet import import_tensorflow
-from components.base import Context
+from components.base import Component, Context
 from pipeline import fingerprint
+from pipeline.metadata import Artifact, Execution, MetadataStore, Published
+from pipeline.wiring import Node
 
 
 @dataclass(frozen=True)
@@ -18,39 +21,45 @@ class Decision:
     """Whether an execution is reused.
 
     Attributes:
-        cached: the earlier `Execution`, or None for a miss.
-        reason: in words.
-        key, parts: the cache key and what it is made of.
-        inputs: input key -> `Artifact`, as they were when it was decided.
+        cached: the earlier execution, or None for a miss.
+        reason: why, in words.
+        key: the cache key.
+        parts: what the key is made of.
+        inputs: input key -> artifact, as they were at the time of the decision.
     """
 
-    cached: object | None
+    cached: Execution | None
     reason: str
     key: str
-    parts: dict
-    inputs: dict
+    parts: dict[str, Any]
+    inputs: dict[str, Artifact]
 
 
 class Launcher:
     """Runs nodes one by one and remembers their outputs.
 
     Args:
-        store: a `MetadataStore`.
+        store: the lineage.
         root: the pipeline root.
-        run: the run's id in the store.
+        run: the run's id in the store; None only to decide without launching.
         beam_args: of the engine.
         no_cache: execute even where an execution could be reused.
+
+    Attributes:
+        outputs: (component, output key) -> artifact of what ran or was reused so far.
     """
 
-    def __init__(self, store, root, run, beam_args, no_cache=False):
+    def __init__(
+        self, store: MetadataStore, root: str, run: int | None, beam_args: tuple[str, ...], no_cache: bool = False
+    ) -> None:
         self.store, self.root, self.run = store, root, run
         self.beam_args, self.no_cache = beam_args, no_cache
-        self.outputs = {}  # (component, key) -> Artifact
+        self.outputs: dict[tuple[str, str], Artifact] = {}
 
-    def decide(self, node):
-        """Look whether the node's work was done before; nothing is changed."""
+    def decide(self, node: Node) -> Decision:
+        """Find out whether the node's work was done before; nothing is changed."""
         component = node.component
-        inputs = {key: self.outputs[source] for key, source in node.inputs.items()}
+        inputs = {key: self.outputs[output.source] for key, output in node.inputs.items()}
         found = {key: resolver.find(self.store, inputs) for key, resolver in node.resolve.items()}
         inputs |= {key: artifact for key, artifact in found.items() if artifact}
         digests = {key: artifact.digest for key, artifact in inputs.items()}
@@ -61,7 +70,7 @@ class Launcher:
             reason += f"; {name}: {os.path.relpath(artifact.uri, self.store.root) if artifact else 'none yet'}"
         return Decision(cached, reason, key, parts, inputs)
 
-    def _look_up(self, component, key, parts):
+    def _look_up(self, component: Component, key: str, parts: Mapping[str, Any]) -> tuple[Execution | None, str]:
         """The execution that can be reused, or None, and why."""
         if self.no_cache:
             return None, "the cache is off (--no_cache)"
@@ -75,17 +84,20 @@ class Launcher:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(same.finished))
         return same, f"same inputs, parameters and code as execution {same.id} of {when}"
 
-    def _no_longer_holds(self, component, execution):
+    def _no_longer_holds(self, component: Component, execution: Execution) -> str | None:
+        """Why a complete execution cannot be reused, or None."""
         artifacts = self.store.artifacts(execution.id, "OUTPUT")
         for key, artifact in artifacts.items():
             if not os.path.isdir(artifact.uri):
                 return f"its output {key} is gone"
             if outline(artifact.uri) != (artifact.files, artifact.bytes):
-                return f"files of its output {key} were changed since"
-        return component.still_holds and component.still_holds({key: a.uri for key, a in artifacts.items()})
+                return f"files of its output {key} have changed since"
+        if component.still_holds is None:
+            return None
+        return component.still_holds({key: artifact.uri for key, artifact in artifacts.items()})
 
-    def launch(self, node, decision):
-        """Reuse or execute; afterwards the node's outputs are there for the next ones. Returns the `Execution`."""
+    def launch(self, node: Node, decision: Decision) -> Execution:
+        """Reuse or execute; afterwards the node's outputs are there for the next nodes."""
         component = node.component
         if decision.cached:
             self.reuse(component, decision.cached)
@@ -93,33 +105,32 @@ class Launcher:
         inputs = decision.inputs
         execution = self.store.start_execution(component.name, decision.key, decision.parts, inputs)
         try:
-            if any(name.startswith("tensorflow") for name in component.libraries):
-                import_tensorflow()
             staged = self._stage(component, decision.key)
             context = Context({key: a.uri for key, a in inputs.items()}, staged, node.parameters, self.beam_args)
-            properties = component.execute(context) or {}
+            properties = component.run(context)
             self._publish(component, execution, staged, properties)
+            shutil.rmtree(staging_dir(self.root, component.name, decision.key), ignore_errors=True)
         except BaseException as error:
             self.store.fail(execution, f"{type(error).__name__}: {error}")
             raise
-        self.store.associate(self.run, execution, cached=False)
-        self._remember(component, execution)
+        self._use(component, execution, cached=False)
         return self.store.execution(execution)
 
-    def reuse(self, component, execution):
+    def reuse(self, component: Component, execution: Execution) -> None:
         """Take an earlier execution's outputs as this run's."""
-        self.store.associate(self.run, execution.id, cached=True)
-        self._remember(component, execution.id)
+        self._use(component, execution.id, cached=True)
 
-    def _remember(self, component, execution):
+    def _use(self, component: Component, execution: int, cached: bool) -> None:
+        assert self.run is not None, "a launcher without a run only decides"
+        self.store.associate(self.run, execution, cached)
         for key, artifact in self.store.artifacts(execution, "OUTPUT").items():
             self.outputs[component.name, key] = artifact
 
-    def _stage(self, component, key):
-        """Folders to work in; those of an interrupted attempt at the same work where the component can go on with it."""
+    def _stage(self, component: Component, key: str) -> dict[str, str]:
+        """Folders to work in; those of an interrupted attempt at the same work if the component can resume it."""
         folder = staging_dir(self.root, component.name, key)
         if os.path.isdir(folder) and component.resumable and not self.no_cache:
-            print(f"{component.name}: goes on with what an interrupted run left", flush=True)
+            print(f"{component.name}: continues with what an interrupted run left", flush=True)
             remove_partial(folder)  # a killed process could not tidy up, and this must not be published
         else:
             shutil.rmtree(folder, ignore_errors=True)
@@ -128,9 +139,12 @@ class Launcher:
             os.makedirs(path, exist_ok=True)
         return staged
 
-    def _publish(self, component, execution, staged, properties):
+    def _publish(
+        self, component: Component, execution: int, staged: Mapping[str, str], properties: Mapping[str, Any]
+    ) -> None:
         """Move the outputs to their places, then make them live in one transaction."""
-        rows, moved = {}, []
+        rows: dict[str, Published] = {}
+        moved: list[str] = []
         try:
             for key, folder in staged.items():
                 digest, (files, size) = artifact_digest(folder), outline(folder)
@@ -138,16 +152,15 @@ class Launcher:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 os.rename(folder, target)
                 moved.append(target)
-                rows[key] = (component.outputs[key], target, digest, files, size)
+                rows[key] = Published(component.outputs[key], target, digest, files, size)
             self.store.finish(execution, rows, properties)
         except BaseException:
             for target in moved:
                 shutil.rmtree(target, ignore_errors=True)
             raise
-        shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
 
 
-def sweep(store, root, components):
+def sweep(store: MetadataStore, root: str, components: Sequence[Component]) -> None:
     """Undo what a killed run left: its executions count as failed, and half-published folders are removed."""
     for execution, name in store.running():
         for component in components:

@@ -10,14 +10,15 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 
 from artifacts.errors import InputError
-from artifacts.layout import METADATA
-from pipeline.metadata import MetadataStore
+from artifacts.layout import METADATA, PUSHED
+from pipeline.metadata import Artifact, MetadataStore
 
 
-def find_root(path):
-    """The pipeline root above a path.
+def find_root(path: str) -> str:
+    """Return the pipeline root above a path.
 
     Raises:
         InputError: no folder above holds a lineage.
@@ -27,11 +28,11 @@ def find_root(path):
         if os.path.exists(os.path.join(folder, METADATA)):
             return folder
         folder = os.path.dirname(folder)
-    raise InputError(f"{path}: lies in no pipeline root (no {METADATA} above it). Name the root with --root")
+    raise InputError(f"{path}: is not in a pipeline root (there is no {METADATA} above it). Name the root with --root")
 
 
-def find_artifact(store, name):
-    """The artifact of that number, or the one that holds that path, or the one whose model was pushed there.
+def find_artifact(store: MetadataStore, name: str) -> Artifact:
+    """Return the artifact of that number, the one that holds that path, or the one whose model was pushed there.
 
     Raises:
         InputError: there is none.
@@ -47,16 +48,18 @@ def find_artifact(store, name):
             return artifact
     for artifact in artifacts:
         if artifact.type == "PushedModel" and os.path.isdir(artifact.uri):
-            with open(os.path.join(artifact.uri, "pushed.json")) as stream:
+            with open(os.path.join(artifact.uri, PUSHED)) as stream:
                 pushed = json.load(stream).get("path")
             if pushed and (path + os.sep).startswith(os.path.realpath(pushed) + os.sep):
                 return artifact
     known = ", ".join(f"{a.id} ({os.path.relpath(a.uri, store.root)})" for a in artifacts[:5])
-    raise InputError(f"{name}: no artifact of {store.root}. The newest are: {known or 'none'}")
+    raise InputError(f"{name}: not an artifact of {store.root}. The newest are: {known or 'none'}")
 
 
-def print_lineage(store, artifact, role="", depth=0, seen=None):
-    """Print the artifact, what made it, and the same for everything that went into it, each with its input key."""
+def print_lineage(
+    store: MetadataStore, artifact: Artifact, role: str = "", depth: int = 0, seen: set[int] | None = None
+) -> None:
+    """Print an artifact, what made it, and the same for everything that went into it, each with its input key."""
     seen = set() if seen is None else seen
     indent = "  " * depth
     print(f"{indent}{role}{artifact.type} {artifact.id}  {artifact.uri}")
@@ -65,10 +68,11 @@ def print_lineage(store, artifact, role="", depth=0, seen=None):
         return
     seen.add(artifact.id)
     execution = store.producer(artifact)
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(execution.finished))
+    finished = execution.finished or execution.started
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(finished))
     size = f"{artifact.files} files, {artifact.bytes / 1e6:.1f} MB, content {artifact.digest[:12]}"
     print(f"{indent}  {size}")
-    took = execution.finished - execution.started
+    took = finished - execution.started
     print(f"{indent}  made by {execution.component} (execution {execution.id}, {when}, {took:.1f} s)")
     given = {k: v for k, v in execution.key_parts["parameters"].items() if v not in (None, {}, [])}
     if given:
@@ -81,8 +85,8 @@ def print_lineage(store, artifact, role="", depth=0, seen=None):
         print_lineage(store, source, f"{key}: ", depth + 1, seen)
 
 
-def main(arguments=None):
-    """Entry point; returns the exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code: 0, or 2 for what the user can fix."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.lineage", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -92,7 +96,7 @@ def main(arguments=None):
     try:
         root = known.root or find_root(known.artifact)
         if not os.path.exists(os.path.join(root, METADATA)):
-            raise InputError(f"{root}: is no pipeline root (it holds no {METADATA})")
+            raise InputError(f"{root}: is not a pipeline root (it holds no {METADATA})")
         store = MetadataStore(root)
         print_lineage(store, find_artifact(store, known.artifact))
         store.close()

@@ -1,10 +1,7 @@
 """The pipeline as a picture of the data's way."""
 
-from dataclasses import dataclass, field
-
-from commands.parameters import Parameters
-from components.base import Component
 from components.evaluator.component import COMPONENT as EVALUATOR
+from components.evaluator.component import EvaluatorParameters
 from components.example_validator.component import COMPONENT as EXAMPLE_VALIDATOR
 from components.face_example_gen.component import COMPONENT as FACE_EXAMPLE_GEN
 from components.infra_validator.component import COMPONENT as INFRA_VALIDATOR
@@ -12,7 +9,9 @@ from components.pusher.component import COMPONENT as PUSHER
 from components.statistics_gen.component import COMPONENT as STATISTICS_GEN
 from components.trainer.component import COMPONENT as TRAINER
 from components.video_example_gen.component import COMPONENT as VIDEO_EXAMPLE_GEN
+from pipeline.config_schema import PipelineConfig
 from pipeline.resolvers import LastBlessed
+from pipeline.wiring import Node, check_order
 
 SAMPLE_CAVEAT = (
     "this is the embedded sample, made by this program from two photographs. Its figures show that every stage works; "
@@ -20,60 +19,44 @@ SAMPLE_CAVEAT = (
 )
 
 
-@dataclass(frozen=True)
-class Node:
-    """A component in the pipeline.
+def create_pipeline(config: PipelineConfig) -> list[Node]:
+    """Return the nodes of a pipeline in the order in which they run.
 
-    Attributes:
-        component: its spec.
-        parameters: of this run.
-        inputs: input key -> (name of the component, its output key).
-        after: names of components that must have succeeded, beside those that give inputs.
-        resolve: optional input key -> what finds its artifact in the lineage.
+    Raises:
+        WiringError: two components do not fit together; the message names both ends.
     """
-
-    component: Component
-    parameters: Parameters
-    inputs: dict[str, tuple[str, str]]
-    after: tuple[str, ...] = ()
-    resolve: dict[str, LastBlessed] = field(default_factory=dict)
-
-
-def create_pipeline(config):
-    """Return the `Node`s of a `PipelineConfig` in the order in which they run."""
     p = config.components
-    videos = ("VideoExampleGen", "videos")
-    examples, rejects = ("FaceExampleGen", "examples"), ("FaceExampleGen", "rejects")
-    model = ("Trainer", "model")
-    return [
-        Node(VIDEO_EXAMPLE_GEN, p.VideoExampleGen, {}),
-        Node(FACE_EXAMPLE_GEN, p.FaceExampleGen, {"videos": videos}),
-        Node(STATISTICS_GEN, p.StatisticsGen, {"videos": videos, "examples": examples, "rejects": rejects}),
-        Node(EXAMPLE_VALIDATOR, p.ExampleValidator, {"statistics": ("StatisticsGen", "statistics")}),
-        Node(TRAINER, p.Trainer, {"examples": examples}, after=("ExampleValidator",)),
-        Node(
-            EVALUATOR,
-            _with_caveats(config),
-            {"examples": examples, "model": model, "videos": videos, "rejects": rejects},
-            resolve={"baseline": LastBlessed("Evaluator", input="model", verdict="blessing")},
-        ),
-        Node(INFRA_VALIDATOR, p.InfraValidator, {"model": model}),
-        Node(
-            PUSHER,
-            p.Pusher,
-            {
-                "model": model,
-                "blessing": ("Evaluator", "blessing"),
-                "infra_blessing": ("InfraValidator", "infra_blessing"),
-                "statistics": ("StatisticsGen", "statistics"),
-                "evaluation": ("Evaluator", "evaluation"),
-            },
-        ),
-    ]
+    videos = Node(VIDEO_EXAMPLE_GEN, p.VideoExampleGen)
+    faces = Node(FACE_EXAMPLE_GEN, p.FaceExampleGen, {"videos": videos.outputs["videos"]})
+    found = {"examples": faces.outputs["examples"], "rejects": faces.outputs["rejects"]}
+    statistics = Node(STATISTICS_GEN, p.StatisticsGen, {"videos": videos.outputs["videos"], **found})
+    validator = Node(EXAMPLE_VALIDATOR, p.ExampleValidator, {"statistics": statistics.outputs["statistics"]})
+    trainer = Node(TRAINER, p.Trainer, {"examples": faces.outputs["examples"]}, after=[validator])
+    evaluator = Node(
+        EVALUATOR,
+        _with_caveats(config),
+        {"model": trainer.outputs["model"], "videos": videos.outputs["videos"], **found},
+        resolve={"baseline": LastBlessed(EVALUATOR, model="model", blessing="blessing")},
+    )
+    infra_validator = Node(INFRA_VALIDATOR, p.InfraValidator, {"model": trainer.outputs["model"]})
+    pusher = Node(
+        PUSHER,
+        p.Pusher,
+        {
+            "model": trainer.outputs["model"],
+            "blessing": evaluator.outputs["blessing"],
+            "infra_blessing": infra_validator.outputs["infra_blessing"],
+            "statistics": statistics.outputs["statistics"],
+            "evaluation": evaluator.outputs["evaluation"],
+        },
+    )
+    nodes = [videos, faces, statistics, validator, trainer, evaluator, infra_validator, pusher]
+    check_order(nodes)
+    return nodes
 
 
-def _with_caveats(config):
-    """The Evaluator's parameters, with what must be said of generated data."""
+def _with_caveats(config: PipelineConfig) -> EvaluatorParameters:
+    """The Evaluator's parameters, with what must be said about generated data."""
     samples = {d.name: SAMPLE_CAVEAT for d in config.components.VideoExampleGen.datasets if d.type == "sample"}
     parameters = config.components.Evaluator
     return parameters.model_copy(update={"caveats": samples | parameters.caveats})

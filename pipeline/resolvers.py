@@ -1,45 +1,66 @@
 """Inputs that no component of the run gives: they are found in the lineage."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from artifacts.layout import outline
+from artifacts.layout import BLESSED, outline
+from artifacts.types import ArtifactType
+from components.base import Component
+from pipeline.metadata import Artifact, MetadataStore
 
 
 @dataclass(frozen=True)
 class LastBlessed:
-    """The model that was blessed last, other than the one that is judged now.
+    """The model that was blessed last, other than the one being evaluated now.
 
-    The complete executions of the component that judges are looked through in the order in which runs used them, a
-    cached one at its last use, the newest first. The first counts that blessed a model of other content than the one
-    judged now, if that model still lies there as it was recorded. There is none in the first run.
+    The complete executions of the evaluating component are searched in the order in which runs used them (a cached
+    one at its last use), newest first. The first one counts that blessed a model with other content than the one
+    evaluated now, if that model still lies there as it was recorded. The first run finds none.
 
-    A model's own blessings never change what it is held against, so running it again finds the same one and stays
-    cached. Blessings of others do: after A was blessed, and then B, A is held against B, which is new work; B, run once
-    more, against A, as it was before, which is not.
+    A model's own blessings never change what it is compared with, so running it again finds the same model and stays
+    cached. Blessings of others do: after A was blessed, and then B, A is compared with B, which is new work; B, run
+    once more, is compared with A, as before, which is not.
 
     Attributes:
-        component: that judges.
-        input: its input key of the model.
-        verdict: its output key of the folder that holds BLESSED or NOT_BLESSED.
+        component: the one that evaluates.
+        model: its input key of the model.
+        blessing: its output key of the folder that holds BLESSED or NOT_BLESSED.
+
+    Raises:
+        ValueError: the component has no such input or output.
     """
 
-    component: str
-    input: str
-    verdict: str
+    component: Component
+    model: str
+    blessing: str
 
-    def find(self, store, inputs):
-        """The `Artifact` of that model, or None.
+    def __post_init__(self) -> None:
+        if self.model not in self.component.inputs:
+            raise ValueError(f"{self}: {self.component.name} declares no input {self.model!r}")
+        if self.blessing not in self.component.outputs:
+            raise ValueError(f"{self}: {self.component.name} has no output {self.blessing!r}")
+
+    def __str__(self) -> str:
+        return f"the last {self.component.name}.{self.model} with {self.component.name}.{self.blessing}"
+
+    @property
+    def type(self) -> ArtifactType:
+        """The type of the artifact that it finds."""
+        return self.component.inputs[self.model]
+
+    def find(self, store: MetadataStore, inputs: Mapping[str, Artifact]) -> Artifact | None:
+        """Return the artifact of that model, or None.
 
         Args:
-            store: the `MetadataStore`.
-            inputs: input key -> `Artifact` of the node's other inputs; the model judged now is among them.
+            store: the lineage.
+            inputs: input key -> artifact of the node's other inputs; the model evaluated now is among them.
         """
-        for execution in store.last_used(self.component):
-            model = store.artifacts(execution.id, "INPUT")[self.input]
-            verdict = store.artifacts(execution.id, "OUTPUT")[self.verdict]
-            blessed = os.path.exists(os.path.join(verdict.uri, "BLESSED"))
-            there = outline(model.uri) == (model.files, model.bytes)
-            if blessed and there and model.digest != inputs[self.input].digest:
+        for execution in store.last_used(self.component.name):
+            model = store.artifacts(execution.id, "INPUT")[self.model]
+            verdict = store.artifacts(execution.id, "OUTPUT")[self.blessing]
+            blessed = os.path.exists(os.path.join(verdict.uri, BLESSED))
+            unchanged = outline(model.uri) == (model.files, model.bytes)
+            if blessed and unchanged and model.digest != inputs[self.model].digest:
                 return model
         return None

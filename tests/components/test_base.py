@@ -1,3 +1,4 @@
+import re
 import sys
 
 import pytest
@@ -5,6 +6,7 @@ from pydantic import Field, ValidationError
 
 from artifacts.errors import InputError
 from commands.parameters import Parameters
+from components import base
 from components.base import Component, main
 
 
@@ -19,7 +21,7 @@ class _Needed(Parameters):
 
 
 def _component(execute=lambda context: None, **fields):
-    fields = {"inputs": {"apples": "Apples"}, "outputs": {"juice": "Juice"}, "parameters": _Parameters, **fields}
+    fields = {"inputs": {"apples": "Videos"}, "outputs": {"juice": "Examples"}, "parameters": _Parameters, **fields}
     return Component(name="Press", module="components.press.component", summary="Press.", execute=execute, **fields)
 
 
@@ -35,11 +37,11 @@ def test_help_lists_everything(capsys):
     told = " ".join(capsys.readouterr().out.split())
     assert caught.value.code == 0 and "python -m components.press " in told
     parameters = (
-        "--size VALUE How large, 100% of it. (default 3)",
-        '--name VALUE Called so. (default "x")',
-        "(default [])",
+        "--size int How large, 100% of it. (default: 3)",
+        "--name str Called so. (default: x)",
+        "--parts tuple[float,...] Some numbers. (default: ())",
     )
-    for words in ("--apples FOLDER input: Apples", "--juice FOLDER output: Juice", "Apache Beam", *parameters):
+    for words in ("--apples FOLDER input: Videos", "--juice FOLDER output: Examples", "Apache Beam", *parameters):
         assert words in told
 
 
@@ -47,7 +49,7 @@ def test_help_names_required_parameters_and_no_beam(capsys):
     with pytest.raises(SystemExit):
         main(_component(parameters=_Needed), ["--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "--target VALUE Where to. (required)" in told and "Beam" not in told
+    assert "--target str Where to. (required)" in told and "Beam" not in told
 
 
 def test_every_component_has_its_help(capsys):
@@ -95,7 +97,7 @@ def test_a_missing_input_folder(tmp_path, capsys):
 def test_an_output_below_a_file(folders, tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(_component(), [folders[0], f"--juice={tmp_path}/file/juice"]) == 2
-    assert f"error: --juice: {tmp_path}/file/juice: cannot be made" in capsys.readouterr().err
+    assert f"error: --juice: {tmp_path}/file/juice: cannot be created" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("left_out", [0, 1])
@@ -119,12 +121,46 @@ def test_unknown_arguments(folders, argument, capsys):
 
 
 @pytest.mark.parametrize(
-    ("argument", "name"), [("--size=0", "size"), ("--size=big", "size"), ("--parts=[1, true]x", "parts")]
+    ("argument", "sentence"),
+    [
+        ("--size=0", '--size: must be greater than or equal to 1. Given: "0"'),
+        ("--size=big", '--size: must be a whole number. Given: "big"'),
+        ("--parts=[1, x]", "--parts"),
+        ("--parts=[1", "--parts: "),
+    ],
 )
-def test_wrong_values_are_named(folders, argument, name, capsys):
+def test_wrong_values_are_named(folders, argument, sentence, capsys):
     ran = []
     assert main(_component(ran.append), [*folders, argument]) == 2
-    assert f"error: --{name}: " in capsys.readouterr().err and not ran
+    assert f"error: {sentence}" in capsys.readouterr().err and not ran
+
+
+def test_the_environment_is_not_read(folders, monkeypatch):
+    seen = []
+    for name in ("size", "SIZE"):
+        monkeypatch.setenv(name, "9")
+    assert main(_component(lambda context: seen.append(context.parameters.size)), folders) == 0 and seen == [3]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"inputs": {"apples": "Apples"}}, "Press.apples: unknown artifact type 'Apples'; known: Videos, "),
+        ({"outputs": {"juice": "Juice"}}, "Press.juice: unknown artifact type 'Juice'"),
+        ({"optional_inputs": ("pears",)}, "Press: optional input 'pears' is not an input: apples"),
+    ],
+)
+def test_a_wrong_spec_is_refused(fields, named):
+    with pytest.raises(ValueError, match=re.escape(named)):
+        _component(**fields)
+
+
+def test_late_imports_happen_before_the_work(folders, monkeypatch):
+    order = []
+    monkeypatch.setattr(base, "import_tensorflow", lambda: order.append("tensorflow"))
+    assert main(_component(lambda context: order.append("work"), late_imports=("tensorflow",)), folders) == 0
+    assert main(_component(lambda context: order.append("work")), folders) == 0
+    assert order == ["tensorflow", "work", "work"]
 
 
 def test_what_the_user_can_mend_is_one_line(folders, capsys):

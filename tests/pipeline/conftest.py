@@ -1,6 +1,7 @@
 """Configs, toy components and command lines for the tests of the pipeline."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,8 +11,8 @@ from commands.parameters import Parameters
 from components.base import Component
 from pipeline.launcher import Launcher
 from pipeline.metadata import MetadataStore
-from pipeline.pipeline import Node
 from pipeline.resolvers import LastBlessed
+from pipeline.wiring import Node, Output
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -71,15 +72,16 @@ def toy():
             name=name,
             module="components.base",
             summary="A toy.",
-            inputs=dict.fromkeys((*inputs, *resolve), "Text"),
+            inputs=dict.fromkeys((*inputs, *resolve), "Statistics"),
             optional_inputs=tuple(resolve),
-            outputs={"out": "Text"},
+            outputs={"out": "Statistics"},
             parameters=ToyParameters,
             execute=execute,
             **spec,
         )
-        sources = {source: (source, "out") for source in inputs}
-        node = Node(component, ToyParameters(text=text), sources, resolve=dict(resolve))
+        sources = {source: Output(replace(component, name=source), "out") for source in inputs}
+        found = {key: LastBlessed(component, *of_input) for key, of_input in dict(resolve).items()}
+        node = Node(component, ToyParameters(text=text), sources, resolve=found)
         return SimpleNamespace(node=node, component=component, calls=calls)
 
     return make
@@ -96,8 +98,7 @@ def judge(toy):
         def act(context):
             (Path(context.outputs["out"]) / verdict).touch()
 
-        last = LastBlessed("Judge", input="Model", verdict="out")
-        return toy("Judge", act, inputs=["Model"], text=text, resolve={"baseline": last})
+        return toy("Judge", act, inputs=["Model"], text=text, resolve={"baseline": ("Model", "out")})
 
     return make
 

@@ -2,7 +2,7 @@ import pytest
 
 from artifacts.errors import InputError
 from components.beam import pipeline_options
-from pipeline.config import Engine
+from pipeline.config_schema import Engine
 from pipeline.engines import beam_args
 
 

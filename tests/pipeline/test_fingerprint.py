@@ -6,7 +6,7 @@ from commands.parameters import Parameters
 from components.base import Component
 from components.trainer.component import COMPONENT as TRAINER
 from pipeline import fingerprint
-from pipeline.config import Engine
+from pipeline.config_schema import Engine
 from pipeline.engines import beam_args
 
 

@@ -97,7 +97,7 @@ def test_output_that_was_changed(toy, launch, root, spoil):
         (folder / "out.txt").unlink()
     else:
         (folder / "more").touch()
-    assert launch(a)[0] == ["miss execution 1 did the same, but files of its output out were changed since"]
+    assert launch(a)[0] == ["miss execution 1 did the same, but files of its output out have changed since"]
 
 
 def test_component_that_knows_better(toy, launch):
@@ -155,7 +155,7 @@ def test_what_an_interrupted_attempt_left(toy, launch, root, resumable, capsys):
     assert len(list((root / ".staging").iterdir())) == 1
     launch(a)
     assert found == [[], ["half.txt"] if resumable else []]
-    assert ("A: goes on with what an interrupted run left" in capsys.readouterr().out) == resumable
+    assert ("A: continues with what an interrupted run left" in capsys.readouterr().out) == resumable
     assert list((root / ".staging").iterdir()) == []
 
 

@@ -19,18 +19,18 @@ def _print(capsys, *arguments):
 
 def test_by_number(made, capsys):
     out = _print(capsys, 1, "--root", made)
-    assert out.startswith(f"Text 1  {made}/A/out/1\n") and "made by A (execution 1, " in out
+    assert out.startswith(f"Statistics 1  {made}/A/out/1\n") and "made by A (execution 1, " in out
     assert 'parameters: {"text": "x"}' in out and 'result: {"length": 1}' in out and "1 files" in out
 
 
 def test_goes_back_to_the_beginning(made, capsys):
     out = _print(capsys, 3, "--root", made)
-    heads = [line for line in out.splitlines() if "Text" in line]
+    heads = [line for line in out.splitlines() if "Statistics" in line]
     assert heads == [
-        f"Text 3  {made}/C/out/3",
-        f"  A: Text 1  {made}/A/out/1",
-        f"  B: Text 2  {made}/B/out/2",
-        f"    A: Text 1  {made}/A/out/1",
+        f"Statistics 3  {made}/C/out/3",
+        f"  A: Statistics 1  {made}/A/out/1",
+        f"  B: Statistics 2  {made}/B/out/2",
+        f"    A: Statistics 1  {made}/A/out/1",
     ]
     assert out.count("made by A") == 1 and "    (see above)" in out
 
@@ -38,31 +38,31 @@ def test_goes_back_to_the_beginning(made, capsys):
 def test_the_last_blessed_model_is_told_from_the_judged_one(toy, launch, judge, root, capsys):
     for model in "AB":
         launch(toy("Model", text=model), judge())
-    heads = [line for line in _print(capsys, root / "Judge" / "out" / "4").splitlines() if "Text" in line]
+    heads = [line for line in _print(capsys, root / "Judge" / "out" / "4").splitlines() if "Statistics" in line]
     assert heads == [
-        f"Text 4  {root}/Judge/out/4",
-        f"  Model: Text 3  {root}/Model/out/3",
-        f"  baseline: Text 1  {root}/Model/out/1",
+        f"Statistics 4  {root}/Judge/out/4",
+        f"  Model: Statistics 3  {root}/Model/out/3",
+        f"  baseline: Statistics 1  {root}/Model/out/1",
     ]
 
 
 @pytest.mark.parametrize("path", ["B/out/2", "B/out/2/", "B/out/2/out.txt", "B/out/2/../2"])
 def test_by_path(made, capsys, path):
-    assert _print(capsys, f"{made}/{path}").startswith(f"Text 2  {made}/B/out/2\n")
+    assert _print(capsys, f"{made}/{path}").startswith(f"Statistics 2  {made}/B/out/2\n")
 
 
 def test_by_path_through_a_link_and_a_relative_one(made, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(made)
-    assert _print(capsys, "B/out/2").startswith("Text 2 ")
+    assert _print(capsys, "B/out/2").startswith("Statistics 2 ")
     (tmp_path / "link").symlink_to(made / "B" / "out" / "2")
-    assert _print(capsys, tmp_path / "link", "--root", made).startswith("Text 2 ")
+    assert _print(capsys, tmp_path / "link", "--root", made).startswith("Statistics 2 ")
 
 
 def test_number_of_a_folder_is_not_a_prefix_of_another(toy, launch, root, capsys):
     for number in range(12):
         launch(toy("A", text=str(number)))
-    assert _print(capsys, root / "A" / "out" / "1").startswith("Text 1 ")
-    assert _print(capsys, root / "A" / "out" / "12" / "out.txt").startswith("Text 12 ")
+    assert _print(capsys, root / "A" / "out" / "1").startswith("Statistics 1 ")
+    assert _print(capsys, root / "A" / "out" / "12" / "out.txt").startswith("Statistics 12 ")
 
 
 def test_by_the_folder_of_a_pushed_model(toy, store, root, tmp_path, capsys):
@@ -78,7 +78,7 @@ def test_by_the_folder_of_a_pushed_model(toy, store, root, tmp_path, capsys):
         for path in (tmp_path / "serving" / version, tmp_path / "serving" / version / "saved_model.pb"):
             assert _print(capsys, path, "--root", root).startswith(f"PushedModel {number} ")
     assert lineage.main([str(tmp_path / "serving"), "--root", str(root)]) == 2
-    assert "no artifact" in capsys.readouterr().err
+    assert "not an artifact" in capsys.readouterr().err
 
 
 def test_errors(made, tmp_path, capsys):
@@ -87,13 +87,15 @@ def test_errors(made, tmp_path, capsys):
         return capsys.readouterr().err
 
     assert error(99, "--root", made) == (
-        f"error: 99: no artifact of {made}. The newest are: 3 (C/out/3), 2 (B/out/2), 1 (A/out/1)\n"
+        f"error: 99: not an artifact of {made}. The newest are: 3 (C/out/3), 2 (B/out/2), 1 (A/out/1)\n"
     )
-    assert error(made / "A") == f"error: {made}/A: no artifact of {made}. The newest are: " + (
+    assert error(made / "A") == f"error: {made}/A: not an artifact of {made}. The newest are: " + (
         "3 (C/out/3), 2 (B/out/2), 1 (A/out/1)\n"
     )
-    assert "lies in no pipeline root (no metadata.sqlite above it). Name the root with --root" in error(tmp_path / "x")
-    assert error(1, "--root", tmp_path) == f"error: {tmp_path}: is no pipeline root (it holds no metadata.sqlite)\n"
+    assert "is not in a pipeline root (there is no metadata.sqlite above it). Name the root with --root" in error(
+        tmp_path / "x"
+    )
+    assert error(1, "--root", tmp_path) == f"error: {tmp_path}: is not a pipeline root (it holds no metadata.sqlite)\n"
 
 
 def test_empty_lineage(store, root, capsys):

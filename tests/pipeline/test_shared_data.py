@@ -79,8 +79,9 @@ def test_three_partial_data_sets_in_one_run(tmp_path, execute, faults_of_report)
     by_dataset = {name: {i for i, row in videos.items() if row["dataset"] == name} for name in sources}
     assert by_dataset["ff"] == FACEFORENSICS_THERE and len(by_dataset["faces"]) == len(faces)
     assert by_dataset["dfdc"] == {name for name, there in dfdc.items() if there}
+    splits = DATA / "faceforensics" / "splits"
     official = {
-        split: {name for pair in json.loads((DATA / "faceforensics" / "splits" / f"{split}.json").read_text()) for name in pair}
+        split: {name for pair in json.loads((splits / f"{split}.json").read_text()) for name in pair}
         for split in ("train", "val", "test")
     }  # fmt: skip
     for row in (videos[name] for name in FACEFORENSICS_THERE):

@@ -1,0 +1,45 @@
+"""Fields of a parameters model as flags of a command line."""
+
+import argparse
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError
+
+from artifacts.errors import InputError
+from commands.problems import of_flags
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Flags(Generic[Model]):
+    """The fields of a pydantic model as `--name=value` flags of a parser.
+
+    Values of simple types are given as they are; lists, objects and nested models as JSON, and the fields of a nested
+    model also one by one, as `--split_fractions.train=0.7`. Only the command line is read, never the environment.
+
+    Args:
+        parser: of the command; gets one flag per field, with the field's description and default in its help.
+        model: the pydantic model.
+    """
+
+    def __init__(self, parser: argparse.ArgumentParser, model: type[Model]) -> None:
+        self.model = model
+        settings = type(model.__name__, (model, BaseSettings), {"__module__": __name__, "__doc__": model.__doc__})
+        self._source: CliSettingsSource[argparse.ArgumentParser] = CliSettingsSource(
+            settings, root_parser=parser, cli_parse_none_str="null", cli_hide_none_type=True, case_sensitive=True
+        )
+
+    def read(self, parsed: argparse.Namespace) -> Model:
+        """Return the model's instance of the parsed arguments.
+
+        Raises:
+            InputError: a value is missing or wrong; one line per problem, each naming its flag.
+        """
+        try:
+            return self.model.model_validate(self._source(parsed_args=parsed)())
+        except ValidationError as error:
+            raise InputError("\n".join(of_flags(error))) from error
+        except SettingsError as error:  # "Parsing error encountered for <field>: <reason>"
+            reason = str(error).removeprefix("Parsing error encountered for ").removeprefix("error parsing value for ")
+            raise InputError(f"--{reason}. Lists and objects are given as JSON") from error

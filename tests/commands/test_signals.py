@@ -1,0 +1,55 @@
+"""A signal ends the work, also where its exception was swallowed."""
+
+import signal
+import threading
+
+import pytest
+
+from commands.signals import StopSignals, exit_code
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+@pytest.mark.parametrize("number, code", SIGNALS)
+def test_it_raises_and_raises_again_until_it_is_acknowledged(number, code):
+    before = signal.getsignal(number)
+    with StopSignals() as stop:
+        stop.check()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        with pytest.raises(KeyboardInterrupt):  # as if a callback had swallowed it
+            stop.check()
+        assert stop.acknowledge() == code == exit_code(number)
+        stop.check()
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number, code", SIGNALS)
+def test_it_can_only_be_remembered(number, code):
+    seen = []
+    with StopSignals(raises=False, on_signal=seen.append) as stop:
+        assert stop.number is None
+        signal.raise_signal(number)
+        assert stop.number == number and seen == [number]
+
+
+def test_another_one_inside_gives_the_signal_back_to_the_one_around():
+    with StopSignals(raises=False) as outer:
+        with StopSignals(raises=False) as inner:
+            signal.raise_signal(signal.SIGTERM)
+        assert inner.number and outer.number is None
+        signal.raise_signal(signal.SIGTERM)
+        assert outer.number == signal.SIGTERM
+
+
+def test_in_another_thread_nothing_is_taken():
+    before, numbers = signal.getsignal(signal.SIGTERM), []
+
+    def run():
+        with StopSignals() as stop:
+            numbers.append((stop.number, signal.getsignal(signal.SIGTERM)))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert numbers == [(None, before)] and signal.getsignal(signal.SIGTERM) is before
