@@ -78,7 +78,7 @@ def _find(given):
 
 def make_clip(path, number, frames, width, height):
     """Film a photograph that moves before a noisy background that moves, too; returns the path."""
-    from components.video_example_gen.sample import people
+    from components.video_example_gen.sample_clips import people
 
     person, rng = people()[number % 2], np.random.default_rng(number)
     zoom = (0.09 + 0.05 * (number // 2)) * width / person.width

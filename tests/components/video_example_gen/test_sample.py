@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from artifacts.errors import InputError
-from components.video_example_gen import sample
+from components.video_example_gen import sample, sample_clips
 
 CLIPS = 6
 
@@ -16,7 +16,7 @@ CLIPS = 6
 @pytest.fixture(scope="module", autouse=True)
 def short_clips():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sample, "FRAMES", 8)
+        patch.setattr(sample_clips, "FRAMES", 8)
         yield
 
 
@@ -62,8 +62,12 @@ def test_videos_have_the_promised_format(root):
     for path in root.rglob("*.mp4"):
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            assert (stream.codec_context.name, stream.pix_fmt, stream.average_rate) == ("h264", "yuv420p", sample.RATE)
-        assert decode(path).shape == (sample.FRAMES, sample.SIZE, sample.SIZE, 3)
+            assert (stream.codec_context.name, stream.pix_fmt, stream.average_rate) == (
+                "h264",
+                "yuv420p",
+                sample_clips.RATE,
+            )
+        assert decode(path).shape == (sample_clips.FRAMES, sample_clips.SIZE, sample_clips.SIZE, 3)
 
 
 def test_the_same_seed_gives_the_same_bytes(root, tmp_path):
@@ -85,31 +89,33 @@ def test_clips_differ_clearly(root):
 
 def face(clip, frame, margin):
     """A boolean mask of the face in a frame, widened by `margin` pixels, drawn without the code's own masks."""
-    camera, mask = clip.cameras[frame], np.zeros((sample.SIZE, sample.SIZE), np.uint8)
+    camera, mask = clip.cameras[frame], np.zeros((sample_clips.SIZE, sample_clips.SIZE), np.uint8)
     corners = np.array([camera[:, :2] @ point + camera[:, 2] for point in clip.person.outline])
     cv2.fillPoly(mask, [corners.round().astype(np.int32)], 1)
     return cv2.dilate(mask, np.ones((2 * margin + 1, 2 * margin + 1))) > 0
 
 
-@pytest.mark.parametrize("method", sample.MANIPULATIONS)
+@pytest.mark.parametrize("method", sample_clips.MANIPULATIONS)
 def test_fakes_differ_from_their_originals_inside_the_face_only(root, method):
     for path in root.glob(f"manipulated_sequences/{method}/c23/videos/*.mp4"):
         target = int(path.stem[:3])
         original = decode(root / f"original_sequences/youtube/c23/videos/{target:03}.mp4").astype(np.float32)
-        clip = sample.film(sample.people()[target % 2], np.random.default_rng([3, target]))
+        clip = sample_clips.film(sample_clips.people()[target % 2], np.random.default_rng([3, target]))
         change = np.abs(decode(path) - original)
-        inside = np.stack([face(clip, frame, margin=6) for frame in range(sample.FRAMES)])
+        inside = np.stack([face(clip, frame, margin=6) for frame in range(sample_clips.FRAMES)])
         # Outside is not zero: the codec rounds the same noise otherwise when the face is another.
         assert change[~inside].mean() < 3
-        assert change[inside].mean() > (6 if sample.MANIPULATIONS[method].swap else 1.5) * change[~inside].mean()
+        assert change[inside].mean() > (6 if sample_clips.MANIPULATIONS[method].swap else 1.5) * change[~inside].mean()
 
 
-@pytest.mark.parametrize("method", sample.MANIPULATIONS)
+@pytest.mark.parametrize("method", sample_clips.MANIPULATIONS)
 @pytest.mark.parametrize("turn", [1, -1])
 def test_forging_leaves_the_surroundings_alone_in_every_frame(method, turn):
-    clips = [sample.film(person, np.random.default_rng(number)) for number, person in enumerate(sample.people())]
+    clips = [
+        sample_clips.film(person, np.random.default_rng(number)) for number, person in enumerate(sample_clips.people())
+    ]
     target, source = clips[::turn]
-    forged = sample.forge(sample.MANIPULATIONS[method], target, source, np.random.default_rng(2))
+    forged = sample_clips.forge(sample_clips.MANIPULATIONS[method], target, source, np.random.default_rng(2))
     assert forged.shape == target.frames.shape and forged.dtype == np.uint8
     for frame, difference in enumerate(forged.astype(int) - target.frames):
         assert np.abs(difference[~face(target, frame, margin=24)]).max() <= 1
