@@ -1,13 +1,15 @@
-# make run    the environment, then the whole pipeline on the embedded sample
-# make test   the environment, then the tests
-# make bench  the benchmarks, their figures into benchmarks/results
+# make run    make the environment, then run the whole pipeline on the embedded sample
+# make test   make the environment, then run all tests
+# make quick  the tests that are not slow: under two minutes
+# make lint   ruff and mypy over the whole tree
+# make bench  the benchmarks; their figures go to benchmarks/results
 PYTHON ?= python3
 VENV ?= .venv
 CONFIG ?= pipeline_config.json
 BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: run test bench lint format schema clean
+.PHONY: run test quick bench lint format schema clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/installed
@@ -15,6 +17,9 @@ run: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+quick: $(VENV)/installed-test
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.training --json benchmarks/results/training.json
@@ -28,6 +33,7 @@ bench: $(VENV)/installed
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(VENV)/installed-test
 	$(BIN)/ruff check --fix .

@@ -10,6 +10,9 @@ TEST = [
     "hypothesis>=6.100,<7",
     "httpx2>=2.0,<3",
     "ruff>=0.17,<0.18",
+    "mypy>=2.4,<3",
+    "types-tqdm>=4.67,<5",
+    "pre-commit>=4.2,<5",
     "selenium>=4.30,<5",  # the pages in a browser
     "jax>=0.7,<1",  # the losses on another backend
     # The mined triplet losses' oracle. It ended in 2024 and runs on tf-keras only, which the Makefile adds.
@@ -18,7 +21,7 @@ TEST = [
 
 setup(
     name="multi-metric-deepfake-detector",
-    version="0.1.0",
+    version="0.2.0",
     description="Deepfake detection with Multi-metric Loss: from videos to a served model",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
@@ -51,6 +54,7 @@ setup(
         "pillow>=11,<13",
         "numpy>=2.1,<3",
         "pydantic>=2.10,<3",
+        "pydantic-settings>=2.10,<3",  # parameters as command line flags
         "pyarrow>=18,<27",
         "matplotlib>=3.10,<4",
         "jinja2>=3.1,<4",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from components import base
+from pipeline import fingerprint
 
 REPOSITORY = Path(__file__).parents[1]
 # Room -> the rooms it may import. A component may also import its own folder, `components.base` and `components.beam`.
@@ -192,7 +193,7 @@ def _components():
 
 
 def test_every_component_of_the_pipeline_is_among_them():
-    from pipeline.config import Components
+    from pipeline.config_schema import Components
 
     plain = {name.removeprefix("components.").replace("_", "") for name in _components()}
     assert plain == {name.lower() for name in Components.model_fields}
@@ -218,3 +219,19 @@ def test_component_runs_by_its_name(name):
     )
     assert done.returncode == 0 and done.stdout.startswith(f"usage: python -m {name} "), done.stderr
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", _components())
+def test_what_a_component_imports_late(name):
+    """Reading the spec imports nothing slow, and the code that it reaches imports what `late_imports` names."""
+    code = (
+        f"import sys; from {name}.component import COMPONENT as c; "
+        "heavy = {'tensorflow', 'keras', 'apache_beam', 'sklearn', 'matplotlib', 'cv2', 'av', *c.late_imports}; "
+        "print(c.late_imports, sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    component = importlib.import_module(f"{name}.component").COMPONENT
+    assert done.stdout == f"{component.late_imports} []\n", done.stderr
+    reached = [REPOSITORY / f"{module.replace('.', '/')}.py" for module in fingerprint.code_of(component.module)]
+    imported = {module.split(".")[0] for path in reached if path.exists() for _, module in _imports(path)}
+    assert set(component.late_imports) <= imported
