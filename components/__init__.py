@@ -1,1 +1,1 @@
-"""One room per pipeline step: each a spec, an executor and a command line of its own. Knows `model`, not the pipeline."""
+"""One room per pipeline step: its spec, its executor and its command line. No component imports another."""

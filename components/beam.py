@@ -2,8 +2,9 @@
 
 import argparse
 import logging
+from collections.abc import Sequence
 
-# Said by apache_beam whenever its optional Google Cloud client is not installed, which concerns nobody here.
+# Logged by apache_beam whenever its optional Google Cloud client is not installed, which does not matter here.
 logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
 
 import apache_beam as beam  # noqa: E402
@@ -15,7 +16,7 @@ from artifacts.errors import InputError  # noqa: E402
 __all__ = ["DirectOptions", "beam", "pipeline_options"]
 
 
-def pipeline_options(beam_args):
+def pipeline_options(beam_args: Sequence[str]) -> PipelineOptions:
     """Parse Beam's arguments.
 
     Raises:
@@ -31,7 +32,7 @@ def pipeline_options(beam_args):
     try:
         create_runner(runner)
     except (ValueError, ImportError, AttributeError) as error:
-        raise InputError(f"beam: runner {runner}: there is no such runner ({error})") from error
+        raise InputError(f"beam: runner {runner}: no such runner ({error})") from error
     if runner.split(".")[-1].lower() == "fnapirunner":  # other engines have options that only they know
         unknown = _unknown(beam_args)
         if unknown:
@@ -39,7 +40,7 @@ def pipeline_options(beam_args):
     return options
 
 
-def _unknown(beam_args):
+def _unknown(beam_args: Sequence[str]) -> list[str]:
     """The arguments that neither Beam nor any of its modules loaded so far knows; Beam itself would only log them."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for options in dict.fromkeys(PipelineOptions.__subclasses__()):

@@ -22,7 +22,7 @@ def test_no_runner_and_the_direct_runner_are_refused(arguments):
 
 
 def test_an_unknown_runner_is_refused():
-    with pytest.raises(InputError, match="runner Nonsense: there is no such runner"):
+    with pytest.raises(InputError, match="runner Nonsense: no such runner"):
         pipeline_options(["--runner=Nonsense"])
 
 
