@@ -1,46 +1,9 @@
 """Each check fires on statistics with one thing wrong, and on clean ones none does."""
 
-import copy
-import json
-
 import pytest
 
-from artifacts.errors import InputError
-from components.base import Context, main
 from components.example_validator.checks import find_anomalies
-from components.example_validator.component import COMPONENT, ExampleValidatorParameters
-from components.example_validator.schema import DEFAULT_SCHEMA, load_schema
-
-
-def _group(split, method, **fields):
-    return {
-        "split": split,
-        "dataset": "d",
-        "method": method,
-        "label": int(method != "real"),
-        "videos": 10,
-        "videos_with_face": 10,
-        "frames": 320,
-        "faces": 316,
-        "frames_with_face": 316,
-        "mean_pixel": 110.0,
-        "flat_crops": 0,
-        "sizes": {"256x256": 316},
-        "formats": {"png": 316},
-        "rejects": {"frame": {"no_face": 4}},
-        **fields,
-    }
-
-
-@pytest.fixture
-def clean():
-    groups = [_group(split, method) for split in ("train", "val", "test") for method in ("real", "df")]
-    return {"groups": groups, "sources": {"d": {"missing": [], "shared_identities": []}}, "shared_identities": {}}
-
-
-@pytest.fixture
-def schema():
-    return load_schema(DEFAULT_SCHEMA)
+from tests.fixtures.statistics import change, group
 
 
 def _only(statistics, schema):
@@ -52,11 +15,6 @@ def _only(statistics, schema):
 
 def test_clean_statistics_have_no_anomaly(clean, schema):
     assert find_anomalies(clean, schema) == []
-
-
-def _change(statistics, split, method, **fields):
-    (group,) = (g for g in statistics["groups"] if (g["split"], g["method"]) == (split, method))
-    group.update(fields)
 
 
 GROUP_ERRORS = {
@@ -71,30 +29,30 @@ GROUP_ERRORS = {
 @pytest.mark.parametrize("name", GROUP_ERRORS)
 def test_a_group_that_is_wrong(clean, schema, name):
     fields, words = GROUP_ERRORS[name]
-    _change(clean, "val", "df", **fields)
+    change(clean, "val", "df", **fields)
     anomaly = _only(clean, schema)
     assert anomaly.severity == "error" and words in anomaly.what and anomaly.where == "d/df, split val"
 
 
 @pytest.mark.parametrize(("value", "wrong"), [(20.0, False), (235.0, False), (19.9, True), (235.1, True)])
 def test_the_range_of_the_mean_pixel_is_closed(clean, schema, value, wrong):
-    _change(clean, "train", "real", mean_pixel=value)
+    change(clean, "train", "real", mean_pixel=value)
     assert bool(find_anomalies(clean, schema)) == wrong
 
 
 def test_a_wrong_label(clean, schema):
-    clean["groups"].append(_group("train", "odd", label=2))
+    clean["groups"].append(group("train", "odd", label=2))
     assert "label 2 is neither 0 (real) nor 1 (fake)" in _only(clean, schema).what
 
 
 def test_a_method_with_both_labels(clean, schema):
-    clean["groups"].append(_group("train", "df", label=0))
+    clean["groups"].append(group("train", "df", label=0))
     anomaly = _only(clean, schema)
     assert (anomaly.severity, anomaly.where) == ("error", "d, method df") and "real and fake" in anomaly.what
 
 
 def test_faces_of_videos_that_the_manifest_does_not_name(clean, schema):
-    clean["groups"].append(_group("train", "fs", videos=0, videos_with_face=0))
+    clean["groups"].append(group("train", "fs", videos=0, videos_with_face=0))
     assert [a.what for a in find_anomalies(clean, schema) if a.severity == "error"] == [
         "has faces of videos that the manifest does not name"
     ]
@@ -102,7 +60,7 @@ def test_faces_of_videos_that_the_manifest_does_not_name(clean, schema):
 
 @pytest.mark.parametrize(("split", "count", "wrong"), [("train", 1, True), ("train", 2, False), ("val", 1, False)])
 def test_too_few_videos_of_a_class(clean, schema, split, count, wrong):
-    _change(clean, split, "df", videos=count, videos_with_face=count)
+    change(clean, split, "df", videos=count, videos_with_face=count)
     found = find_anomalies(clean, schema)
     assert [(a.severity, a.where) for a in found] == [("error", f"split {split}")] * wrong
     assert not wrong or "1 fake videos with a face; at least 2 are needed" in found[0].what
@@ -123,7 +81,7 @@ def test_an_empty_split(clean, schema):
 
 
 def test_a_data_set_with_one_class_is_only_a_warning_beside_another(clean, schema):
-    clean["groups"].append(_group("test", "fs", dataset="e"))
+    clean["groups"].append(group("test", "fs", dataset="e"))
     anomaly = _only(clean, schema)
     assert (anomaly.severity, anomaly.where) == ("warning", "e, split test") and "no AUC of its own" in anomaly.what
 
@@ -161,10 +119,7 @@ def test_another_data_sets_protocol_excuses_nothing(clean, schema):
 
 @pytest.mark.parametrize(("lost", "severity"), [(1, "warning"), (4, "warning"), (5, "error")])
 def test_videos_without_a_face(clean, schema, lost, severity):
-    clean["groups"] = [_group(s, m, videos=10) for s in ("train", "val", "test") for m in ("real", "df")][:6]
-    for group in clean["groups"]:
-        group["videos"] = group["videos_with_face"] = 10
-    _change(clean, "train", "df", videos=10, videos_with_face=10 - lost, rejects={"video": {"no_face": lost}})
+    change(clean, "train", "df", videos=10, videos_with_face=10 - lost, rejects={"video": {"no_face": lost}})
     limit = schema.model_copy(update={"max_video_reject_rate": 4 / 60, "min_videos_for_outcomes": 100})
     anomaly = _only(clean, limit)
     assert anomaly.severity == severity and anomaly.where == "d"
@@ -174,7 +129,7 @@ def test_videos_without_a_face(clean, schema, lost, severity):
 @pytest.mark.parametrize(("faces", "wrong"), [(288, False), (270, True)])
 def test_detection_rates_of_real_and_fake(clean, schema, faces, wrong):
     for split in ("train", "val", "test"):
-        _change(
+        change(
             clean, split, "df", faces=faces, frames_with_face=faces, sizes={"256x256": faces}, formats={"png": faces}
         )
     found = find_anomalies(clean, schema)
@@ -194,7 +149,7 @@ def test_incomplete_sources_are_warnings(clean, schema):
 
 
 def test_damaged_files_are_warnings(clean, schema):
-    _change(
+    change(
         clean, "test", "real", rejects={"part": {"damaged_file": 2}, "frame": {"no_face": 3, "undecodable_frame": 1}}
     )
     found = find_anomalies(clean, schema)
@@ -206,103 +161,14 @@ def test_damaged_files_are_warnings(clean, schema):
 
 def test_errors_come_first(clean, schema):
     clean["sources"]["d"]["missing"] = ["a"]
-    _change(clean, "test", "df", flat_crops=1)
+    change(clean, "test", "df", flat_crops=1)
     assert [a.severity for a in find_anomalies(clean, schema)] == ["error", "warning"]
-
-
-@pytest.fixture
-def run(tmp_path):
-    def execute(statistics, **parameters):
-        for name in ("statistics", "anomalies"):
-            (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / "statistics" / "statistics.json").write_text(json.dumps(statistics))
-        context = Context(
-            {"statistics": str(tmp_path / "statistics")},
-            {"anomalies": str(tmp_path / "anomalies")},
-            ExampleValidatorParameters(**parameters),
-        )
-        try:
-            return COMPONENT.execute(context)
-        finally:
-            path = tmp_path / "anomalies" / "anomalies.json"
-            execute.written = json.loads(path.read_text()) if path.exists() else None
-
-    return execute
-
-
-def test_writes_anomalies_and_stops_at_an_error(clean, run, capsys):
-    assert run(clean) == {"warnings": 0} and run.written["anomalies"] == []
-    assert run.written["schema"]["crop_size"] == "256x256"
-    bad = copy.deepcopy(clean)
-    _change(bad, "test", "df", flat_crops=1)
-    bad["sources"]["d"]["missing"] = ["a"]
-    with pytest.raises(InputError, match="1 error.*d/df, split test: 1 crops are of one single colour"):
-        run(bad)
-    assert [a["severity"] for a in run.written["anomalies"]] == ["error", "warning"]
-    told = capsys.readouterr().out
-    assert "error: d/df, split test: 1 crops" in told and "warning: d: 1 videos are named" in told
-
-
-def test_warnings_do_not_stop(clean, run):
-    clean["sources"]["d"]["missing"] = ["a"]
-    assert run(clean) == {"warnings": 1}
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"crop_size": 256}, "crop_size"),
-        ({"max_video_reject_rate": 1.5}, "max_video_reject_rate"),
-        ({"mean_pixel_range": [1]}, "mean_pixel_range"),
-        ({"min_videos_per_class": {"train": "many"}}, "min_videos_per_class.train"),
-        ({"required_splits": None}, "required_splits"),
-        ({"nonsense": 1}, "nonsense"),
-    ],
-)
-def test_a_bad_schema_file_names_file_and_field(clean, run, tmp_path, change, words):
-    with open(DEFAULT_SCHEMA) as stream:
-        fields = json.load(stream) | change
-    path = tmp_path / "schema.json"
-    path.write_text(json.dumps(fields))
-    with pytest.raises(InputError, match=f"^{path}: {words}"):
-        run(clean, schema_file=str(path))
-
-
-def test_schema_files_that_cannot_be_read(clean, run, tmp_path):
-    with pytest.raises(InputError, match=r"schema_file: .*none.json: cannot be read \(No such file"):
-        run(clean, schema_file=str(tmp_path / "none.json"))
-    with pytest.raises(InputError, match="none.json"):
-        COMPONENT.sources(ExampleValidatorParameters(schema_file=str(tmp_path / "none.json")))
-    (tmp_path / "text.json").write_text("no JSON")
-    with pytest.raises(InputError, match=r"text.json: .*JSON"):
-        run(clean, schema_file=str(tmp_path / "text.json"))
-    (tmp_path / "less.json").write_text("{}")
-    with pytest.raises(InputError, match=r"less.json: crop_size: Field required"):
-        run(clean, schema_file=str(tmp_path / "less.json"))
-
-
-def test_another_schema_is_another_source(tmp_path):
-    own = tmp_path / "schema.json"
-    with open(DEFAULT_SCHEMA) as stream:
-        own.write_text(stream.read())
-    packaged, same = (COMPONENT.sources(ExampleValidatorParameters(schema_file=p)) for p in (None, str(own)))
-    own.write_text(own.read_text() + " ")
-    assert packaged == same != COMPONENT.sources(ExampleValidatorParameters(schema_file=str(own)))
-
-
-def test_command_line(clean, tmp_path, capsys):
-    (tmp_path / "in").mkdir()
-    arguments = [f"--statistics={tmp_path}/in", f"--anomalies={tmp_path}/out"]
-    assert main(COMPONENT, arguments) == 2  # no statistics.json there
-    assert f"{tmp_path}/in" in capsys.readouterr().err
-    (tmp_path / "in" / "statistics.json").write_text(json.dumps(clean))
-    assert main(COMPONENT, arguments) == 0 and (tmp_path / "out" / "anomalies.json").exists()
 
 
 def _outcomes(statistics, reason, real, fake, scope="note"):
     for method, count in (("real", real), ("df", fake)):
         for split in ("train", "val", "test"):
-            _change(statistics, split, method, rejects={scope: {reason: count}})
+            change(statistics, split, method, rejects={scope: {reason: count}})
 
 
 @pytest.mark.parametrize(
@@ -328,5 +194,5 @@ def test_outcomes_of_few_videos_or_of_both_classes_alike_are_no_anomaly(clean, s
 
 
 def test_a_note_that_pixels_need_is_a_warning(clean, schema):
-    _change(clean, "val", "df", rejects={"note": {"hdr": 1}})
+    change(clean, "val", "df", rejects={"note": {"hdr": 1}})
     assert "1 notes: hdr" in _only(clean, schema).what
