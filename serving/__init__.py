@@ -1,1 +1,1 @@
-"""A clip in, a verdict out: the command, the server and its page share one judge."""
+"""A clip goes in, a verdict comes out: `predict` is the command, `server` the web server with its `page`."""

@@ -1,6 +1,13 @@
-"""One clip or picture of a user's: what a model says of it, how sure it is, and what it saw.
+"""One clip or picture of a user: whether a model calls it fake, how sure that is, and what the model looked at.
 
-The way of a file through it: `files` -> `finding` (its faces) -> `judging` (their scores, and the `Verdict` of them) ->
-`output` (table, JSON, CSV, `view` for the report, `annotate` for drawn copies). `judge.Judge` takes one file after the other
-through finding and judging.
+A file's way through this package, shared by the command, the server and its page::
+
+    input_files   which files the user means
+    finding       the faces in one of them (`Found`)
+    scores        what the model says about each face
+    aggregation   the scores of all frames, joined into one `Verdict`
+    heat_maps     where the model looked, computed when somebody asks
+    view          the verdict with its pictures; an HTML report
+
+`assessor.Assessor` goes from `finding` to `view`; `verdict_json` defines the fields of the result.
 """

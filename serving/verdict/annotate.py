@@ -1,147 +1,126 @@
-"""Copies of the files that were judged, with a box and a verdict at each face."""
+"""Copies of the files, with a box and a verdict at each face; a process of its own draws them."""
 
 import contextlib
 import json
 import os
 import signal
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import TypedDict, cast
 
 from artifacts.errors import InputError
 from artifacts.writing import check_writable, make_folder, whole
-from faces.decoder import NO_LIMITS
+from faces.decoder import NO_LIMITS, Limits
 from faces.reading import start_process
-from serving.verdict.statement import WORDS, from_to, percent, why_not
-from serving.verdict.verdict import CANNOT_JUDGE, FAKE, UNSURE
+from serving.verdict.drawing_plan import plan_of
+from serving.verdict.stages import DRAWING, StageProgress, no_progress
+from serving.verdict.verdict_json import Verdict
 
-FILMS, STILLS = (".mp4", ".mov", ".mkv"), (".png", ".jpg", ".jpeg", ".webp")
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
-class Annotating:
-    """Draws on copies of files.
+class _Message(TypedDict, total=False):
+    """One line of the process; see `annotate_process`."""
+
+    done: int
+    of: int
+    failed: str
+    end: None
+
+
+class Annotator:
+    """Draws the verdicts on copies of the files.
 
     Args:
-        target: a file for one source; a folder for several, or where it is one or is called like one.
-        sources: paths of the files; none is written over.
+        target: a file for a single source. A folder for several sources, if such a folder exists, or if the name has no
+            suffix.
+        sources: paths of the files; none of them is overwritten.
         limits: what a file may hold.
-        time_limit: seconds after which a file is given up when no further frame of it is done.
+        time_limit: seconds; a file is given up if one further frame of it takes longer.
 
     Raises:
-        InputError: the target cannot be written, or is called in a way that tells no format.
+        InputError: the target cannot be written, or its name does not tell the format.
     """
 
-    def __init__(self, target, sources, limits=NO_LIMITS, time_limit=300.0):
+    def __init__(
+        self, target: str, sources: Sequence[str], limits: Limits = NO_LIMITS, time_limit: float = 300.0
+    ) -> None:
         self.target, self.limits, self.time_limit = target, limits, time_limit
-        self._originals = {os.path.realpath(source) for source in sources}
-        suffix = os.path.splitext(target)[1].lower()
-        self._folder = len(sources) > 1 or os.path.isdir(target) or target.endswith(os.sep) or not suffix
-        self._names = set()
+        self._sources = {os.path.realpath(source) for source in sources}
+        self._suffix = os.path.splitext(target)[1].lower()
+        self._folder = len(sources) > 1 or os.path.isdir(target) or target.endswith(os.sep) or not self._suffix
+        self._names: set[str] = set()
         if self._folder:
             if os.path.isfile(target):
                 raise InputError(f"--annotate {target}: is a file; for several files give a folder")
             make_folder(target)
             return
-        if suffix not in FILMS + STILLS:
-            raise InputError(f"--annotate {target}: give a name that ends in {', '.join(FILMS + STILLS)}, or a folder")
-        self._check_original(target)
+        suffixes = VIDEO_SUFFIXES + PICTURE_SUFFIXES
+        if self._suffix not in suffixes:
+            raise InputError(f"--annotate {target}: give a name that ends in {', '.join(suffixes)}, or a folder")
+        self._check_not_a_source(target)
         check_writable(target)
 
-    def draw(self, verdict, source, watch=lambda *_: None):
-        """Draw on a copy of one file; returns its path, or None for a file that could not be opened.
+    def draw(self, verdict: Verdict, source: str, progress: StageProgress = no_progress) -> str | None:
+        """Draw on a copy of one file; returns the path of the copy, or None if the file could not be opened.
 
         Args:
-            verdict: a `Verdict`.
+            verdict: on the file.
             source: path of the file.
-            watch: called with ("drawing", frames done, of how many).
+            progress: called with the number of frames that are drawn.
 
         Raises:
-            InputError: names what could not be written, or drawn on.
+            InputError: the copy cannot be drawn or written.
         """
         if verdict.kind is None:
             return None
-        target = self._target(verdict, source)
-        request = plan_of(verdict) | {"source": os.path.abspath(source), "limits": asdict(self.limits)}
-        with whole(target) as beside:
-            failed = _in_a_process(request | {"target": os.path.abspath(beside), "time": self.time_limit}, watch)
-            if failed:
-                raise InputError(f"{target}: could not be drawn from {source} ({failed})")
+        target = self._target(verdict.kind == "video", source)
+        with whole(target) as partial:
+            request = {
+                **plan_of(verdict),
+                "source": os.path.abspath(source),
+                "target": os.path.abspath(partial),
+                "limits": asdict(self.limits),
+                "time": self.time_limit,
+            }
+            problem = _draw_in_process(request, self.time_limit, progress)
+            if problem:
+                raise InputError(f"{target}: could not be drawn from {source} ({problem})")
         return target
 
-    def _target(self, verdict, source):
-        film = verdict.kind == "video"
-        if not self._folder:
-            suffix = os.path.splitext(self.target)[1].lower()
-            if (suffix in FILMS) != film:
-                kind, right = ("video", FILMS) if film else ("picture", STILLS)
-                raise InputError(f"--annotate {self.target}: {source} is a {kind}; give a name with {', '.join(right)}")
-            return self.target
+    def _target(self, is_video: bool, source: str) -> str:
+        """Where the copy of a file goes."""
+        if self._folder:
+            return self._target_in_folder(is_video, source)
+        if (self._suffix in VIDEO_SUFFIXES) != is_video:
+            kind, suffixes = ("video", VIDEO_SUFFIXES) if is_video else ("picture", PICTURE_SUFFIXES)
+            raise InputError(f"--annotate {self.target}: {source} is a {kind}; give a name with {', '.join(suffixes)}")
+        return self.target
+
+    def _target_in_folder(self, is_video: bool, source: str) -> str:
         name, suffix = os.path.splitext(os.path.basename(source))
-        suffix = ".mp4" if film else ".jpg" if suffix.lower() in (".jpg", ".jpeg") else ".png"
+        picture_suffix = ".jpg" if suffix.lower() in (".jpg", ".jpeg") else ".png"
+        suffix = ".mp4" if is_video else picture_suffix
         number, unique = 1, name + suffix
-        while unique in self._names:  # the same name in two folders
+        while unique in self._names:  # two folders may hold the same name
             number += 1
             unique = f"{name}-{number}{suffix}"
         self._names.add(unique)
         target = os.path.join(self.target, unique)
-        self._check_original(target)
+        self._check_not_a_source(target)
         return target
 
-    def _check_original(self, target):
-        if os.path.realpath(target) in self._originals:
-            raise InputError(f"--annotate {self.target}: {target} would be written over itself. Give another place")
+    def _check_not_a_source(self, target: str) -> None:
+        if os.path.realpath(target) in self._sources:
+            raise InputError(f"--annotate {self.target}: {target} would overwrite itself. Give another place")
 
 
-def plan_of(verdict):
-    """What is to be drawn on a file, as `filming` takes it."""
-    several = len(verdict.faces) > 1
-    tracks = [
-        {
-            "verdict": face.verdict,
-            "label": (f"face {face.track + 1}: " if several else "") + _words(face),
-            "times": [frame.timestamp for frame in face.frames],
-            "boxes": [frame.box for frame in face.frames],
-        }
-        for face in verdict.faces
-    ]
-    step = verdict.info.get("seconds", 0.0) / max(verdict.wanted, 1)
-    return {
-        "kind": verdict.kind,
-        "verdict": verdict.verdict,
-        "step": step,
-        "captions": captions_of(verdict),
-        "tracks": tracks,
-    }
-
-
-def captions_of(verdict):
-    """What stands at the bottom, the longest first."""
-    words = WORDS[verdict.verdict].capitalize()
-    if verdict.verdict == CANNOT_JUDGE:
-        return [f"{words}: {why_not(verdict)}", words]
-    face = verdict.decisive
-    short = f"{words}: fake {percent(face.fake_probability)}"
-    if face.interval is None:
-        return [short]
-    middle = f"{short} ({from_to(face.interval)})"
-    return [f"{middle}, {verdict.judged} of {verdict.wanted} frames judged", middle, short]
-
-
-def _words(face):
-    if face.verdict == CANNOT_JUDGE:
-        return str(face.reason).replace("_", " ")
-    before = {FAKE: "", UNSURE: "unsure, "}.get(face.verdict, "real, ")
-    return f"{before}fake {_short(face.fake_probability)}"
-
-
-def _short(probability):
-    """In whole per cent; never a 0 or 100 that it is not."""
-    if probability < 0.01 or probability > 0.99:
-        return percent(probability)
-    return f"{100 * probability:.0f} %"
-
-
-def _in_a_process(request, watch):
-    """Run `filming`; returns None, or a sentence on what failed."""
-    process = start_process("serving.verdict.filming", errors="replace")
+def _draw_in_process(request: Mapping[str, object], time_limit: float, progress: StageProgress) -> str | None:
+    """Run `annotate_process` on a request; returns None, or what went wrong."""
+    process: subprocess.Popen[str] = start_process("serving.verdict.annotate_process", errors="replace")
+    assert process.stdin and process.stdout
     try:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps(request) + "\n")
@@ -149,14 +128,14 @@ def _in_a_process(request, watch):
         for line in process.stdout:
             message = _message(line)
             if "done" in message:
-                watch("drawing", message["done"], message["of"])
+                progress(DRAWING, message["done"], message["of"])
             elif "failed" in message:
                 return message["failed"]
             elif "end" in message:
                 return None
         code = process.wait()
         if code == -signal.SIGALRM:
-            return f"no further frame within {request['time']:g} s; --decode_time_limit gives it longer"
+            return f"no further frame within {time_limit:g} s; --decode_time_limit allows more"
         return f"the process that draws has ended with code {code}"
     finally:
         process.kill()
@@ -166,10 +145,10 @@ def _in_a_process(request, watch):
         process.stdout.close()
 
 
-def _message(line):
-    """What the process says with a line; nothing where a library of its own has printed it."""
+def _message(line: str) -> _Message:
+    """A message of the process; empty if the line was printed by a library in it."""
     try:
         message = json.loads(line)
     except ValueError:
         return {}
-    return message if isinstance(message, dict) else {}
+    return cast(_Message, message) if isinstance(message, dict) else {}

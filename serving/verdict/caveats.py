@@ -1,65 +1,80 @@
-"""What must be known of every verdict of a model: what it was trained and tested on, and what a verdict does not tell."""
+"""What users must know about a model's verdicts: what it was trained and tested on, and what verdicts do not tell."""
+
+from collections.abc import Iterator, Mapping
+
+from serving.verdict.verdict_json import Json, ModelDescription
 
 INTERVAL = (
-    "The interval tells how far the probability would move if other frames of the same file had been looked at. It does "
-    "not cover kinds of fakes that the model has not seen."
+    "The interval shows how far the probability would move if other frames of the same file had been looked at. It "
+    "does not cover kinds of fakes that the model has not seen."
 )
-NOT_CALIBRATED = "This model is not calibrated: its probabilities rank faces, but 90 % need not mean nine in ten."
-NO_CARD = "This model has no card: nothing tells what it was trained and tested on."
+NOT_CALIBRATED = (
+    "This model is not calibrated: its probabilities rank faces, but 90 % need not mean that nine in ten are fake."
+)
+NO_CARD = "This model has no card: what it was trained and tested on is not known."
 
 
-def caveats_of(model):
-    """Sentences.
-
-    Args:
-        model: of `judging.describe`.
-    """
-    card = model.get("card") or {}
-    said = card.get("caveats") or {}
-    if isinstance(said, dict):
-        said = [f"{dataset}: {sentence}" for dataset, sentence in said.items()]
+def caveats_of(model: ModelDescription) -> list[str]:
+    """Sentences that belong to every verdict of a model."""
+    card = model["card"] or {}
+    caveats = card.get("caveats") or {}
+    if isinstance(caveats, dict):
+        caveats = [f"{dataset}: {sentence}" for dataset, sentence in caveats.items()]
+    elif isinstance(caveats, str):
+        caveats = [caveats]
     sentences = [] if card else [NO_CARD]
-    sentences += [_sentence(text) for text in ([said] if isinstance(said, str) else said)]
-    if not model.get("calibrated"):
+    sentences += [_sentence(text) for text in caveats]
+    if not model["calibrated"]:
         sentences.append(NOT_CALIBRATED)
     return [*sentences, INTERVAL]
 
 
-def about(model):
-    """One or two lines on a model of `judging.describe`: its name, and what it was trained and tested on."""
-    card = model.get("card") or {}
-    lines = [f"Model: {model.get('name') or 'model'}" + (f", recipe {card['name']}" if card.get("name") else "")]
-    trained = {}
-    for row in card.get("trained_on") or []:
-        of_dataset = trained.setdefault(row.get("dataset"), {"real": 0, "fake": 0, "methods": []})
-        of_dataset["fake" if row.get("label") else "real"] += row.get("videos") or 0
-        if row.get("label"):
-            of_dataset["methods"].append(str(row.get("method")))
+def about(model: ModelDescription) -> list[str]:
+    """Lines on a model: its name, and what it was trained and tested on. Any part of a card may be missing."""
+    card = model["card"] or {}
+    lines = [f"Model: {model['name']}" + (f", recipe {card['name']}" if card.get("name") else "")]
+    trained = _trained_on(card)
     if trained:
-        lines.append("Trained on " + "; ".join(_trained(name, row) for name, row in trained.items()))
-    tested = [
-        f"{row.get('dataset')} AUC {_figure(row['auc'])}"
-        for row in card.get("tested_on") or []
-        if row.get("level") == "video" and row.get("method") is None and (row.get("auc") or {}).get("value") is not None
-    ]
+        lines.append("Trained on " + "; ".join(trained))
+    tested = list(_tested_on(card))
     if tested:
         lines.append("Tested on " + "; ".join(tested) + " (videos that it was not trained on)")
     return lines
 
 
-def _trained(name, row):
-    methods = f" ({', '.join(row['methods'])})" if row["methods"] else ""
-    return f"{name}: {row['real']:,} real and {row['fake']:,} fake videos{methods}"
+def _trained_on(card: Json) -> list[str]:
+    """What each data set contributed to the training."""
+    videos: dict[str, dict[str, int]] = {}  # data set -> "real" and "fake" -> how many
+    methods: dict[str, list[str]] = {}
+    for row in card.get("trained_on") or []:
+        dataset, kind = str(row.get("dataset")), "fake" if row.get("label") else "real"
+        counts = videos.setdefault(dataset, {"real": 0, "fake": 0})
+        counts[kind] += row.get("videos") or 0
+        if kind == "fake":
+            methods.setdefault(dataset, []).append(str(row.get("method")))
+    texts = []
+    for dataset, counts in videos.items():
+        fakes = f" ({', '.join(methods[dataset])})" if dataset in methods else ""
+        texts.append(f"{dataset}: {counts['real']:,} real and {counts['fake']:,} fake videos{fakes}")
+    return texts
 
 
-def _figure(figure):
+def _tested_on(card: Json) -> Iterator[str]:
+    """Yield the AUC of each data set's videos."""
+    for row in card.get("tested_on") or []:
+        auc = row.get("auc") or {}
+        if row.get("level") == "video" and row.get("method") is None and auc.get("value") is not None:
+            yield f"{row.get('dataset')} AUC {_figure(auc)}"
+
+
+def _figure(figure: Mapping[str, float | None]) -> str:
     text = f"{figure['value']:.3f}"
     if figure.get("low") is not None and figure.get("high") is not None:
         text += f" ({figure['low']:.3f} to {figure['high']:.3f})"
     return text
 
 
-def _sentence(text):
-    text = str(text).strip()
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+def _sentence(text: object) -> str:
+    sentence = str(text).strip()
+    sentence = sentence[:1].upper() + sentence[1:]
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

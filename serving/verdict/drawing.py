@@ -1,107 +1,105 @@
-"""Boxes, labels and a line at the bottom, drawn on the frames of a film."""
+"""Draws boxes, labels and a caption on the frames of a video."""
 
 import bisect
 import functools
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-HOLD = 0.85  # of a step, for which a box stays where it was; frames do not lie in the very middles of the steps
-MOST_GAP = 3  # frames that were looked at and did not show someone, over which the box still moves on
-# By verdict; Okabe and Ito's colours, which the colour-blind can tell apart, and the text's that is read on them.
-COLOURS = {
-    "fake": ((213, 94, 0), (255, 255, 255)),
-    "real": ((0, 114, 178), (255, 255, 255)),
-    "unsure": ((240, 228, 66), (0, 0, 0)),
-    "cannot_judge": ((90, 90, 90), (255, 255, 255)),
+from serving.verdict.drawing_plan import TrackPlan
+from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE, Outcome
+
+Colour = tuple[int, int, int]  # RGB
+
+HOLD = 0.85  # of a step, for which a box stays in place: frames do not lie exactly in the middle of the steps
+MOST_GAP = 3  # frames that were looked at and did not show a person, over which the box still moves on
+# By verdict, the box and the text on it. The palette is Okabe and Ito's, whose colours the colour-blind can tell apart.
+COLOURS: dict[Outcome, tuple[Colour, Colour]] = {
+    FAKE: ((213, 94, 0), (255, 255, 255)),
+    REAL: ((0, 114, 178), (255, 255, 255)),
+    UNSURE: ((240, 228, 66), (0, 0, 0)),
+    CANNOT_JUDGE: ((90, 90, 90), (255, 255, 255)),
 }
 _DARK = (20, 20, 20)
-_BAND = 0.25  # what is left of the picture under the line at the bottom
+_BAND = 0.25  # how much of the picture's brightness is left behind the caption
 
 
-@dataclass(frozen=True)
-class Track:
-    """Someone who is followed through a film.
+def box_at(track: TrackPlan, seconds: float, step: float) -> np.ndarray | None:
+    """Where a person is at a time.
 
-    Attributes:
-        verdict: a key of `COLOURS`.
-        label: what stands at the box.
-        times: seconds, rising, of the frames that were looked at and show this one.
-        boxes: x, y, width, height in pixels, for each of them.
-    """
-
-    verdict: str
-    label: str
-    times: list
-    boxes: list
-
-
-def box_at(track, seconds, step):
-    """Where someone is at a time: float [4], or None where nobody knows.
-
-    Between two frames that were looked at the box moves in a straight line. Where more than `MOST_GAP` frames between them
-    did not show this one, and before the first and after the last, it stays for `HOLD` of a step and is gone.
+    Between two frames that were looked at the box moves in a straight line. It does not if more than `MOST_GAP` frames
+    between them did not show the person: then, as before the first frame and after the last, the box stays in place for
+    `HOLD` of a step and disappears.
 
     Args:
-        track: a `Track`.
+        track: of the person.
         seconds: of the frame.
-        step: seconds between frames that were looked at.
+        step: seconds between two frames that were looked at.
+
+    Returns:
+        x, y, width, height in pixels, float [4]; None where the person's place is not known.
     """
-    times, near = track.times, HOLD * step + 1e-6
+    times, near = track["times"], HOLD * step + 1e-6
     after = bisect.bisect_left(times, seconds)
     before = max(after - 1, 0)
     after = min(after, len(times) - 1)
     gap = times[after] - times[before]
+    first, last = (np.array(track["boxes"][place], float) for place in (before, after))
     if times[before] <= seconds <= times[after] and gap <= (MOST_GAP + 1.5) * step:
         share = (seconds - times[before]) / gap if gap else 0.0
-        return (1 - share) * np.array(track.boxes[before], float) + share * np.array(track.boxes[after], float)
-    nearest = min((before, after), key=lambda k: abs(times[k] - seconds))
-    return np.array(track.boxes[nearest], float) if abs(times[nearest] - seconds) <= near else None
+        return (1 - share) * first + share * last
+    to_first, to_last = abs(times[before] - seconds), abs(times[after] - seconds)
+    nearest, distance = (first, to_first) if to_first <= to_last else (last, to_last)
+    return nearest if distance <= near else None
 
 
 class Painter:
-    """Draws on frames.
+    """Draws on the frames of one file.
 
     Args:
-        tracks: `Track`s, the most prominent first.
-        step: seconds between frames that were looked at.
-        captions: the line at the bottom, in several lengths, the longest first.
-        verdict: of the file; colours that line.
+        tracks: of everyone who was seen, the most prominent first.
+        step: seconds between two frames that were looked at.
+        captions: the caption in several lengths, the longest first.
+        verdict: on the file; it colours the caption.
     """
 
-    def __init__(self, tracks, step, captions, verdict):
-        self.tracks, self.step, self.captions, self.verdict = tracks, step, captions, verdict
+    def __init__(self, tracks: Sequence[TrackPlan], step: float, captions: Sequence[str], verdict: Outcome) -> None:
+        self._tracks, self._step, self._captions, self._verdict = tracks, step, captions, verdict
 
-    def paint(self, image, seconds):
-        """Draw on a frame, RGB uint8 [h, w, 3], in place."""
-        height, width = image.shape[:2]
-        size = max(11, round(min(height, width) / 32))
-        seen = [(track, box_at(track, seconds, self.step)) for track in self.tracks]
-        seen = [(track, box) for track, box in reversed(seen) if box is not None]  # the most prominent lies on top
+    def paint(self, image: np.ndarray, seconds: float) -> None:
+        """Draw on a frame, RGB uint8 [height, width, 3], in place."""
+        short_side = min(image.shape[:2])
+        size = max(11, round(short_side / 32))
+        seen = []
+        for track in reversed(self._tracks):  # the most prominent is drawn last, on top of the others
+            box = box_at(track, seconds, self._step)
+            if box is not None:
+                seen.append((track, box))
         for track, box in seen:
-            _frame(image, box, COLOURS[track.verdict][0], max(2, round(min(height, width) / 200)))
+            _draw_box(image, box, COLOURS[track["verdict"]][0], max(2, round(short_side / 200)))
         for track, box in seen:
-            _label(image, box, track, size)
-        _caption(image, self.captions, self.verdict, size)
+            _draw_label(image, box, track, size)
+        _draw_caption(image, self._captions, self._verdict, size)
 
 
-def _frame(image, box, colour, thickness):
+def _draw_box(image: np.ndarray, box: np.ndarray, colour: Colour, thickness: int) -> None:
     x1, y1, x2, y2 = (int(v) for v in np.clip(np.round([*box[:2], *(box[:2] + box[2:])]), -32000, 32000))
     cv2.rectangle(image, (x1, y1), (x2, y2), _DARK, thickness + 2)
     cv2.rectangle(image, (x1, y1), (x2, y2), colour, thickness)
 
 
-def _label(image, box, track, size):
-    """Above the box where there is room, else within it."""
-    ground, ink = COLOURS[track.verdict]
-    text = text_image(track.label, size, ground, ink, image.shape[1])
+def _draw_label(image: np.ndarray, box: np.ndarray, track: TrackPlan, size: int) -> None:
+    """Draw the label above the box if there is room, else within it."""
+    ground, ink = COLOURS[track["verdict"]]
+    text = text_image(track["label"], size, ground, ink, image.shape[1])
     y = box[1] - text.shape[0]
     _paste(image, text, round(box[0]), round(y if y >= 0 else box[1]))
 
 
-def _caption(image, captions, verdict, size):
+def _draw_caption(image: np.ndarray, captions: Sequence[str], verdict: Outcome, size: int) -> None:
+    """Draw the longest caption that fits, on a dark band at the bottom."""
     height, width = image.shape[:2]
     ground, _ = COLOURS[verdict]
     fits = [text for text in captions if _text_size(text, size)[0] <= width - size]
@@ -113,7 +111,7 @@ def _caption(image, captions, verdict, size):
     _paste(image, text, size // 2, height - text.shape[0] - size // 8)
 
 
-def _paste(image, patch, x, y):
+def _paste(image: np.ndarray, patch: np.ndarray, x: int, y: int) -> None:
     """Lay a patch over the image, moved so that it lies within."""
     height, width = image.shape[:2]
     patch = patch[:height, :width]
@@ -122,8 +120,8 @@ def _paste(image, patch, x, y):
 
 
 @functools.lru_cache(256)
-def text_image(text, size, ground, ink, most):
-    """Text on a coloured ground, RGB uint8 [h, w, 3]; w is at most `most` pixels."""
+def text_image(text: str, size: int, ground: Colour, ink: Colour, most: int) -> np.ndarray:
+    """Text on a coloured ground, RGB uint8 [height, width, 3]; the width is at most `most` pixels."""
     width, height = _text_size(text, size)
     margin = max(2, size // 4)
     image = Image.new("RGB", (width + 2 * margin, height + margin), ground)
@@ -136,12 +134,15 @@ def text_image(text, size, ground, ink, most):
     return pixels
 
 
-def _text_size(text, size):
+def _text_size(text: str, size: int) -> tuple[int, int]:
+    """Width and height of a text, pixels."""
     font = _font(size)
     ascent, descent = font.getmetrics()
     return round(font.getlength(text)), ascent + descent
 
 
 @functools.lru_cache(16)
-def _font(size):
-    return ImageFont.load_default(size)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font

@@ -1,17 +1,19 @@
-"""Find the faces of one file, exactly as the training data's were found."""
+"""Find the faces in the user's files, exactly as those of the training data were found."""
 
-import functools
-import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from artifacts.face_examples import FaceExample
 from artifacts.manifest import Video
-from faces.decoder import NO_LIMITS
-from faces.detector import MtcnnDetector
-from faces.extraction import extract
-from faces.reading import FrameReader
-from serving.verdict import pictures
-from serving.verdict.parameters import JudgeParameters
+from artifacts.rejects import Reject
+from faces.decoder import NO_LIMITS, Limits
+from faces.extraction import Extraction, FaceExtractor
+from faces.reading import Batch
+from serving.verdict.input_files import Kind
+from serving.verdict.stages import FINDING, StageProgress, no_progress
+from serving.verdict.thumbnails import thumbnail
+from serving.verdict.verdict_json import FileInfo
+from serving.verdict.verdict_options import VerdictOptions
 
 
 @dataclass(frozen=True)
@@ -20,124 +22,106 @@ class Found:
 
     Attributes:
         file: its name as the user gave it.
-        kind: "video", "image" or "crop"; None where it cannot be read.
-        examples: `FaceExample`s, their crops WebP without loss.
-        rejects: `faces.extraction.Reject`s.
-        wanted: how many frames were to be looked at.
-        info: `width`, `height`, `frames`, `seconds`.
-        frames: index -> the frame as a small WebP, boxes not drawn; empty unless they were to be kept.
+        kind: "video", "image" or "crop"; None if it cannot be read.
+        examples: the faces, their crops stored as WebP without loss.
+        rejects: what gave no face, and why.
+        wanted: number of frames that were to be looked at.
+        info: size and length of the file.
+        frames: index -> the frame as a small WebP, without boxes; empty unless the frames were to be kept.
     """
 
     file: str
     kind: str | None
     examples: list[FaceExample]
-    rejects: list
+    rejects: list[Reject]
     wanted: int
-    info: dict
-    frames: dict = field(default_factory=dict)
+    info: FileInfo
+    frames: dict[int, bytes] = field(default_factory=dict)
 
 
 class FaceFinder:
-    """Finds faces in one file after the other; decoding happens in a process that may die of a file.
+    """Finds the faces in one file after the other; a process of its own decodes the next file meanwhile.
+
+    A context manager. Use it from one thread, except for `abort`.
 
     Args:
-        parameters: `JudgeParameters`.
+        options: of the verdicts.
         limits: what a file may hold.
-
-    A context manager. Use it from one thread.
     """
 
-    def __init__(self, parameters=None, limits=NO_LIMITS):
-        parameters = parameters or JudgeParameters()
-        of_reading = parameters.frames, parameters.decode_time_limit, limits
-        self._first, self._again, self._detector = FrameReader(*of_reading), FrameReader(*of_reading), None
-        self.choose(parameters)
+    def __init__(self, options: VerdictOptions | None = None, limits: Limits = NO_LIMITS) -> None:
+        self._options = options or VerdictOptions()
+        self._extractor = FaceExtractor(self._options.extraction(), limits)
 
-    def __enter__(self):
+    def __enter__(self) -> "FaceFinder":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self):
-        """End the decoding processes."""
-        self._first.close()
-        self._again.close()
+    def close(self) -> None:
+        """End the decoding processes; the next file starts new ones."""
+        self._extractor.close()
 
-    def choose(self, parameters):
-        """Take other parameters for the files to come."""
-        self.parameters, self.extraction = parameters, parameters.extraction()
-        for reader in (self._first, self._again):
-            reader.count, reader.time_limit = parameters.frames, parameters.decode_time_limit
+    def choose(self, options: VerdictOptions) -> None:
+        """Use other options for the files to come."""
+        self._options = options
+        self._extractor.choose(options.extraction())
 
-    def abort(self):
-        """Kill the decoding of the file that is being read: it then counts as crashed. From any thread.
+    def abort(self) -> None:
+        """Kill the decoding of the file that is being read; see `FaceExtractor.abort`. Call it from any thread."""
+        self._extractor.abort()
 
-        It may come too late for that file: `close` before the next one, which would be blamed.
-        """
-        self._first.kill()
-        self._again.kill()
-
-    def find(self, path, *, kind="auto", name=None, progress=None, keep_frames=False):
+    def find(
+        self,
+        path: str,
+        *,
+        kind: Kind = "auto",
+        name: str | None = None,
+        progress: StageProgress = no_progress,
+        keep_frames: bool = False,
+    ) -> Found:
         """Find the faces of one file; see `find_all`."""
-        ((found),) = self.find_all([path], kind=kind, names=[name or path], progress=progress, keep_frames=keep_frames)
+        (found,) = self.find_all([path], kind=kind, names=[name or path], progress=progress, keep_frames=keep_frames)
         return found
 
-    def find_all(self, paths, *, kind="auto", names=None, progress=None, keep_frames=False):
-        """Yield a `Found` for each file, in order; the next file is decoded meanwhile.
+    def find_all(
+        self,
+        paths: Sequence[str],
+        *,
+        kind: Kind = "auto",
+        names: Sequence[str] | None = None,
+        progress: StageProgress = no_progress,
+        keep_frames: bool = False,
+    ) -> Iterator[Found]:
+        """Yield what was found in each file, in order.
 
         Args:
             paths: of the files.
-            kind: of all of them: "auto", "video", "image", or "crop" for faces that are already cut out.
+            kind: what the files are.
             names: what to call them; their paths by default.
-            progress: called with (frames looked at, frames wanted at most) as they come; may raise to give up.
+            progress: called after each batch of frames, with the largest number of frames of a video as the total.
             keep_frames: keep small copies of the frames.
         """
-        paths = list(paths)
+        frames: dict[int, bytes] = {}
+
+        def watch(batch: Batch, searched: int) -> None:
+            if keep_frames:
+                for index, image in zip(batch.indices, batch.images, strict=True):
+                    frames[index] = thumbnail(image)
+            progress(FINDING, searched, max(self._options.frames, searched))
+
         videos = [Video(path, path, "", "", 0, kind=kind) for path in paths]
-        for (video, first), name in zip(self._first.read(videos), names or paths, strict=True):
-            # A second reading, for smaller faces, is rare; its process has not begun with the next file.
-            readings = itertools.chain([first], (second for _, second in self._again.read([video])))
-            seen = _Seen(self.parameters.frames, progress, keep_frames)
-            examples, rejects = extract(
-                video, functools.partial(seen.watch, readings), self._get_detector, self.extraction
-            )
-            info = dict(seen.reading.info)
-            read_as = info.pop("kind", None)
-            if read_as and kind == "crop":
-                read_as = "crop"
-            wanted = max(len(seen.reading.wanted), len({example.frame_index for example in examples}))
-            yield Found(name, read_as, examples, rejects, wanted, info, seen.frames)
+        for extraction, name in zip(self._extractor.extract_all(videos, watch), names or paths, strict=True):
+            yield self._found(name, kind, extraction, dict(frames))
+            frames.clear()
 
-    def _get_detector(self):
-        if self._detector is None:
-            self._detector = MtcnnDetector()
-        return self._detector
-
-
-class _Seen:
-    """Counts and keeps what the detector is given."""
-
-    def __init__(self, most, progress, keep):
-        self.most, self.progress, self.keep = most, progress, keep
-        self.frames, self.reading = {}, None
-
-    def watch(self, readings):
-        """The next reading, watched."""
-        self.reading, self.frames = next(readings), {}
-        return self
-
-    def __iter__(self):
-        done = 0
-        for batch in self.reading:
-            yield batch
-            if self.keep:
-                self.frames |= {
-                    index: pictures.small(image) for index, image in zip(batch.indices, batch.images, strict=True)
-                }
-            done += len(batch.indices)
-            if self.progress:
-                self.progress(done, max(self.most, done))
-
-    def __getattr__(self, name):
-        return getattr(self.reading, name)
+    @staticmethod
+    def _found(name: str, kind: Kind, extraction: Extraction, frames: dict[int, bytes]) -> Found:
+        source, info, read_as = extraction.info, FileInfo(), None
+        if source:
+            read_as = "crop" if kind == "crop" else source["kind"]
+            info["width"], info["height"] = source["width"], source["height"]
+            info["frames"], info["seconds"] = source["frames"], source["seconds"]
+        wanted = max(len(extraction.wanted), len({example.frame_index for example in extraction.examples}))
+        return Found(name, read_as, extraction.examples, extraction.rejects, wanted, info, frames)

@@ -2,36 +2,37 @@
 
 import statistics
 
-from serving.verdict.verdict import CANNOT_JUDGE, FAKE, UNSURE
+from serving.verdict.outcomes import WORDS
+from serving.verdict.verdict_json import FaceVerdict, Verdict
 
-WORDS = {FAKE: "likely fake", UNSURE: "unsure", CANNOT_JUDGE: "cannot judge", "real": "likely real"}
 PICTURES = ("image", "crop")
 
 
-def statement(verdict, detail=""):
-    """One or two sentences on a `Verdict`.
+def statement(verdict: Verdict, detail: str = "") -> str:
+    """One or two sentences on a file.
 
     Args:
-        detail: why nothing came of the file as a whole, as extraction says it.
+        verdict: on the file; its own statement does not matter.
+        detail: why extraction found nothing in the file as a whole.
     """
-    if verdict.verdict == CANNOT_JUDGE:
-        return f"Cannot judge: {why_not(verdict, detail)}."
     face = verdict.decisive
-    probability = percent(face.fake_probability)
-    bounds = ""
-    if face.interval:
-        bounds = f" (95 % interval {from_to(face.interval)})"
-    who = f"face {verdict.face + 1}" if len(verdict.faces) > 1 else "the face"
-    if verdict.face < len(verdict.faces) > 1:  # of a face that nothing could be cut out of the number is left out
-        who += f" of {len(verdict.faces)}"
-    first = f"{WORDS[verdict.verdict].capitalize()}: {who} is fake with a probability of {probability}{bounds}"
+    if face is None or face.fake_probability is None:
+        return f"Cannot judge: {why_not(verdict, detail)}."
+    bounds = f" (95 % interval {from_to(face.interval)})" if face.interval else ""
+    who = "the face"
+    if len(verdict.faces) > 1:
+        who = f"face {face.track + 1}"
+        if face.track < len(verdict.faces):  # not so if nothing could be cut out of another face
+            who += f" of {len(verdict.faces)}"
+    words = WORDS[verdict.verdict].capitalize()
+    first = f"{words}: {who} is fake with a probability of {percent(face.fake_probability)}{bounds}"
     if verdict.kind in PICTURES:
         return f"{first}."
     return f"{first}, judged on {verdict.judged} of {verdict.wanted} frames."
 
 
-def why_not(verdict, detail=""):
-    """Why a file cannot be judged, without a full stop."""
+def why_not(verdict: Verdict, detail: str = "") -> str:
+    """Why a file cannot be judged, without a full stop; `detail` as in `statement`."""
     if verdict.reason == "no_face":
         if verdict.kind in PICTURES:
             return "no face was found in the picture"
@@ -39,19 +40,20 @@ def why_not(verdict, detail=""):
     if verdict.reason == "too_small":
         return f"the faces are too small ({verdict.faces[0].size:.0f} pixels)"
     if verdict.reason == "doubtful_face":
-        return f"the detector doubts that what it found is a face (it is {percent(_score(verdict.faces[0]))} sure)"
+        sure = percent(_detector_score(verdict.faces[0]))
+        return f"the detector doubts that what it found is a face (it is {sure} sure)"
     if verdict.reason == "too_few_frames":
         most = max(len(face.frames) for face in verdict.faces)
         return f"too few frames show a face ({most} of the {verdict.wanted} that were looked at)"
     return detail or str(verdict.reason).replace("_", " ")
 
 
-def _score(face):
+def _detector_score(face: FaceVerdict) -> float:
     return statistics.median(frame.detector_score for frame in face.frames)
 
 
-def percent(probability):
-    """A probability as people read it; never a 0 or 100 that it is not."""
+def percent(probability: float) -> str:
+    """A probability as people read it; never 0 or 100 % unless it is."""
     if 0 < probability < 0.001:
         return "below 0.1 %"
     if 0.999 < probability < 1:
@@ -59,6 +61,6 @@ def percent(probability):
     return f"{100 * probability:.1f} %"
 
 
-def from_to(interval):
-    """An interval of probabilities as people read it; once where both ends read the same."""
+def from_to(interval: tuple[float, float]) -> str:
+    """An interval of probabilities as people read it; a single figure if both ends read the same."""
     return " to ".join(dict.fromkeys(map(percent, interval)))

@@ -1,7 +1,7 @@
 """How far a verdict would move if other frames of the same clip had been looked at.
 
-That is what the interval tells, and no more: it does not know how often the model is wrong about clips of a kind that it
-has never seen. For that the evaluation's figures stand beside every verdict.
+The interval tells this and no more: it does not know how often the model is wrong about clips of a kind that it has
+never seen. For that, every verdict shows the evaluation's figures, too.
 """
 
 import numpy as np
@@ -9,24 +9,25 @@ from scipy.special import expit
 from scipy.stats import t as student
 
 LEVEL = 0.95
-FEWEST = 4  # frames from which on their own spread is used
+FEWEST = 4  # frames; with fewer, their own standard deviation is not used
 
 
-def interval(logits, temperature, spread=None):
-    """Bound the calibrated probability of a face from how its logit varies from frame to frame.
+def interval(logits: np.ndarray, temperature: float, spread: float | None = None) -> tuple[float, float] | None:
+    """Bound the calibrated probability of a face from how its logit varies between frames.
 
-    mean ± t s / sqrt(n_eff), through sigmoid(· / T). s is the frames' standard deviation; of fewer than `FEWEST` frames it is
-    the model's usual one, of the validation split, with the normal distribution's quantile. n_eff = n (1 - r) / (1 + r), with
-    r the correlation of neighbouring frames where it is positive: frames of one clip are not independent. Where neighbours
-    are much alike (r of 0.8 and more) it still holds the true mean less often than in 95 of 100 clips, in about 90.
+    The interval is mean ± t s / sqrt(n_eff), through sigmoid(· / T). s is the standard deviation of the frames; with
+    fewer than `FEWEST` frames it is the model's usual one, of the validation split, with the quantile of the normal
+    distribution. n_eff = n (1 - r) / (1 + r), with r the correlation of neighbouring frames where it is positive:
+    frames of one clip are not independent. Where neighbours are very alike (r of 0.8 and more) the interval still holds
+    the true mean less often than in 95 of 100 clips, namely in about 90.
 
     Args:
-        logits: of the frames in their order, [n], n >= 1.
+        logits: of the frames in their order, float [n], n >= 1.
         temperature: of the probability.
-        spread: `spread` of `model.calibration.calibrate`, or None.
+        spread: the model's usual standard deviation, see `model.saved_model.Calibration`, or None.
 
     Returns:
-        (low, high), or None where nothing tells: few frames, and no spread of the model's.
+        (low, high); None with few frames and no spread.
     """
     logits = np.asarray(logits, np.float64)
     count = len(logits)
@@ -42,13 +43,17 @@ def interval(logits, temperature, spread=None):
     return float(low), float(high)
 
 
-def effective_count(values):
-    """How many independent values tell as much of the mean as these, from the correlation of neighbours: 2 to n."""
+def effective_count(values: np.ndarray) -> float:
+    """How many independent values would tell as much about the mean, by the correlation of neighbours: from 2 to n.
+
+    Args:
+        values: float64 [n], n >= 2.
+    """
     centred = values - values.mean()
     square = np.sum(centred**2)
     if square == 0:
         return float(len(values))
     correlation = np.sum(centred[1:] * centred[:-1]) / square
-    # Of a short series it comes out too low, by about (1 + 4 r) / n (Marriott and Pope, 1954).
+    # In a short series this is too low, by about (1 + 4 r) / n (Marriott and Pope, 1954).
     correlation = np.clip(correlation + (1 + 4 * correlation) / len(values), 0, 0.99)
     return float(max(len(values) * (1 - correlation) / (1 + correlation), 2))

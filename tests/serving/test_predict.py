@@ -16,12 +16,12 @@ import pytest
 from artifacts.errors import InputError
 from faces.alignment import TEMPLATE
 from faces.detector import Face
+from faces.extraction import FaceExtractor
 from serving import predict
-from serving.verdict import output
-from serving.verdict.finding import FaceFinder
-from serving.verdict.judge import Judge
-from serving.verdict.parameters import JudgeParameters
-from serving.verdict.verdict import CANNOT_JUDGE, FAKE, REAL, UNSURE
+from serving.verdict.assessor import Assessor
+from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE
+from serving.verdict.verdict_options import VerdictOptions
+from serving.verdict.view.html_report import HtmlReport
 
 
 class Whole:
@@ -38,7 +38,7 @@ def run(brightness, monkeypatch, tmp_path, capsys):
     """run(*arguments) runs the command in `tmp_path` with a `Brightness`; gives code, out, err, and `model`."""
     model = brightness()
     monkeypatch.setattr(predict, "_load", lambda folder: model)
-    monkeypatch.setattr(FaceFinder, "_get_detector", lambda self: Whole())
+    monkeypatch.setattr(FaceExtractor, "_get_detector", lambda self: Whole())
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
@@ -62,7 +62,7 @@ def read(path):
     return json.loads(Path(path).read_text(), parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
 
 
-# --- what a script is told ----------------------------------------------------------------------------------------------
+# --- what a script is told --------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "names, code",
     [
@@ -90,17 +90,22 @@ def test_exit_codes(names, code, run, pictures):
 @pytest.mark.parametrize(
     "said, kind, problems, errors, code",
     [
-        ([REAL], "video", False, False, 0), ([REAL, FAKE, UNSURE], "video", False, False, 1), ([UNSURE], "image", False, False, 3),
-        ([REAL, CANNOT_JUDGE], "video", False, False, 3), ([REAL], "video", True, False, 3), ([FAKE], "video", True, False, 1),
-        ([CANNOT_JUDGE], None, False, False, 2), ([FAKE], "video", False, True, 2),
+        ([REAL], "video", False, False, 0),
+        ([REAL, FAKE, UNSURE], "video", False, False, 1),
+        ([UNSURE], "image", False, False, 3),
+        ([REAL, CANNOT_JUDGE], "video", False, False, 3),
+        ([REAL], "video", True, False, 3),
+        ([FAKE], "video", True, False, 1),
+        ([CANNOT_JUDGE], None, False, False, 2),
+        ([FAKE], "video", False, True, 2),
     ],
-)  # fmt: skip
+)
 def test_what_makes_which_exit_code(said, kind, problems, errors, code):
     verdicts = [SimpleNamespace(verdict=verdict, kind=kind) for verdict in said]
     assert predict.exit_code(verdicts, problems, errors) == code
 
 
-# --- what is printed ----------------------------------------------------------------------------------------------------
+# --- what is printed --------------------------------------------------------------------------------------------------
 def test_the_table_then_what_must_be_known(run, pictures, tmp_path):
     (tmp_path / "notes.txt").touch()
     done = run(".")
@@ -113,7 +118,7 @@ def test_the_table_then_what_must_be_known(run, pictures, tmp_path):
     assert lines[-4:-1] == [
         "Model: toys, recipe toy",
         "Toys: they are no faces.",
-        "This model is not calibrated: its probabilities rank faces, but 90 % need not mean nine in ten.",
+        "This model is not calibrated: its probabilities rank faces, but 90 % need not mean that nine in ten are fake.",
     ]
     assert "does not cover kinds of fakes that the model has not seen" in lines[-1]
 
@@ -123,7 +128,7 @@ def test_quiet_is_silent_but_for_errors(run, pictures):
     assert (done.code, done.out, done.err) == (3, "", "error: *.avi: no file matches this\n")
 
 
-# --- what is written ----------------------------------------------------------------------------------------------------
+# --- what is written --------------------------------------------------------------------------------------------------
 def test_json_and_csv(run, pictures):
     done = run("fake.png", "empty.png", "--json=a.json", "--csv=a.csv", "--frames=9")
     assert done.code == 1
@@ -176,7 +181,7 @@ def test_odd_names(run, pictures, tmp_path):
         assert [row["file"] for row in csv.DictReader(stream)] == names
 
 
-# --- what goes wrong ----------------------------------------------------------------------------------------------------
+# --- what goes wrong --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "arguments, words",
     [
@@ -184,8 +189,11 @@ def test_odd_names(run, pictures, tmp_path):
         (["--csv=."], ".: is a folder; give a file"),
         (["--report=fake.png/a.html"], "fake.png/a.html: cannot be written (Not a directory)"),
         (["--annotate=a.txt"], "--annotate a.txt: give a name that ends in"),
-        (["--annotate=fake.png"], "would be written over itself"),
+        (["--annotate=fake.png"], "would overwrite itself"),
         (["--json=-", "--csv=-"], "only one of them can have standard output"),
+        (["--max_seconds=0"], "error: --max_seconds: must be greater than 0"),
+        (["--max_seconds=nan"], "error: --max_seconds: must be a finite number"),
+        (["--max_pixels=x"], "error: --max_pixels: must be a whole number"),
         (["--frames=0"], "error: --frames: "),
         (["--threshold=2"], "error: --threshold: "),
         (["--min_face_size=50"], "error: --min_face_size: "),
@@ -199,13 +207,18 @@ def test_a_mistake_is_named_before_the_work(arguments, words, run, pictures, mon
     assert all(line.startswith("error: ") for line in done.err.splitlines())
 
 
-@pytest.mark.parametrize(
-    "argument", ["--max_seconds=0", "--max_seconds=nan", "--max_pixels=x", "--kind=film", "--frame=3"]
-)
+@pytest.mark.parametrize("argument", ["--kind=film", "--frame=3"])
 def test_a_wrong_argument_ends_with_2(argument, run, pictures, capsys):
     with pytest.raises(SystemExit) as ended:
         run("fake.png", argument)
     assert ended.value.code == 2 and argument.split("=")[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["face", "score", "frames"])
+def test_an_option_by_its_former_name_is_told_the_present_one(name, run, pictures, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run("fake.png", f"--least_{name}=1")
+    assert ended.value.code == 2 and f"--least_{name} is now called --min_{name}" in capsys.readouterr().err
 
 
 def test_models_that_are_none(tmp_path, monkeypatch):
@@ -239,11 +252,10 @@ def test_what_cannot_be_written_in_the_end_costs_nothing_else(run, pictures):
 
 
 def test_a_report_that_fails_costs_no_verdict(run, pictures, monkeypatch):
-    def full(path, items):
-        next(iter(items))
+    def full(self, view):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(output, "write_report", full)
+    monkeypatch.setattr(HtmlReport, "add", full)
     done = run("fake.png", "real.png", "--report=a.html", "--json=a.json")
     assert done.code == 2 and "error: a.html: cannot be written (No space left on device)" in done.err
     assert [file["verdict"] for file in read("a.json")["files"]] == ["fake", "real"] and not Path("a.html").exists()
@@ -265,15 +277,15 @@ def test_a_fault_of_ours_is_not_taken_for_a_fake(run, pictures):
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("report", [False, True])
 def test_interrupted_it_keeps_what_is_done(number, code, report, run, pictures, monkeypatch):
-    real, judged = Judge.conclude, []
+    real, judged = Assessor.assess, []
 
-    def conclude(self, *arguments):
-        judged.append(real(self, *arguments))
+    def assess(self, *arguments, **options):
+        judged.append(real(self, *arguments, **options))
         if len(judged) == 2:
             signal.raise_signal(number)
         return judged[-1]
 
-    monkeypatch.setattr(Judge, "conclude", conclude)
+    monkeypatch.setattr(Assessor, "assess", assess)
     before = signal.getsignal(signal.SIGTERM)
     done = run("fake.png", "real.png", "empty.png", "--json=a.json", *["--report=a.html"] * report)
     assert done.code == code and f"stopped by {number.name}" in done.err
@@ -283,11 +295,11 @@ def test_interrupted_it_keeps_what_is_done(number, code, report, run, pictures, 
     assert Path("a.html").exists() == report and signal.getsignal(signal.SIGTERM) is before
 
 
-# --- the help, and the command as a process -------------------------------------------------------------------------------
+# --- the help, and the command as a process ---------------------------------------------------------------------------
 def test_the_help_is_enough(execute):
     done = execute("serving.predict", "--help")
     assert done.returncode == 0 and done.stderr == ""
-    for name in JudgeParameters.model_fields:
+    for name in VerdictOptions.model_fields:
         assert f"--{name} " in done.stdout
     for words in (
         "examples:",

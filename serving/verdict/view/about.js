@@ -4,19 +4,19 @@ const About = (() => {
   const FIGURES = [["auc", "AUC"], ["acc", "ACC"], ["eer", "EER"], ["tpr_1", "TPR at 1 %"], ["brier", "Brier"], ["ece", "ECE"]];
   const TEXTS = ["Data set", "Method", "Label"];
 
-  /** What must be known of a model before its verdicts are believed, as lines of [name, text]. */
+  /** What users must know about a model before they believe its verdicts, as a list of [name, text]. */
   function caveats(model) {
     const said = (model.card || {}).caveats || {};
     const lines = Object.entries(typeof said === "string" ? [said] : said);
     return lines.map(([name, text]) => [isNaN(name) ? `Data set “${name}”` : "About the model", text]);
   }
 
-  /** A section on `model` of a verdict; on its own it has a heading of the second level, and the caveats. */
+  /** A section on the `model` of a verdict. Alone on a page, it has a second-level heading and the caveats. */
   function about(model, alone = false) {
     const card = model.card || {}, recipe = card.recipe || {};
     const facts = [
       ["Model", model.name], ["Version", model.version ?? card.version], ["Recipe", card.name], ["Made on", card.date],
-      ["Network", recipe.backbone], ["Its input", recipe.image_size && `${recipe.image_size} × ${recipe.image_size} pixels`],
+      ["Network", recipe.backbone], ["Input size", recipe.image_size && `${recipe.image_size} × ${recipe.image_size} pixels`],
       ["Digest", model.digest && model.digest.slice(0, 12)],
       ["Calibrated", model.calibrated == null ? null : model.calibrated ? "yes, on its validation split" : "no"],
     ].filter(([, value]) => value != null && value !== "" && value !== false);
@@ -38,14 +38,14 @@ const About = (() => {
     const heads = ["Data set", "Method", "Real", "Fake", ...keys.map(([, name]) => name)];
     const [videos, frames] = [rowsOf("video"), rowsOf("frame")];
     const explained = [
-      keys.length > 0 && make("p.small", {}, "AUC: how well reals and fakes are told apart, from 0.5 (not at all) to 1. ACC: right answers at 50 %. "
-        + "EER: errors of both kinds where they are equally frequent. TPR at 1 %: fakes found when one real in a hundred is called fake. "
-        + "Brier, ECE: how far the probabilities are off. Small: 95 % intervals."),
+      keys.length > 0 && make("p.small", {}, "AUC: how well the model separates fakes from reals, from 0.5 (not at all) to 1. ACC: the share of right answers at 50 %. "
+        + "EER: the share of errors where both kinds are equally frequent. TPR at 1 %: the share of fakes found when one real in a hundred "
+        + "is called fake. Brier, ECE: how far the probabilities are off. Small print: 95 % intervals."),
       reasons.length > 0 && make("ol.reasons", {}, reasons.map((reason) => make("li", {}, reason))),
     ];
     const part = section("About this model", "about", [
-      make("p", {}, "A model knows the kinds of fakes that it was trained on. Of others, and of clips that look unlike its data, it can be wrong and sure of it. "
-        + "Treat a verdict as a hint to look closer, never as a proof."),
+      make("p", {}, "A model knows the kinds of fakes that it was trained on. On others, and on clips that look unlike its data, it can be wrong and yet sure. "
+        + "Treat a verdict as a hint to look closer, never as proof."),
       facts.length > 0 && make("dl.facts", {}, facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, String(value))))),
       !model.card && make("p", {}, "This model came without a card: what it was trained and tested on is not known."),
       model.card && (trained.length ? table("Trained on", ["Data set", "Method", "Label", "Videos", "Faces"], trained) : make("p", {}, "What it was trained on is not known.")),

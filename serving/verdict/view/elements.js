@@ -1,6 +1,6 @@
 "use strict";
 /* What verdicts are drawn with: elements, and numbers as people read them.
-   Texts are only ever set as text, never parsed as markup: file names are anybody's. */
+   Text is only ever set as text, never parsed as markup: a file may have any name. */
 const Elements = (() => {
   const WORDS = { fake: "Likely fake", real: "Likely real", unsure: "Unsure", cannot_judge: "Cannot judge" };
   const ICONS = {
@@ -10,7 +10,7 @@ const Elements = (() => {
   };
   const SVG = "http://www.w3.org/2000/svg";
 
-  /** An element; attributes that are functions listen, null and false are left out, children that are strings are text. */
+  /** Make an element. Attributes that are functions become event listeners; null and false are left out. */
   function make(tag, attributes = {}, ...children) {
     const [name, ...classes] = tag.split(".");
     const element = name.startsWith("svg:") ? document.createElementNS(SVG, name.slice(4)) : document.createElement(name);
@@ -29,7 +29,7 @@ const Elements = (() => {
   const many = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
   const plain = (key) => String(key).replaceAll("_", " ");
 
-  /** A probability as people read it; never a 0 or 100 that it is not. */
+  /** A probability as people read it; never 0 or 100 % unless it is. */
   function percent(value) {
     if (!isNumber(value)) return "–";
     if (value > 0 && value < 0.001) return "below 0.1\u00a0%";
@@ -72,13 +72,13 @@ const Elements = (() => {
 
   let unique = 0;
 
-  /** A part with a heading of its own; `kind` is its class. */
+  /** A section with a heading; `kind` is its class. */
   function section(title, kind, children, level = 3) {
     const id = `section-${++unique}`;
     return make(`section.${kind}`, { "aria-labelledby": id }, make(`h${level}.title`, { id }, title), children);
   }
 
-  /** Lines of [name, text] that stand out. */
+  /** A list of [name, text] that stands out. */
   function notes(lines) {
     const end = (text) => `${String(text).replace(/[.\s]+$/, "")}.`;
     return lines.length > 0 && make("ul.notes", { "aria-label": "Notes" },

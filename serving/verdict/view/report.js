@@ -1,4 +1,4 @@
-/* The report: its verdicts lie in the page; one is shown at a time, which the address names. */
+/* The report: the page holds all verdicts as JSON and shows one at a time, the one that the address names. */
 (() => {
   const root = document.documentElement;
   let errors = 0;

@@ -1,4 +1,4 @@
-/* What is selected of a verdict, frame and face, and the probability over time. */
+/* The selected frame and face of a verdict, and the chart of the probability over time. */
 const Timeline = (() => {
   const { make, clock, percent } = Elements;
   const MARKS = [
@@ -6,7 +6,7 @@ const Timeline = (() => {
     (x, y) => `M${x} ${y - 4.2}l4 7h-8z`, (x, y) => `M${x} ${y - 4.6}l4.6 4.6-4.6 4.6-4.6-4.6z`,
   ];
 
-  /** What is selected, and who wants to know. */
+  /** The selected frame and face. Functions given to `watch` are called after each change. */
   class Selection {
     constructor(view) {
       const seen = view.faces.flatMap((face) => face.frames.map((frame) => frame.index));
@@ -40,7 +40,7 @@ const Timeline = (() => {
     }
   }
 
-  /** Seconds of a frame, also of one without a face. */
+  /** A function that gives the time of a frame in seconds, also of a frame without a face. */
   function timesOf(view) {
     const known = new Map(view.faces.flatMap((face) => face.frames.map((frame) => [frame.index, frame.timestamp])));
     const info = view.info || {};
@@ -51,11 +51,10 @@ const Timeline = (() => {
     return (index) => known.get(index) ?? Math.max(0, start + (index - first) * rate);
   }
 
-  /** What is said of a face in a frame; of one that is not judged, no figure. */
+  /** The score of a face in a frame, as text; no figure if the face is not judged. */
   const scoreOf = (face, frame) => (face.reason ? "not judged" : percent(frame.fake_probability));
 
   const who = (view, face) => (view.faces.length > 1 ? `Face ${face.track + 1}` : "The face");
-
 
   function timeline(view, selection, time) {
     const tall = 230, left = 46, right = 14, top = 14, bottom = 28;
@@ -130,7 +129,7 @@ const Timeline = (() => {
     return box;
   }
 
-  /** Buttons that choose a face; they are the chart's legend, too. */
+  /** Buttons that choose a face, which are also the legend of the chart. */
   function legend(view, selection) {
     const buttons = view.faces.map((face) => make(`button.c${face.track % 8}`, { type: "button", click: () => selection.set({ face: face.track }) },
       make("svg:svg.mark", { viewBox: "0 0 12 12", "aria-hidden": "true" }, make("svg:path", { d: MARKS[face.track % MARKS.length](6, 6) })),

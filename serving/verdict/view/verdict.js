@@ -1,31 +1,31 @@
-/* Draws a verdict: the JSON of serving.verdict.view.view becomes elements. The report and the server's page share it. */
+/* Draws a verdict: the JSON of serving.verdict.view.verdict_view becomes elements. The report and the server's page share it. */
 const Verdict = (() => {
   const { WORDS, make, isNumber, figure, many, plain, percent, bounds, clock, duration, icon, scale, section, notes } = Elements;
   const { Selection, timesOf, scoreOf, who, timeline, legend } = Timeline;
   const NOTES = { damaged_file: "Damaged file", hdr: "High dynamic range", smaller_faces: "Small faces" };
   const HELP = {
-    no_face: "A face is found where it is seen from the front or half from the side, from about 20 pixels on.",
-    too_small: "A copy with a higher resolution may help, or a part of the clip where the face is nearer.",
-    doubtful_face: "What was found may be no face at all: a drawing, a pattern, or someone who looks away.",
-    too_few_frames: "A longer part of the clip with the same face may help, or more frames to look at.",
+    no_face: "Faces are found if they are seen from the front or half from the side, and are at least about 20 pixels wide.",
+    too_small: "A copy with a higher resolution may help, or a part of the clip in which the face is closer.",
+    doubtful_face: "What was found may not be a face: a drawing, a pattern, or someone who looks away.",
+    too_few_frames: "A longer part of the clip with the same face may help, or looking at more frames.",
   };
 
-  /** The face that decides; what the headline tells is of it. */
+  /** The face that decides; the headline is about it. */
   const decisive = (view) => view.faces.find((face) => face.track === view.face) || view;
 
   function interval(view) {
-    const never = "It does not say how often the model is wrong on kinds of fakes that it has never seen; for that, see ";
+    const never = "It does not tell how often the model is wrong on kinds of fakes that it has never seen; for that, see ";
     const link = make("a", { href: "#about-model", click: (event) => {  // a report's address names its file
       event.preventDefault();
       document.getElementById("about-model").scrollIntoView();
       document.getElementById("about-model").focus({ preventScroll: true });
     } }, "what it was tested on");
     if (!decisive(view).interval) {
-      return ["There is no interval: one picture does not tell how much the score varies. The probability does not say how "
+      return ["There is no interval: a single picture does not show how much the score varies. The probability does not tell how "
         + "often the model is wrong on kinds of fakes that it has never seen; for that, see ", link, "."];
     }
-    return [view.kind === "video" ? "The interval says how the score varies over this clip's frames. "
-      : "The interval says how much scores usually vary from picture to picture of one person. ", never, link, "."];
+    return [view.kind === "video" ? "The interval shows how the score varies between the frames of this clip. "
+      : "The interval shows how much scores usually vary between pictures of one person. ", never, link, "."];
   }
 
   function headline(view, id) {
@@ -55,7 +55,7 @@ const Verdict = (() => {
     const lines = Object.entries(view.notes || {}).map(([key, text]) => [NOTES[key] || plain(key), text]);
     lines.push(...About.caveats(view.model || {}));
     if (isNumber(view.fake_probability) && view.model && view.model.calibrated === false) {
-      lines.push(["Not calibrated", "the probability orders clips, but 90 % need not mean nine in ten"]);
+      lines.push(["Not calibrated", "the probability ranks clips, but 90 % need not mean that nine in ten are fake"]);
     }
     return notes(lines);
   }
@@ -69,7 +69,7 @@ const Verdict = (() => {
   }
 
   function viewer(view, selection, time, picture) {
-    const image = make("img", { alt: "" }), boxes = make("div.boxes"), missing = make("p.missing", {}, "This frame is not kept.");
+    const image = make("img", { alt: "" }), boxes = make("div.boxes"), missing = make("p.missing", {}, "This frame was not kept.");
     const stage = make("div.stage", {}, image, boxes, missing), said = make("p.readout", { "aria-live": "polite" });
     const step = (by, label, sign) => make("button", { type: "button", "aria-label": label, click: () => selection.set({ place: selection.place + by }) }, sign);
     const back = step(-1, "Previous frame", "←"), forth = step(1, "Next frame", "→");
@@ -114,18 +114,18 @@ const Verdict = (() => {
       const shown = (address, caption, alt) => make("figure", {}, picture(make("img", { alt, width: 160, height: 160 }), address), make("figcaption", {}, caption));
       panel.replaceChildren(title,
         make("div.pair", {}, shown(pictures.face, "What the model saw", `${who(view, face)}, cut out and turned upright`),
-          pictures.heat && shown(pictures.heat, "Where it looked", "The same with a heat map: the brighter a place, the more it spoke for a fake")),
+          pictures.heat && shown(pictures.heat, "Where it looked", "The same face with a heat map: the brighter an area, the more it spoke for a fake")),
         make("dl.lines", {},
           make("div", {}, make("dt", {}, "Fake probability of this frame alone"), make("dd", {}, scoreOf(face, frame))),
-          make("div", {}, make("dt", {}, "Likeness to real faces"), make("dd", {}, figure(frame.center_similarity))),
-          make("div", {}, make("dt", {}, "Sure that it is a face"), make("dd", {}, percent(frame.detector_score)))));
+          make("div", {}, make("dt", {}, "Similarity to real faces"), make("dd", {}, figure(frame.center_similarity))),
+          make("div", {}, make("dt", {}, "Confidence that it is a face"), make("dd", {}, percent(frame.detector_score)))));
     });
     return panel;
   }
 
   function whyNot(view, face) {
     if (face.reason === "too_small") return `Not judged: too small, ${Math.round(face.size)} pixels.`;
-    if (face.reason === "doubtful_face") return "Not judged: it may be no face at all.";
+    if (face.reason === "doubtful_face") return "Not judged: it may not be a face.";
     if (face.reason === "too_few_frames") return `Not judged: seen in ${face.frames.length} of ${view.wanted} frames, too few.`;
     return `Not judged: ${plain(face.reason)}.`;
   }
@@ -172,11 +172,11 @@ const Verdict = (() => {
     const toggle = heat && make("label.switch", {}, make("input", { type: "checkbox", role: "switch", change: (event) => selection.set({ heat: event.target.checked }) }),
       " Show where the model looked");
     return section(view.faces.length > 1 ? "Faces" : "The face", "faces", [
-      heat ? make("p.small", {}, "The brighter a place in a heat map, the more it spoke for a fake.") : null, toggle,
+      heat ? make("p.small", {}, "The brighter an area in a heat map, the more it spoke for a fake.") : null, toggle,
       make(view.kind === "video" ? "div" : "div.people", {}, view.faces.map((face) => person(view, face, selection, picture)))]);
   }
 
-  /** Images get their address, or what `load` makes of it once they are near the screen. */
+  /** A function that gives an image its address; with `load`, once the image is near the screen. */
   function loader({ address: whole = (address) => address, load }) {
     const wanted = new WeakMap();
     const fill = async (image, address) => {
@@ -196,11 +196,11 @@ const Verdict = (() => {
   }
 
   /**
-   * Draw a verdict into an element, in place of what is there.
+   * Draw a verdict into an element, in place of its content.
    * @param {Element} target
-   * @param {object} view as serving.verdict.view.view makes it
-   * @param {{address?: function(string): string, load?: function(string): Promise<string>}} options what makes whole
-   *   addresses of the pictures', and how to get one where an image cannot fetch it itself
+   * @param {object} view made by serving.verdict.view.verdict_view
+   * @param {{address?: function(string): string, load?: function(string): Promise<string>}} options `address` completes
+   *   the address of a picture; `load` fetches a picture that an image element cannot fetch itself
    */
   function render(target, view, options = {}) {
     const picture = loader(options);

@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 
 from artifacts.face_examples import FaceExample
+from artifacts.rejects import Reject
 from faces.alignment import TEMPLATE
 from faces.detector import Face
-from faces.extraction import Reject
-from serving.verdict.finding import FaceFinder, Found
+from faces.extraction import FaceExtractor
+from serving.verdict.aggregation import verdict_of as aggregate
+from serving.verdict.finding import Found
+from serving.verdict.scores import FaceScores
 
+MODEL = {"name": "m", "version": None, "digest": "d", "calibrated": False, "card": None}
 SIDE = 60.0  # of a face that the stand-in finds
 
 
 class Halves:
-    """A detector that sees a face in each half of a frame that is not black: the brighter half's is fake to `Brightness`.
+    """A detector that sees a face in each half of a frame that is not black; to `Brightness` bright ones are fake.
 
     Where a frame's first pixel is bright green it fails. `asked` keeps the sizes that it was asked for.
     """
@@ -97,13 +101,17 @@ def found_of(rows, kind="video", wanted=32, rejects=(), **fields):
     """(`Found`, scores) of rows (track, frame index, logit) in any order; `fields` are `example`'s."""
     examples = [example(track, index, **fields) for track, index, _ in rows]
     logit = np.array([row[2] for row in rows], np.float32)
-    scores = {"logit": logit, "fake_probability": 1 / (1 + np.exp(-logit)), "center_similarity": -logit / 10}
+    scores = FaceScores(logit, 1 / (1 + np.exp(-logit)), -logit / 10)
     info = {"width": 640, "height": 480, "frames": 250, "seconds": 10.0}
     return Found("clip.mp4", kind, examples, list(rejects), wanted, info), scores
 
 
+def verdict_of(found, scores, options, calibration=None, model=MODEL):
+    return aggregate(found, scores, options, calibration, model)
+
+
 def parse(text):
-    """JSON without NaN and its like."""
+    """JSON without NaN and infinity."""
 
     def refuse(constant):
         raise AssertionError(f"{constant} is no JSON")
@@ -115,22 +123,22 @@ def parse(text):
 def made(brightness):
     """What this file offers to the tests, and `Brightness`."""
     names = (
-        Halves, brightness, picture, write_picture, write_clip, read_clip, example, reject, found_of, parse,
+        Halves, brightness, picture, write_picture, write_clip, read_clip, example, reject, found_of, verdict_of, parse,
     )  # fmt: skip
     return SimpleNamespace(**{thing.__name__: thing for thing in names})
 
 
 @pytest.fixture
 def halves(monkeypatch):
-    """Every `FaceFinder` of the test detects by this `Halves`."""
+    """Every `FaceExtractor` of the test detects by this `Halves`."""
     detector = Halves()
-    monkeypatch.setattr(FaceFinder, "_get_detector", lambda self: detector)
+    monkeypatch.setattr(FaceExtractor, "_get_detector", lambda self: detector)
     return detector
 
 
 @pytest.fixture(scope="session")
 def films(tmp_path_factory):
-    """Films of 20 frames, 192x96, name -> path: `fake` (left bright, right dark), `real`, `empty`, `two` (both bright)."""
+    """Films of 20 frames, 192x96, name -> path: `fake` (bright, dark), `real`, `empty`, `two` (both bright)."""
     folder = tmp_path_factory.mktemp("films")
     greys = {"fake": (220, 40), "real": (40, 50), "empty": (0, 0), "two": (200, 230)}
     return {name: write_clip(folder / f"{name}.mp4", [picture(*grey)] * 20) for name, grey in greys.items()}

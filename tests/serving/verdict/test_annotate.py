@@ -13,10 +13,12 @@ import pytest
 
 from artifacts.errors import InputError
 from faces.decoder import MAX_PIXELS, NO_LIMITS, OPENING, DecodeError
-from serving.verdict import filming
-from serving.verdict.annotate import Annotating, plan_of
-from serving.verdict.judge import Judge
-from serving.verdict.parameters import JudgeParameters
+from serving.verdict import annotate_process
+from serving.verdict.annotate import Annotator
+from serving.verdict.assessor import Assessor
+from serving.verdict.drawing_plan import plan_of
+from serving.verdict.scores import ScoringModel
+from serving.verdict.verdict_options import VerdictOptions
 
 # Put first on the path of a child: each call that draws a side of a box takes its time, and one never ends.
 SLOW_FRAMES = """
@@ -39,8 +41,9 @@ cv2.rectangle = rectangle
 @pytest.fixture
 def judged(halves, made):
     """judged(path) -> its `Verdict`."""
-    with Judge(made.Brightness(), JudgeParameters(frames=6)) as judge:
-        yield lambda path: next(iter(judge.judge_all([str(path)])))[0]
+    model = ScoringModel.of_served(made.Brightness())
+    with Assessor(VerdictOptions(frames=6)) as assessor:
+        yield lambda path: next(assessor.assess_all([str(path)], model)).verdict
 
 
 class Mark:
@@ -55,7 +58,7 @@ class Mark:
 
 def film(source, target, painter=None):
     seen = []
-    filming.film(str(source), str(target), painter or Mark(), NO_LIMITS, lambda *of: seen.append(of))
+    annotate_process.draw_video(str(source), str(target), painter or Mark(), NO_LIMITS, lambda *of: seen.append(of))
     return seen
 
 
@@ -67,7 +70,7 @@ def redness(part):
 def test_a_film_from_its_verdict_to_its_copy(judged, films, tmp_path):
     verdict, seen = judged(films["fake"]), []
     target = str(tmp_path / "out.mp4")
-    assert Annotating(target, [films["fake"]]).draw(verdict, films["fake"], lambda *of: seen.append(of)) == target
+    assert Annotator(target, [films["fake"]]).draw(verdict, films["fake"], lambda *of: seen.append(of)) == target
     with av.open(target) as file:
         stream = file.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
@@ -193,7 +196,7 @@ def test_it_opens_what_the_decoder_opens_and_nothing_else(tmp_path, films, monke
 def test_pictures(name, judged, made, tmp_path):
     source = made.write_picture(tmp_path / "in.png", 210, 0)
     target = str(tmp_path / name)
-    Annotating(target, [source]).draw(judged(source), source)
+    Annotator(target, [source]).draw(judged(source), source)
     image = cv2.imread(target, cv2.IMREAD_COLOR_RGB)
     assert image.shape == (96, 192, 3) and redness(image[40:60, 9:12]) > 50
     assert image[45, 40] == pytest.approx([210] * 3, abs=4)
@@ -206,8 +209,8 @@ def test_several_files_go_into_a_folder_under_their_names(judged, films, made, t
         made.write_picture(tmp_path / "x" / "fake.jpg", 200, 0),
         made.write_picture(tmp_path / "fake.jpg", 9, 200),
     ]
-    annotating = Annotating(str(tmp_path / "out" / "deep"), paths)
-    targets = [annotating.draw(judged(path), path) for path in paths]
+    annotator = Annotator(str(tmp_path / "out" / "deep"), paths)
+    targets = [annotator.draw(judged(path), path) for path in paths]
     names = ["fake.mp4", "fake.jpg", "fake-2.jpg"]
     assert [os.path.basename(target) for target in targets] == names
     assert sorted(os.listdir(tmp_path / "out" / "deep")) == sorted(names)
@@ -216,7 +219,7 @@ def test_several_files_go_into_a_folder_under_their_names(judged, films, made, t
 def test_a_file_that_cannot_be_opened_has_no_copy(judged, tmp_path):
     (tmp_path / "a.mp4").write_text("no film")
     path = str(tmp_path / "a.mp4")
-    assert Annotating(str(tmp_path / "b.mp4"), [path]).draw(judged(path), path) is None
+    assert Annotator(str(tmp_path / "b.mp4"), [path]).draw(judged(path), path) is None
     assert os.listdir(tmp_path) == ["a.mp4"]
 
 
@@ -226,34 +229,34 @@ def test_a_file_that_cannot_be_opened_has_no_copy(judged, tmp_path):
         ("a.txt", ["x.mp4"], "give a name that ends in .mp4"),
         ("absent/a.mp4", ["x.mp4"], "absent/a.mp4: cannot be written"),
         ("file", ["x.mp4", "y.mp4"], "is a file; for several files give a folder"),
-        ("./x.mp4", ["x.mp4"], "would be written over itself"),
+        ("./x.mp4", ["x.mp4"], "would overwrite itself"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_work(target, sources, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=words):
-        Annotating(target, sources)
+        Annotator(target, sources)
 
 
 def test_no_original_is_written_over(judged, films, tmp_path):
     source = tmp_path / "fake.mp4"
     source.write_bytes(before := Path(films["fake"]).read_bytes())
-    annotating = Annotating(str(tmp_path), [str(source), films["real"]])
-    with pytest.raises(InputError, match=r"fake\.mp4 would be written over itself"):
-        annotating.draw(judged(source), str(source))
+    annotator = Annotator(str(tmp_path), [str(source), films["real"]])
+    with pytest.raises(InputError, match=r"fake\.mp4 would overwrite itself"):
+        annotator.draw(judged(source), str(source))
     assert source.read_bytes() == before
 
 
 def test_a_picture_is_no_film(judged, films, tmp_path):
-    annotating = Annotating(str(tmp_path / "a.png"), [films["fake"]])
+    annotator = Annotator(str(tmp_path / "a.png"), [films["fake"]])
     with pytest.raises(InputError, match=r"is a video; give a name with \.mp4"):
-        annotating.draw(judged(films["fake"]), films["fake"])
+        annotator.draw(judged(films["fake"]), films["fake"])
 
 
 def test_a_full_disk_and_a_crash_are_named_and_leave_nothing(judged, films, tmp_path, monkeypatch):
     target = str(tmp_path / "a.mp4")
-    verdict, annotating = judged(films["fake"]), Annotating(target, [films["fake"]])
+    verdict, annotator = judged(films["fake"]), Annotator(target, [films["fake"]])
     real = subprocess.Popen
 
     def with_small_files(command, **options):
@@ -261,10 +264,10 @@ def test_a_full_disk_and_a_crash_are_named_and_leave_nothing(judged, films, tmp_
 
     monkeypatch.setattr(subprocess, "Popen", with_small_files)
     with pytest.raises(InputError, match=r"a\.mp4: could not be drawn from .*fake\.mp4 \("):
-        annotating.draw(verdict, films["fake"])
+        annotator.draw(verdict, films["fake"])
     monkeypatch.setattr(subprocess, "Popen", lambda command, **options: real(["/bin/false"], **options))
     with pytest.raises(InputError, match="ended with code 1"):
-        annotating.draw(verdict, films["fake"])
+        annotator.draw(verdict, films["fake"])
     assert os.listdir(tmp_path) == []
 
 
@@ -274,33 +277,34 @@ def test_a_hang_ends_at_its_limit_which_each_frame_starts_anew(judged, films, tm
     (tmp_path / "site" / "sitecustomize.py").write_text(SLOW_FRAMES)
     verdict, target = judged(films["fake"]), str(tmp_path / "a.mp4")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    annotating, seen = Annotating(target, [films["fake"]], time_limit=1.5), []
+    annotator, seen = Annotator(target, [films["fake"]], time_limit=1.5), []
     monkeypatch.setenv("HANG_AT", "50")
     with pytest.raises(InputError) as raised:
-        annotating.draw(verdict, films["fake"], lambda *of: seen.append(of))
+        annotator.draw(verdict, films["fake"], lambda *of: seen.append(of))
     assert str(raised.value) == (
-        f"{target}: could not be drawn from {films['fake']} (no further frame within 1.5 s; --decode_time_limit gives it longer)"
+        f"{target}: could not be drawn from {films['fake']} "
+        "(no further frame within 1.5 s; --decode_time_limit allows more)"
     )
     assert 0 < seen[-1][1] <= 12 and os.listdir(tmp_path) == ["site"]
     monkeypatch.setenv("HANG_AT", "0")
-    annotating.draw(verdict, films["fake"], lambda *of: seen.append(of))
+    annotator.draw(verdict, films["fake"], lambda *of: seen.append(of))
     assert seen[-1] == ("drawing", 20, 20)
 
 
 def test_a_stray_line_of_a_library_is_passed_over(judged, films, tmp_path, monkeypatch):
-    verdict, annotating = judged(films["fake"]), Annotating(str(tmp_path / "a.mp4"), [films["fake"]])
+    verdict, annotator = judged(films["fake"]), Annotator(str(tmp_path / "a.mp4"), [films["fake"]])
     real, stray = subprocess.Popen, "echo '[h264] a word'; echo 3; printf '\\377\\n'; "
 
     def saying(script):
         return lambda command, **options: real(["/bin/sh", "-c", stray + script, "sh", *command], **options)
 
     monkeypatch.setattr(subprocess, "Popen", saying('exec "$@"'))
-    annotating.draw(verdict, films["fake"])
+    annotator.draw(verdict, films["fake"])
     assert os.listdir(tmp_path) == ["a.mp4"]
     told = 'echo "{\\"failed\\": \\"$OPENCV_IO_MAX_IMAGE_PIXELS $OPENCV_LOG_LEVEL\\"}"'
     monkeypatch.setattr(subprocess, "Popen", saying(told))
     with pytest.raises(InputError, match=rf"\({MAX_PIXELS} ERROR\)"):
-        annotating.draw(verdict, films["fake"])
+        annotator.draw(verdict, films["fake"])
 
 
 def test_the_plan_names_faces_as_the_table_does(judged, films):

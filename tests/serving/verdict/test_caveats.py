@@ -25,13 +25,17 @@ def test_caveats(card, said):
 
 def test_what_it_was_trained_and_tested_on():
     trained = [
-        {"dataset": "ffpp", "method": "df", "label": 1, "videos": 720}, {"dataset": "ffpp", "method": "fs", "label": 1, "videos": 20},
-        {"dataset": "ffpp", "method": "real", "label": 0, "videos": 1720}, {"dataset": "dfdc", "method": None, "label": 0, "videos": None},
-    ]  # fmt: skip
+        {"dataset": "ffpp", "method": "df", "label": 1, "videos": 720},
+        {"dataset": "ffpp", "method": "fs", "label": 1, "videos": 20},
+        {"dataset": "ffpp", "method": "real", "label": 0, "videos": 1720},
+        {"dataset": "dfdc", "method": None, "label": 0, "videos": None},
+    ]
     tested = [
-        {"dataset": "ffpp", "method": None, "level": "video", "auc": FIGURE}, {"dataset": "ffpp", "method": "df", "level": "video", "auc": FIGURE},
-        {"dataset": "dfdc", "method": None, "level": "video", "auc": {"value": None, "reason": "one class"}}, {"dataset": "x", "level": "frame"},
-    ]  # fmt: skip
+        {"dataset": "ffpp", "method": None, "level": "video", "auc": FIGURE},
+        {"dataset": "ffpp", "method": "df", "level": "video", "auc": FIGURE},
+        {"dataset": "dfdc", "method": None, "level": "video", "auc": {"value": None, "reason": "one class"}},
+        {"dataset": "x", "level": "frame"},
+    ]
     lines = about({"name": "serving_model", "card": {"name": "paper", "trained_on": trained, "tested_on": tested}})
     assert lines == [
         "Model: serving_model, recipe paper",

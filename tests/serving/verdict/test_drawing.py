@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.verdict.drawing import COLOURS, MOST_GAP, Painter, Track, box_at, text_image
+from serving.verdict.drawing import COLOURS, MOST_GAP, Painter, box_at, text_image
 
 STEP = 0.5
 
 
 def track(times, boxes=None, verdict="fake", label="fake 93 %"):
     boxes = [(10.0 * k, 20.0, 30.0, 40.0) for k in range(len(times))] if boxes is None else boxes
-    return Track(verdict, label, list(times), boxes)
+    return {"verdict": verdict, "label": label, "times": list(times), "boxes": boxes}
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from PIL import Image
 
 from faces.decoder import Limits
 from serving.verdict.finding import FaceFinder
-from serving.verdict.parameters import JudgeParameters
+from serving.verdict.verdict_options import VerdictOptions
 
 
 @pytest.fixture
 def finder(halves):
-    with FaceFinder(JudgeParameters(frames=8)) as finder:
+    with FaceFinder(VerdictOptions(frames=8)) as finder:
         yield finder
 
 
@@ -26,7 +26,7 @@ def test_a_film(finder, films):
     assert len(found.examples) == 16 and {example.track for example in found.examples} == {0, 1}
     indices = sorted({example.frame_index for example in found.examples})
     assert indices == [1, 4, 6, 9, 11, 14, 16, 19] and sorted(found.frames) == indices
-    assert seen[-1] == (8, 8) and [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == ("finding faces", 8, 8) and [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
     assert Image.open(io.BytesIO(found.frames[1])).size == (192, 96)
     assert found.rejects == []
 
@@ -64,7 +64,7 @@ def test_many_files_come_in_order_and_a_bad_one_ends_none(finder, films, made, t
 
 def test_limits_hold_before_anything_is_decoded(halves, films, made, tmp_path):
     wide = made.write_picture(tmp_path / "wide.png", 200, 200, size=(100, 400))
-    with FaceFinder(JudgeParameters(), Limits(pixels=20_000, seconds=0.5)) as finder:
+    with FaceFinder(VerdictOptions(), Limits(pixels=20_000, seconds=0.5)) as finder:
         reasons = [found.rejects[0].reason for found in finder.find_all([films["two"], wide])]
     assert reasons == ["too_long", "too_large"] and halves.asked == []
 
@@ -78,12 +78,12 @@ def test_where_nobody_is_seen_it_looks_again_for_smaller_faces(finder, halves, f
 
 
 def test_the_main_face_only(halves, films):
-    with FaceFinder(JudgeParameters(frames=4, faces="main")) as finder:
+    with FaceFinder(VerdictOptions(frames=4, faces="main")) as finder:
         assert {example.track for example in finder.find(films["two"]).examples} == {0}
 
 
 def test_whoever_gives_up_can_go_on_with_another_file(finder, films):
-    def stop(done, most):
+    def stop(stage, done, most):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -92,11 +92,11 @@ def test_whoever_gives_up_can_go_on_with_another_file(finder, films):
 
 
 def test_the_decoding_process_ends_with_the_finder(halves, films):
-    with FaceFinder(JudgeParameters(frames=2)) as finder:
+    with FaceFinder(VerdictOptions(frames=2)) as finder:
         finder.find(films["two"])
-        process = finder._first._process
-        assert process.poll() is None
-    assert process.poll() is not None
+        process = Path(f"/proc/{finder._extractor._reader._process.pid}")
+        assert process.exists()
+    assert not process.exists()
 
 
 def test_crops_have_the_pixels_of_the_frame(finder, made, tmp_path):
@@ -107,10 +107,10 @@ def test_crops_have_the_pixels_of_the_frame(finder, made, tmp_path):
 
 
 def test_other_parameters_for_the_files_to_come(finder, films):
-    finder.choose(JudgeParameters(frames=3, faces="main"))
+    finder.choose(VerdictOptions(frames=3, faces="main"))
     found = finder.find(films["two"])
     assert found.wanted == 3 and {example.track for example in found.examples} == {0}
-    finder.choose(JudgeParameters(frames=8))
+    finder.choose(VerdictOptions(frames=8))
     assert finder.find(films["two"]).wanted == 8
 
 

@@ -12,13 +12,12 @@ from artifacts import face_examples, predictions
 from artifacts.manifest import Video, write_manifest
 from components.base import Context
 from components.evaluator import inference as evaluator_predict
-from components.face_example_gen.component import COMPONENT
+from components.face_example_gen.component import COMPONENT, FaceExampleGenParameters
 from evaluation.video_scores import videos_of
-from faces.settings import FaceExampleGenParameters
-from model import calibration
 from model.detector import DeepfakeDetector
 from model.export import export_saved_model
 from model.recipes import Recipe
+from model.saved_model import read_calibration, write_calibration
 from serving import predict
 
 BEAM = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")
@@ -37,7 +36,7 @@ def model_dir(tmp_path_factory):
     detector.temperature.assign(TEMPERATURES["frame"])
     folder = tmp_path_factory.mktemp("model")
     export_saved_model(detector, folder / "Format-Serving")
-    calibration.write(TEMPERATURES, str(folder))
+    write_calibration(TEMPERATURES, str(folder))
     return folder
 
 
@@ -70,7 +69,7 @@ def evaluated(model_dir, clip, tmp_path_factory):
         files = face_examples.find_files(folders["examples"], "test")
         evaluator_predict.write_predictions(files, "test", str(model_dir), folders["predictions"], BEAM)
         columns = predictions.read_predictions(folders["predictions"], "test")
-        fitted = calibration.read(str(model_dir / "Format-Serving"))
+        fitted = read_calibration(str(model_dir / "Format-Serving"))
         return videos_of(columns, "mean_logit", fitted), columns
 
     return evaluate

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from serving.verdict import judging
-from serving.verdict.parameters import JudgeParameters
 from serving.verdict.statement import from_to, percent
+from serving.verdict.verdict_options import VerdictOptions
 
 
 @pytest.fixture
@@ -15,7 +14,7 @@ def said(made):
 
     def said(rows, **fields):
         found, scores = made.found_of(rows, **fields)
-        return judging.conclude(found, scores, JudgeParameters()).statement
+        return made.verdict_of(found, scores, VerdictOptions()).statement
 
     return said
 
@@ -70,7 +69,7 @@ def test_why_it_cannot_be_judged(rows, fields, text, said, made):
 def test_a_face_whose_number_is_beyond_how_many_there_are(made):
     """Of one between them nothing could be cut out."""
     found, scores = made.found_of(rows(0, -3.0) + rows(2, 2.0))
-    assert "face 3 is fake" in judging.conclude(found, scores, JudgeParameters()).statement
+    assert "face 3 is fake" in made.verdict_of(found, scores, VerdictOptions()).statement
 
 
 @pytest.mark.parametrize(
@@ -90,7 +89,7 @@ def test_per_cent_never_round_to_what_is_sure(probability, text):
 
 def test_the_reason_stands_for_itself_where_nobody_says_more(made):
     found, scores = made.found_of([], kind=None, rejects=[made.reject("video", "decoder_crashed")])
-    verdict = judging.conclude(found, scores, JudgeParameters())
+    verdict = made.verdict_of(found, scores, VerdictOptions())
     assert verdict.statement == "Cannot judge: decoder crashed."
     assert replace(verdict, statement="").reason == "decoder_crashed"
 

@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 
 from artifacts.face_examples import FaceExample
-from faces.extraction import Reject
-from serving.verdict import judging, pictures
+from artifacts.rejects import Reject
+from serving.verdict.aggregation import verdict_of
 from serving.verdict.finding import Found
-from serving.verdict.parameters import JudgeParameters
+from serving.verdict.scores import FaceScores
+from serving.verdict.thumbnails import thumbnail
+from serving.verdict.verdict_options import VerdictOptions
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&\u2028'\".mp4"
 FRAMES = range(0, 48, 4)
@@ -55,7 +57,7 @@ def of_clip(name, model):
     sizes = {0: 80.0, 1: 20.0, 2: 60.0}
     examples = [face(track, index, sizes[track]) for index in FRAMES for track in seen if index in seen[track]]
     rejects = [Reject(name, name, "", "", 0, "", "note", "hdr", "high dynamic range, taken as it is")]
-    frames = {index: pictures.small(np.full((240, 320, 3), 5 * index, np.uint8)) for index in FRAMES}
+    frames = {index: thumbnail(np.full((240, 320, 3), 5 * index, np.uint8)) for index in FRAMES}
     info = {"width": 320, "height": 240, "frames": 48, "seconds": 4.0}
     found = Found(name, "video", examples, rejects, len(FRAMES), info, frames)
     logits = np.array([2 + np.sin(example.frame_index) - 3 * (example.track == 2) for example in examples], np.float32)
@@ -70,7 +72,7 @@ def of_clip(name, model):
 def of_picture(name, model, faces=2):
     examples = [face(track, 0, 70.0) for track in range(faces)]
     info = {"width": 320, "height": 240, "frames": 1, "seconds": 0.0}
-    found = Found(name, "image", examples, [], 1, info, {0: pictures.small(np.zeros((240, 320, 3), np.uint8))})
+    found = Found(name, "image", examples, [], 1, info, {0: thumbnail(np.zeros((240, 320, 3), np.uint8))})
     if not faces:
         found.rejects.append(Reject(name, name, "", "", 0, "", "video", "no_face", "no face was found"))
     return conclude(found, np.array([-4.0, -1.0][:faces], np.float32), model), found, {}
@@ -83,8 +85,8 @@ def of_nothing(name, model):
 
 
 def conclude(found, logits, model):
-    scores = {"logit": logits, "fake_probability": 1 / (1 + np.exp(-logits)), "center_similarity": np.tanh(-logits)}
-    return judging.conclude(found, scores, JudgeParameters(), None, model)
+    scores = FaceScores(logits, 1 / (1 + np.exp(-logits)), np.tanh(-logits))
+    return verdict_of(found, scores, VerdictOptions(), None, model)
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +98,7 @@ def made():
         clip=of_clip(HOSTILE, model),
         picture=of_picture("two.jpg", bare),
         nobody=of_picture("empty street.jpg", model | {"card": {"tested_on": None, "caveats": None}}, faces=0),
-        nothing=of_nothing("notes.mp4", {}),
+        nothing=of_nothing("notes.mp4", bare),
         HOSTILE=HOSTILE,
         FRAMES=FRAMES,
     )

@@ -1,4 +1,4 @@
-"""Small pictures for a page: frames, faces, and faces with what the model looked at."""
+"""Small pictures for a page."""
 
 import io
 
@@ -11,8 +11,13 @@ FACE = 160  # pixels, the side of a face
 _QUALITY = 80
 
 
-def small(image, longest=FRAME):
-    """An image, RGB uint8 [h, w, 3], as WebP bytes, shrunk where a side is longer than `longest` pixels."""
+def thumbnail(image: np.ndarray, longest: int = FRAME) -> bytes:
+    """An image as WebP bytes.
+
+    Args:
+        image: RGB uint8 [height, width, 3].
+        longest: pixels; an image with a longer side is shrunk to it.
+    """
     scale = longest / max(image.shape[:2])
     if scale < 1:
         size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))

@@ -1,6 +1,7 @@
 """The report: one page, whole, harmless, the same every time."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -9,7 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from artifacts.errors import InputError
-from serving.verdict.view import page_of, view, write_report
+from serving.verdict.view.html_report import HtmlReport, inline, page_of
+from serving.verdict.view.verdict_view import verdict_view
 
 ALLOWED = ("html", "head", "meta", "title", "style", "body", "header", "p", "h1", "main", "div", "noscript", "strong",
            "table", "thead", "tbody", "tr", "th", "td", "a")  # fmt: skip
@@ -40,6 +42,14 @@ class _Page(HTMLParser):
             self.scripts.append((self._inside[1], data))
 
 
+def write_report(path, items):
+    """Write a report on (verdict, found, heat maps) of some files."""
+    with contextlib.closing(HtmlReport(path)) as report:
+        for item in items:
+            report.add(verdict_view(*item, inline))
+        report.write()
+
+
 @pytest.fixture(scope="module")
 def report(made, tmp_path_factory):
     """The text of a report on all files."""
@@ -51,8 +61,8 @@ def report(made, tmp_path_factory):
 def test_holds_every_view(report, made):
     data = [json.loads(text) for kind, text in _Page(report).scripts if kind.get("type") == "application/json"]
     assert [one["file"] for one in data] == [made.HOSTILE, "two.jpg", "empty street.jpg", "notes.mp4"]
-    inline = lambda path, data: "data:image/webp;base64," + base64.b64encode(data).decode()  # noqa: E731
-    assert data[0] == json.loads(json.dumps(view(*made.clip, inline)))
+    address = lambda path, data: "data:image/webp;base64," + base64.b64encode(data).decode()  # noqa: E731
+    assert data[0] == json.loads(json.dumps(verdict_view(*made.clip, address)))
 
 
 def test_only_its_own_script_and_style_count(report):
@@ -129,6 +139,6 @@ def test_a_page_of_pictures_that_lie_elsewhere_is_the_same(made, tmp_path):
         pictures[path] = data
         return f"/v1/videos/x/{path}"
 
-    content = json.dumps(view(*made.clip, url)).encode()
+    content = json.dumps(verdict_view(*made.clip, url)).encode()
     write_report(tmp_path / "report.html", [made.clip])
     assert page_of(content, "/v1/videos/x", pictures) == (tmp_path / "report.html").read_bytes()

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from serving.verdict import judging
-from serving.verdict.parameters import JudgeParameters
-from serving.verdict.verdict import FAKE, REAL, UNSURE, decide
+from serving.verdict.outcomes import FAKE, REAL, UNSURE, decide
+from serving.verdict.verdict_options import VerdictOptions
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,7 @@ def test_fake_real_or_neither(probability, interval, said):
 
 def test_json_has_all_of_it_and_no_nan(made):
     found, scores = made.found_of([(track, k, track + 0.1 * k) for track in (0, 1) for k in range(6)])
-    verdict = judging.conclude(found, scores, JudgeParameters(), None, {"name": "m"})
+    verdict = made.verdict_of(found, scores, VerdictOptions(), None, {"name": "m"})
     content = made.parse(json.dumps(verdict.as_dict(), allow_nan=False))
     assert content["faces"][1]["frames"][2]["index"] == 2 and content["faces"][1]["frames"][2]["box"] == [5, 6, 72, 80]
     assert content["faces"][1]["fake_probability"] == content["fake_probability"] == verdict.fake_probability

@@ -1,11 +1,12 @@
 """What is shown while it goes on: bars on a terminal, little in a log, nothing when quiet."""
 
+import contextlib
 import io
 import sys
 
 import pytest
 
-from serving.verdict.progress import Progress
+from serving.verdict.stage_bars import StageBars
 
 
 class Terminal(io.StringIO):
@@ -17,11 +18,11 @@ def shown(monkeypatch, stream, files, **options):
     """What goes to standard error during the work on some files, and to standard output."""
     monkeypatch.setattr(sys, "stderr", stream)
     rows = io.StringIO()
-    with Progress(files, **options) as progress:
+    with contextlib.closing(StageBars(files, **options)) as bars:
         for number in range(files):
-            progress.stage("finding faces", 3, 8)
-            progress.print(f"row {number}", rows)
-            progress.file_done()
+            bars.stage("finding faces", 3, 8)
+            bars.print(f"row {number}", rows)
+            bars.file_done()
     return stream.getvalue(), rows.getvalue()
 
 

@@ -1,15 +1,14 @@
-"""Scores in batches, and what comes of them: by NumPy, and as the evaluator has it."""
+"""What comes of the scores of a file: by NumPy, and as the evaluator has it."""
 
 import math
 
 import numpy as np
 import pytest
 
-from evaluation.video_scores import RULES, videos_of
-from faces.alignment import encode
-from serving.verdict import judging
-from serving.verdict.parameters import JudgeParameters
-from serving.verdict.verdict import CANNOT_JUDGE, FAKE, REAL, UNSURE
+from evaluation.video_scores import videos_of
+from evaluation.vocabulary import VIDEO_RULES
+from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE
+from serving.verdict.verdict_options import VerdictOptions
 
 CALIBRATION = {"frame": 2.0, "video": 0.5, "spread": 0.7, "reason": None}
 
@@ -35,49 +34,10 @@ def joined(logits, rule, temperature):
     return float(logit), sigmoid(logit / temperature["video"])
 
 
-def test_scores_come_in_batches_and_in_order(made):
-    image = [encode(np.full((256, 256, 3), k, np.uint8), "webp") for k in range(70)]
-    examples = [made.example(0, k, image=image[k]) for k in range(70)]
-    model, seen = made.Brightness(), []
-    scores = judging.score(model.predict, examples, lambda *of: seen.append(of))
-    assert model.batches == [32, 32, 6] and seen == [(32, 70), (64, 70), (70, 70)]
-    assert scores["logit"] == pytest.approx((np.arange(70) - 128) / 16)
-    assert judging.crops_of(examples[:3])[2].max() == 2
-
-
-def test_without_faces_there_are_no_scores_and_no_forward_pass(made):
-    model = made.Brightness()
-    scores = judging.score(model.predict, [])
-    assert model.batches == [] and {len(values) for values in scores.values()} == {0}
-    assert judging.crops_of([]).shape == (0, 256, 256, 3)
-
-
-def test_a_model_whose_answer_is_no_number_is_named(made):
-    image = encode(np.zeros((256, 256, 3), np.uint8), "webp")
-
-    def diverged(crops):
-        return {name: np.full(len(crops), np.nan) for name in ("logit", "fake_probability")} | {
-            "center_similarity": np.zeros(len(crops))
-        }
-
-    with pytest.raises(ValueError, match="logit and fake_probability is not finite"):
-        judging.score(diverged, [made.example(0, 0, image=image)])
-
-
-def test_progress_may_give_up(made):
-    image = encode(np.zeros((256, 256, 3), np.uint8), "webp")
-    with pytest.raises(KeyboardInterrupt):
-        judging.score(
-            made.Brightness().predict,
-            [made.example(0, 0, image=image)],
-            lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
-        )
-
-
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", VIDEO_RULES)
 def test_each_face_is_joined_by_the_rule_and_the_file_is_its_highest_face(rule, table, made):
     found, scores = made.found_of(table)
-    verdict = judging.conclude(found, scores, JudgeParameters(video_rule=rule), CALIBRATION)
+    verdict = made.verdict_of(found, scores, VerdictOptions(video_rule=rule), CALIBRATION)
     expected = {t: joined([v for track, _, v in table if track == t], rule, CALIBRATION) for t in (0, 1, 2)}
     assert {face.track: face.logit for face in verdict.faces} == pytest.approx(
         {t: e[0] for t, e in expected.items()}, rel=1e-5
@@ -92,25 +52,25 @@ def test_each_face_is_joined_by_the_rule_and_the_file_is_its_highest_face(rule, 
     assert verdict.center_similarity == pytest.approx(min(least(v) for v in similarity.values()), rel=1e-5)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", VIDEO_RULES)
 def test_it_says_what_the_evaluator_says_of_the_same_rows(rule, table, made):
     found, scores = made.found_of(table)
     count = len(table)
     names = np.full(count, "d/m/v", object)
-    columns = scores | {
+    columns = vars(scores) | {
         "video_id": names, "dataset": np.full(count, "d", object), "method": np.full(count, "m", object),
         "label": np.ones(count, np.int8), "track": np.array([row[0] for row in table], np.int32),
         "frame_index": np.array([row[1] for row in table], np.int32),
     }  # fmt: skip
     evaluated = videos_of(columns, rule, CALIBRATION)
-    verdict = judging.conclude(found, scores, JudgeParameters(video_rule=rule), CALIBRATION)
+    verdict = made.verdict_of(found, scores, VerdictOptions(video_rule=rule), CALIBRATION)
     for name in ("logit", "fake_probability", "center_similarity"):
         assert getattr(verdict, name) == pytest.approx(evaluated[name][0], abs=1e-9)
 
 
 def test_the_interval_is_that_of_the_highest_of_several(made):
     rows = [(0, k, 2.0 + 3 * (-1) ** k) for k in range(8)] + [(1, k, 1.5 + 0.1 * (-1) ** k) for k in range(8)]
-    verdict = judging.conclude(*made.found_of(rows), JudgeParameters())
+    verdict = made.verdict_of(*made.found_of(rows), VerdictOptions())
     first, second = verdict.faces
     assert first.verdict == UNSURE and second.verdict == FAKE and first.logit > second.logit
     assert verdict.verdict == FAKE and verdict.face == 1  # one face is fake for sure
@@ -125,28 +85,28 @@ def test_the_interval_is_that_of_the_highest_of_several(made):
 )
 def test_a_file_is_fake_if_one_face_is(levels, said, face, made):
     rows = [(track, k, level + 0.5 * (-1) ** k) for track, level in enumerate(levels) for k in range(8)]
-    verdict = judging.conclude(*made.found_of(rows), JudgeParameters())
+    verdict = made.verdict_of(*made.found_of(rows), VerdictOptions())
     assert (verdict.verdict, verdict.face) == (said, face)
 
 
 def test_a_single_picture_takes_the_frames_temperature_and_the_models_spread(made):
     found, scores = made.found_of([(0, 0, 3.0), (1, 0, -1.0)], kind="image", wanted=1)
-    verdict = judging.conclude(found, scores, JudgeParameters(), CALIBRATION)
+    verdict = made.verdict_of(found, scores, VerdictOptions(), CALIBRATION)
     assert verdict.fake_probability == pytest.approx(sigmoid(3.0 / 2))
     reach = 1.959964 * 0.7
     assert verdict.faces[0].interval == pytest.approx((sigmoid((3 - reach) / 2), sigmoid((3 + reach) / 2)), rel=1e-5)
-    without = judging.conclude(found, scores, JudgeParameters(), {"frame": 2.0, "video": 0.5})
+    without = made.verdict_of(found, scores, VerdictOptions(), {"frame": 2.0, "video": 0.5})
     assert without.interval is None and without.verdict == FAKE
 
 
 def test_without_a_calibration_temperatures_are_1(made):
-    verdict = judging.conclude(*made.found_of([(0, k, 1.25) for k in range(5)]), JudgeParameters())
+    verdict = made.verdict_of(*made.found_of([(0, k, 1.25) for k in range(5)]), VerdictOptions())
     assert verdict.fake_probability == pytest.approx(sigmoid(1.25))
 
 
 def test_with_another_threshold_another_verdict(made):
     found, scores = made.found_of([(0, k, 0.0 + 0.01 * (-1) ** k) for k in range(8)])
-    said = [judging.conclude(found, scores, JudgeParameters(threshold=t)).verdict for t in (0.4, 0.5, 0.6)]
+    said = [made.verdict_of(found, scores, VerdictOptions(threshold=t)).verdict for t in (0.4, 0.5, 0.6)]
     assert said == [FAKE, UNSURE, REAL]
 
 
@@ -159,7 +119,7 @@ def test_with_another_threshold_another_verdict(made):
     ],
 )  # fmt: skip
 def test_who_is_judged(fields, count, reason, made):
-    verdict = judging.conclude(*made.found_of([(0, k, 2.0) for k in range(count)], **fields), JudgeParameters())
+    verdict = made.verdict_of(*made.found_of([(0, k, 2.0) for k in range(count)], **fields), VerdictOptions())
     (face,) = verdict.faces
     assert face.reason == verdict.reason == reason
     assert (face.verdict == CANNOT_JUDGE) == (verdict.verdict == CANNOT_JUDGE) == bool(reason)
@@ -173,14 +133,14 @@ def test_who_is_judged(fields, count, reason, made):
 def test_who_is_not_judged_counts_for_nothing(made):
     """The one who is seen in two frames only would be the most fake."""
     rows = [(0, k, -2.0) for k in range(10)] + [(1, k, 9.0) for k in (0, 20)]
-    verdict = judging.conclude(*made.found_of(rows), JudgeParameters())
+    verdict = made.verdict_of(*made.found_of(rows), VerdictOptions())
     assert verdict.verdict == REAL and verdict.logit == pytest.approx(-2.0) and verdict.face == 0
     assert (verdict.wanted, verdict.with_face, verdict.judged) == (32, 11, 10)
 
 
 def test_frames_stand_in_their_order_and_count_once(made):
-    verdict = judging.conclude(
-        *made.found_of([(0, 9, 1.0), (0, 2, 2.0), (1, 2, 3.0), (0, 5, 0.0)]), JudgeParameters(least_frames=1)
+    verdict = made.verdict_of(
+        *made.found_of([(0, 9, 1.0), (0, 2, 2.0), (1, 2, 3.0), (0, 5, 0.0)]), VerdictOptions(min_frames=1)
     )
     assert [frame.index for frame in verdict.faces[0].frames] == [2, 5, 9]
     assert [frame.logit for frame in verdict.faces[0].frames] == [2.0, 0.0, 1.0]
@@ -189,25 +149,13 @@ def test_frames_stand_in_their_order_and_count_once(made):
 
 def test_what_else_should_be_known_and_why_a_file_gave_nothing(made):
     rejects = [
-        made.reject("frame", "no_face", frame=3), made.reject("note", "hdr", "bright"), made.reject("part", "damaged_file", "cut"),
-    ]  # fmt: skip
-    verdict = judging.conclude(*made.found_of([(0, k, 1.0) for k in range(5)], rejects=rejects), JudgeParameters())
+        made.reject("frame", "no_face", frame=3),
+        made.reject("note", "hdr", "bright"),
+        made.reject("part", "damaged_file", "cut"),
+    ]
+    verdict = made.verdict_of(*made.found_of([(0, k, 1.0) for k in range(5)], rejects=rejects), VerdictOptions())
     assert verdict.notes == {"hdr": "bright", "damaged_file": "cut"} and verdict.reason is None
     nothing = made.found_of([], kind=None, wanted=0, rejects=[made.reject("video", "time_limit", "took too long")])
-    verdict = judging.conclude(*nothing, JudgeParameters())
+    verdict = made.verdict_of(*nothing, VerdictOptions())
     assert (verdict.reason, verdict.statement) == ("time_limit", "Cannot judge: took too long.")
     assert verdict.faces == () and verdict.kind is None
-
-
-@pytest.mark.parametrize(
-    "calibration, calibrated", [(None, False), ({"reason": "one class"}, False), (CALIBRATION, True)]
-)
-def test_a_model_tells_of_itself(calibration, calibrated, made):
-    model = judging.describe(made.Brightness(calibration), "toys")
-    assert model == {
-        "name": "toys",
-        "version": 7,
-        "digest": "d1",
-        "calibrated": calibrated,
-        "card": made.Brightness.card,
-    }

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from evaluation.report.panels import overlay
-from serving.verdict.pictures import FACE
-from serving.verdict.view import view
+from serving.verdict.thumbnails import FACE
+from serving.verdict.view.verdict_view import verdict_view
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def shown(made):
         pictures[path] = data
         return f"at/{path}"
 
-    return view(*made.clip, url), pictures
+    return verdict_view(*made.clip, url), pictures
 
 
 def test_is_the_verdict_and_more(shown, made):
@@ -71,13 +71,13 @@ def test_looks_at_rejected_frames_too_and_does_without_frames(made):
     verdict, found, _ = made.clip
     rejected = [type(found.rejects[0])("", "", "", "", 0, "", "frame", "no_face", "", 90)]
     bare = type(found)(found.file, found.kind, found.examples, rejected, found.wanted, found.info)
-    content = view(verdict, bare, {}, lambda path, data: path)
+    content = verdict_view(verdict, bare, {}, lambda path, data: path)
     assert content["pictures"]["frames"] == {} and content["looked_at"] == [*made.FRAMES, 90]
 
 
 def test_leaves_the_pictures_out(shown, made):
     verdict, found, _ = made.clip
-    assert view(verdict, found, None) == shown[0] | {"pictures": {"frames": {}, "faces": {}}}
+    assert verdict_view(verdict, found, None) == shown[0] | {"pictures": {"frames": {}, "faces": {}}}
 
 
 def test_asks_for_heat_maps_in_rising_order_once(made):
@@ -88,5 +88,5 @@ def test_asks_for_heat_maps_in_rising_order_once(made):
             asked.append(key)
 
     verdict, found, _ = made.clip
-    view(verdict, found, Heat(), lambda path, data: path)
+    verdict_view(verdict, found, Heat(), lambda path, data: path)
     assert asked == sorted((example.track, example.frame_index) for example in found.examples)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from serving.verdict.files import find_files
+from serving.verdict.input_files import find_files
 
 
 @pytest.fixture
@@ -77,5 +77,5 @@ def test_what_is_no_common_file_is_not_waited_for(tree):
     found = find_files([".", "pipe.mp4", os.devnull])
     assert found.paths == find_files(["."]).paths and "./pipe.mp4" not in found.paths
     assert found.passed_over == 3 + 2 + 1
-    assert found.problems == ["pipe.mp4: is no common file", f"{os.devnull}: is no common file"]
+    assert found.problems == ["pipe.mp4: not a regular file", f"{os.devnull}: not a regular file"]
     assert find_files(["dangling.mp4"]).paths == ["dangling.mp4"]  # who names it is told what it lacks

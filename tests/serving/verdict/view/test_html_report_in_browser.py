@@ -1,9 +1,12 @@
 """The report in a real browser, from a file: what it draws, what keys and clicks do, and for whom it is legible."""
 
+import contextlib
+
 import pytest
 
 from serving.verdict.statement import percent
-from serving.verdict.view import write_report
+from serving.verdict.view.html_report import HtmlReport, inline
+from serving.verdict.view.verdict_view import verdict_view
 
 RIGHT, LEFT, END, HOME, SPACE = "\ue014", "\ue012", "\ue010", "\ue011", " "
 
@@ -12,7 +15,10 @@ RIGHT, LEFT, END, HOME, SPACE = "\ue014", "\ue012", "\ue010", "\ue011", " "
 def address(made, tmp_path_factory):
     """Of a report on all files."""
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(path, [made.clip, made.picture, made.nobody, made.nothing])
+    with contextlib.closing(HtmlReport(path)) as report:
+        for item in (made.clip, made.picture, made.nobody, made.nothing):
+            report.add(verdict_view(*item, inline))
+        report.write()
     return path.as_uri()
 
 
@@ -44,13 +50,18 @@ def test_says_what_the_verdict_says(opened, made):
 
 
 def test_draws_each_face_over_time_with_its_gaps(opened, made):
-    dots = "return [...document.querySelectorAll('.chart .series')].map((g) => [g.getAttribute('class'), g.querySelector('.dots').getAttribute('d').split('M').length - 1, g.querySelector('.path').getAttribute('d').split('M').length - 1])"
+    dots = """
+        const count = (group, kind) => group.querySelector(kind).getAttribute('d').split('M').length - 1;
+        return [...document.querySelectorAll('.chart .series')].map(
+            (group) => [group.getAttribute('class'), count(group, '.dots'), count(group, '.path')]);
+    """
     series = {name.split()[1]: (name, points, runs) for name, points, runs in opened.run(dots)}
     assert {key: of[1:] for key, of in series.items()} == {"c0": (10, 2)}, "faces that are not judged have none"
     assert "chosen" in series["c0"][0]
     # The curve goes where the probabilities lie: 0 at the bottom of the frame of lines, 1 at its top.
     ends = opened.run(
-        "return ['M46 202', 'M46 14'].map((d) => [...document.querySelectorAll('.chart .grid')].some((p) => p.getAttribute('d').startsWith(d)))"
+        "const lines = [...document.querySelectorAll('.chart .grid')].map((path) => path.getAttribute('d'));"
+        "return ['M46 202', 'M46 14'].map((start) => lines.some((line) => line.startsWith(start)))"
     )
     assert ends == [True, True]
     first = made.clip[0].faces[0].frames[0]
@@ -85,7 +96,10 @@ def test_keys_move_through_the_frames(opened, made):
 def test_keys_move_along_the_crops_and_keep_the_focus(opened):
     strip = opened.find(".person:nth-of-type(1) .crop[tabindex='0']")
     strip.send_keys(HOME)
-    places = "return [document.activeElement.getAttribute('aria-label'), document.querySelectorAll('.person:first-of-type .crop[tabindex=\"0\"]').length]"
+    places = """
+        const crops = document.querySelectorAll('.person:first-of-type .crop[tabindex="0"]');
+        return [document.activeElement.getAttribute('aria-label'), crops.length];
+    """
     assert opened.run(places)[0].startswith("Frame 1: ") and opened.run(places)[1] == 1
     opened.driver.switch_to.active_element.send_keys(RIGHT * 4)
     assert opened.run(places)[0].startswith("Frame 7: "), "over the gap of two"
@@ -107,7 +121,8 @@ def test_a_click_on_the_chart_chooses_the_frame_under_it(opened):
 def test_marks_faces_where_they_are(opened, made):
     opened.find(".chart").send_keys(HOME)
     styles = opened.run(
-        "return [...document.querySelectorAll('.box')].map((b) => ['left', 'top', 'width', 'height'].map((k) => parseFloat(b.style[k])))"
+        "const sides = ['left', 'top', 'width', 'height'];"
+        "return [...document.querySelectorAll('.box')].map((b) => sides.map((side) => parseFloat(b.style[side])))"
     )
     boxes = [face.frames[0].box for face in made.clip[0].faces]
     expected = [(100 * x / 320, 100 * y / 240, 100 * w / 320, 100 * h / 240) for x, y, w, h in boxes]

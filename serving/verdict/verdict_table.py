@@ -1,12 +1,16 @@
-"""Verdicts as lines of text, and as rows of a table for programs."""
+"""Verdicts as lines of text for people, and as rows of CSV for programs."""
 
 import csv
+from collections.abc import Iterable, Iterator
+from typing import TextIO
 
-from serving.verdict.statement import WORDS, from_to, percent
-from serving.verdict.verdict import CANNOT_JUDGE
+from serving.verdict.outcomes import CANNOT_JUDGE, WORDS
+from serving.verdict.statement import from_to, percent
+from serving.verdict.verdict_json import FaceVerdict, Verdict
 
 HEADER = f"{'verdict':14}{'fake':>13}  {'95 % interval':30}{'frames':>9}  file"
-# Columns of a row for programs; a file without a face has one row, whose face columns are empty.
+# Columns of the CSV, one row for each face; a file without a face has one row, whose face columns are empty. `low` and
+# `high` are the ends of the interval, `face` is the track counted from 1; for the others see `verdict_json`.
 FILE_COLUMNS = (
     "file", "kind", "verdict", "fake_probability", "low", "high", "logit", "center_similarity", "reason", "wanted",
     "with_face", "judged",
@@ -16,12 +20,15 @@ FACE_COLUMNS = (
     "face_reason", "face_size", "face_frames", "face_first_second", "face_last_second",
 )  # fmt: skip
 
+Cell = str | int | float | None
 
-def lines_of(verdict, alone=False):
-    """What is said of a file: a line with the figures of the face that decides, all faces if there are several, and notes.
+
+def lines_of(verdict: Verdict, alone: bool = False) -> list[str]:
+    """The lines on a file: the figures of the face that decides, each face if there are several, and notes.
 
     Args:
-        alone: say it in words, too; that is always done where it cannot be judged.
+        verdict: on the file.
+        alone: add the statement, as is always done for files that cannot be judged.
     """
     frames = f"{verdict.judged}/{verdict.wanted}"
     lines = [_line(verdict.decisive or verdict, frames, verdict.file)]
@@ -35,29 +42,29 @@ def lines_of(verdict, alone=False):
     return [printable(line) for line in lines]
 
 
-def _line(of, frames, what, indent=""):
-    probability = "-" if of.verdict == CANNOT_JUDGE else percent(of.fake_probability)
+def _line(of: Verdict | FaceVerdict, frames: str, what: str, indent: str = "") -> str:
+    probability = "-" if of.fake_probability is None else percent(of.fake_probability)
     bounds = from_to(of.interval) if of.interval else "-"
     return f"{indent + WORDS[of.verdict]:14}{probability:>13}  {bounds:30}{frames:>9}  {what}"
 
 
-def _about(face, kind):
+def _about(face: FaceVerdict, kind: str | None) -> str:
     """How large a face is, when it is seen, and why it is not judged."""
-    told = [f"{face.size:.0f} pixels"]
+    parts = [f"{face.size:.0f} pixels"]
     if kind == "video":
-        told.append(f"{face.frames[0].timestamp:.1f} to {face.frames[-1].timestamp:.1f} s")
+        parts.append(f"{face.frames[0].timestamp:.1f} to {face.frames[-1].timestamp:.1f} s")
     if face.reason:
-        told.append(face.reason.replace("_", " "))
-    return f" ({', '.join(told)})"
+        parts.append(face.reason.replace("_", " "))
+    return f" ({', '.join(parts)})"
 
 
-def printable(text):
-    """Without what would steer a terminal: a file may be called anything."""
+def printable(text: str) -> str:
+    """Escape characters that could control a terminal: a file may have any name."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
-def rows_of(verdict):
-    """Dicts of `FILE_COLUMNS` and `FACE_COLUMNS`, one for each face; None where there is nothing."""
+def rows_of(verdict: Verdict) -> Iterator[dict[str, Cell]]:
+    """Yield the CSV rows of a file: `FILE_COLUMNS` and `FACE_COLUMNS`."""
     low, high = verdict.interval or (None, None)
     names = [name for name in FILE_COLUMNS if name not in ("low", "high")]
     row = {name: getattr(verdict, name) for name in names} | {"low": low, "high": high}
@@ -73,8 +80,8 @@ def rows_of(verdict):
         yield row | dict.fromkeys(FACE_COLUMNS)
 
 
-def write_csv(stream, verdicts):
-    """Write a header and the rows of `rows_of`."""
+def write_csv(stream: TextIO, verdicts: Iterable[Verdict]) -> None:
+    """Write the header and the rows of all files."""
     writer = csv.DictWriter(stream, [*FILE_COLUMNS, *FACE_COLUMNS])
     writer.writeheader()
     for verdict in verdicts:

@@ -1,0 +1,167 @@
+"""The process that draws on a copy of a file: `python -m serving.verdict.annotate_process`, started by `annotate`.
+
+It reads one JSON object from standard input and answers with JSON lines on standard output. Frames are decoded, drawn
+on and encoded one at a time. As with `reading_process`, a file that crashes its decoder crashes this process alone.
+
+In:  the fields of a `drawing_plan.DrawingPlan`, and
+     {"source": path, "target": path, "limits": {...}, "time": seconds that one frame may take}
+Out: {"done": frames, "of": frames}                                  now and then
+     {"end": null} or {"failed": sentence}
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from PIL import Image
+
+from faces.decoder import OPENING, DecodeError, Limits
+from faces.reading_process import guard, say
+from faces.source import open_source
+from serving.verdict.drawing import Painter
+
+TICKS = 90_000  # per second; every usual frame rate divides it, those over 1001 included
+QUALITY = {"crf": "20", "preset": "superfast"}
+KEPT_COLOURS = (1, 5, 6)  # BT.709 and BT.601, by FFmpeg's numbers: written as they are read
+EVERY_FRAME = sys.maxsize
+
+
+@dataclass(frozen=True)
+class _VideoFormat:
+    """What a player should know about a video.
+
+    Attributes:
+        rate: mean frames per second.
+        colours: FFmpeg's number of its colour space; 0 if it is not known.
+    """
+
+    rate: Fraction
+    colours: int
+
+
+def draw_video(
+    source: str, target: str, painter: Painter, limits: Limits, progress: Callable[[int, int], None]
+) -> None:
+    """Write a video with the drawing on each frame of another, each at its own time. The sound is left out.
+
+    Args:
+        source: path of the video.
+        target: path of the copy.
+        painter: draws on the frames.
+        limits: what the video may hold.
+        progress: called with (frames done, frames in all).
+
+    Raises:
+        DecodeError: the source gives no frame.
+        OSError: the target cannot be written.
+    """
+    frames, source_format = open_source(source, "video", EVERY_FRAME, limits), _format_of(source)
+    options = {"movflags": "+faststart"} if target.endswith((".mp4", ".mov")) else {}
+    with av.open(target, "w", options=options) as file:
+        stream, last = None, -1
+        for done, (_, seconds, view) in enumerate(frames.pictures(), start=1):
+            image = np.array(view)  # a copy to draw on, and in one piece
+            painter.paint(image, seconds)
+            if stream is None:
+                stream = _add_stream(file, image.shape, source_format)
+            frame = av.VideoFrame.from_ndarray(_fitted(image, stream), format="rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace=source_format.colours or None)
+            frame.pts = last = max(round(seconds * TICKS), last + 1)
+            frame.time_base = Fraction(1, TICKS)
+            file.mux(stream.encode(frame))
+            progress(done, len(frames.wanted))
+        if stream is None:
+            raise DecodeError("undecodable", "no frame decodes")
+        file.mux(stream.encode())
+
+
+def _format_of(source: str) -> _VideoFormat:
+    with av.open(source, options=OPENING) as container:
+        stream = container.streams.video[0]
+        colours = stream.codec_context.colorspace
+        rate = stream.average_rate or Fraction(25)
+        return _VideoFormat(min(max(rate, Fraction(1)), Fraction(240)), colours if colours in KEPT_COLOURS else 0)
+
+
+def _add_stream(
+    file: av.container.OutputContainer, shape: tuple[int, ...], source_format: _VideoFormat
+) -> av.VideoStream:
+    stream = file.add_stream("libx264", rate=source_format.rate, options=QUALITY)
+    stream.height, stream.width = (side + side % 2 for side in shape[:2])  # even: its colours have half the size
+    stream.pix_fmt = "yuv420p"
+    stream.codec_context.time_base = Fraction(1, TICKS)
+    if source_format.colours:
+        stream.codec_context.colorspace = source_format.colours
+    return stream
+
+
+def _fitted(image: np.ndarray, stream: av.VideoStream) -> np.ndarray:
+    """An image, uint8 [height, width, 3], in the size of the stream; an odd side gets its last row or column twice."""
+    height, width = image.shape[:2]
+    if (height + height % 2, width + width % 2) != (stream.height, stream.width):
+        fitted = cv2.resize(image, (stream.width, stream.height), interpolation=cv2.INTER_AREA)
+    else:
+        fitted = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    return np.asarray(fitted)
+
+
+def draw_picture(source: str, target: str, painter: Painter, limits: Limits) -> None:
+    """Write a picture with the drawing on another; arguments and exceptions as in `draw_video`."""
+    ((_, _, view),) = open_source(source, "image", 1, limits).pictures()
+    image = np.array(view)
+    painter.paint(image, 0.0)
+    picture = Image.fromarray(image)
+    if target.lower().endswith((".jpg", ".jpeg")):
+        picture.save(target, quality=95, subsampling=0)
+    else:
+        picture.save(target)
+
+
+def main() -> None:
+    """Carry out the request on standard input."""
+    guard()
+    request = json.loads(sys.stdin.readline())
+    painter = Painter(request["tracks"], request["step"], request["captions"], request["verdict"])
+    source, target, limits = request["source"], request["target"], Limits(**request["limits"])
+    # The kernel ends this process when the time is over, even inside a decoder that never returns.
+    signal.setitimer(signal.ITIMER_REAL, request["time"])
+    try:
+        if request["kind"] == "video":
+            draw_video(source, target, painter, limits, _progress(request["time"]))
+        else:
+            draw_picture(source, target, painter, limits)
+    except (DecodeError, OSError, ValueError, av.error.FFmpegError) as error:
+        say(failed=getattr(error, "strerror", None) or str(error))
+    except MemoryError:
+        say(failed="it takes more memory than a video may")
+    else:
+        say(end=None)
+
+
+def _progress(time_limit: float) -> Callable[[int, int], None]:
+    """Says now and then how many frames are done. Each frame restarts the timer, and the last one stops it."""
+    noted = time.monotonic()
+
+    def progress(done: int, of: int) -> None:
+        nonlocal noted
+        signal.setitimer(signal.ITIMER_REAL, time_limit if done < of else 0)
+        if time.monotonic() > noted + 0.2 or done == of:
+            noted = time.monotonic()
+            say(done=done, of=of)
+
+    return progress
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BrokenPipeError:  # nobody reads the answers any more
+        os._exit(0)

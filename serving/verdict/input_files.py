@@ -1,0 +1,97 @@
+"""Which files a user means: by name, by folder, or by pattern."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+# What a file is; "auto": its content decides, "crop": a face that is already cut out.
+Kind = Literal["auto", "video", "image", "crop"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+VIDEOS = (
+    ".mp4 .m4v .mov .qt .mkv .webm .avi .mpg .mpeg .m2v .ts .mts .m2ts .wmv .asf .flv .3gp .3g2 .ogv .mxf .vob .dv .gif"
+)
+PICTURES = ".jpg .jpeg .jpe .png .webp .bmp .tif .tiff .jp2 .avif .ppm"
+SUFFIXES = frozenset(f"{VIDEOS} {PICTURES}".split())
+
+
+@dataclass(frozen=True)
+class InputFiles:
+    """The files that some arguments mean.
+
+    Attributes:
+        paths: of the files, in the order of the arguments, within a folder by name; each file once.
+        passed_over: number of other files in the folders and among the matches of the patterns, without hidden ones.
+        problems: sentences on arguments that give no file.
+    """
+
+    paths: list[str]
+    passed_over: int
+    problems: list[str]
+
+
+def find_files(arguments: Sequence[str]) -> InputFiles:
+    """Find the files that are to be judged.
+
+    Args:
+        arguments: paths of files, which are taken whatever their suffix is; folders, whose media files are taken with
+            those of the folders below; or patterns with `*`, `?`, `[...]` and `**`, which may match folders, too.
+    """
+    taken: dict[str, str] = {}  # real path -> path
+    other: set[str] = set()
+    problems = []
+    for argument in arguments:
+        found: list[str] = []
+        passed_over: list[str] = []
+        for path, is_named in _expand(argument):
+            # A folder may hold a named pipe, which would block whoever opens it.
+            is_media = os.path.splitext(path)[1].lower() in SUFFIXES and os.path.isfile(path)
+            (found if is_named or is_media else passed_over).append(path)
+        for path in found:
+            taken.setdefault(os.path.realpath(path), path)
+        other.update(map(os.path.realpath, passed_over))
+        if not found:
+            problems.append(f"{argument}: {_why_none(argument, len(passed_over))}")
+    return InputFiles(list(taken.values()), len(other - taken.keys()), problems)
+
+
+def _why_none(argument: str, others: int) -> str:
+    """Why an argument gives no file; `others` is how many other files it gives."""
+    if os.path.isdir(argument):
+        if not os.access(argument, os.R_OK | os.X_OK):
+            return "this folder cannot be read (Permission denied)"
+        if not others:
+            return "there is no file in this folder"
+    elif os.path.exists(argument):
+        return "not a regular file"
+    elif not others:
+        return "no file matches this"
+    return f"no video and no picture, only {others} other file{'s' * (others > 1)}"
+
+
+def _expand(argument: str) -> Iterator[tuple[str, bool]]:
+    """Yield (path, whether the user named it, so that it is taken whatever its suffix is)."""
+    if os.path.isdir(argument):
+        yield from _within(argument)
+    elif os.path.lexists(argument) or not glob.has_magic(argument):
+        # A missing file is taken, too: reading it will say so.
+        yield argument, not os.path.exists(argument) or os.path.isfile(argument)
+    else:
+        suffix = os.path.splitext(argument)[1]
+        names_suffix = bool(suffix) and not glob.has_magic(suffix)  # "*.bin" means those files
+        for path in sorted(glob.glob(argument, recursive=True)):
+            if not os.path.isdir(path):
+                yield path, names_suffix and os.path.isfile(path)
+            elif not argument.endswith("**"):  # which matches everything within by itself
+                yield from _within(path)
+
+
+def _within(folder: str) -> Iterator[tuple[str, bool]]:
+    """Yield all files below a folder, without hidden ones."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield os.path.join(parent, name), False

@@ -1,0 +1,181 @@
+"""What `python -m serving.predict` makes of the verdicts: the table, JSON, CSV, the report and drawn copies."""
+
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import TextIO
+
+from artifacts import writing
+from artifacts.errors import InputError
+from commands.signals import StopSignals
+from serving.verdict import verdict_table
+from serving.verdict.annotate import Annotator
+from serving.verdict.assessor import Assessment
+from serving.verdict.caveats import about, caveats_of
+from serving.verdict.input_files import InputFiles
+from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE, Outcome
+from serving.verdict.output_paths import STANDARD_OUTPUT, OutputPaths
+from serving.verdict.stage_bars import StageBars
+from serving.verdict.verdict_json import Verdict, verdicts_json
+from serving.verdict.verdict_options import VerdictOptions
+from serving.verdict.view.html_report import HtmlReport, inline
+
+COUNTED: dict[Outcome, str] = {
+    FAKE: "likely fake",
+    REAL: "likely real",
+    UNSURE: "unsure",
+    CANNOT_JUDGE: "not judged",
+}
+
+
+class Outputs:
+    """Takes the assessments one by one and hands each on.
+
+    A context manager.
+
+    Args:
+        paths: where the outputs go.
+        files: which files are assessed.
+        options: of the verdicts.
+        stop: the signals that end the command.
+        annotator: draws copies of the files, or None.
+
+    Attributes:
+        verdicts: so far.
+        interrupted: 0, or the exit code of the signal that ended the command early.
+        failed: whether an output could not be written.
+    """
+
+    def __init__(
+        self,
+        paths: OutputPaths,
+        files: InputFiles,
+        options: VerdictOptions,
+        stop: StopSignals,
+        annotator: Annotator | None = None,
+    ) -> None:
+        self._paths, self._files, self._options = paths, files, options
+        self._stop, self._annotator = stop, annotator
+        self.verdicts: list[Verdict] = []
+        self.interrupted, self.failed = 0, False
+        self._table: TextIO | None = None
+        if not paths.quiet:
+            self._table = sys.stderr if STANDARD_OUTPUT in (paths.json, paths.csv) else sys.stdout
+        self._bars = StageBars(len(files.paths), paths.quiet)
+        self._report = HtmlReport(paths.report) if paths.report else None
+
+    def __enter__(self) -> "Outputs":
+        self._print(verdict_table.HEADER)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.close()
+        if self._report:
+            self._report.close()
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Show how far a stage is; a `StageProgress`. Raises `KeyboardInterrupt` if the command is to stop."""
+        self._stop.check()
+        self._bars.stage(stage, done, total)
+
+    def add(self, path: str, assessment: Assessment) -> None:
+        """Print the verdict on a file, draw its copy, and add it to the report."""
+        verdict, alone = assessment.verdict, len(self._files.paths) == 1
+        self.verdicts.append(verdict)
+        self._print(*verdict_table.lines_of(verdict, alone))
+        if self._annotator:
+            try:
+                self._annotator.draw(verdict, path, self.progress)
+            except InputError as error:
+                self._note_error(str(error))
+        if self._report and not self._attempt(self._report.path, self._report.add, assessment.view(inline)):
+            self._report.close()
+            self._report = None
+        self._bars.file_done()
+        self._stop.check()
+
+    def on_interrupt(self) -> None:
+        """Note that a signal ended the work early."""
+        self.interrupted = self._stop.acknowledge()
+        print(f"stopped by {signal.Signals(self.interrupted - 128).name}", file=sys.stderr)
+
+    def finish(self) -> None:
+        """Write the files and conclude the table; nothing if there is no verdict. A failed output stops no other."""
+        if not self.verdicts:
+            return
+        try:
+            if self._report:
+                self._attempt(self._report.path, self._report.write)
+        except KeyboardInterrupt:
+            self.on_interrupt()
+        for path, write in ((self._paths.json, self._write_json), (self._paths.csv, self._write_csv)):
+            if path:
+                self._attempt(path, write, path)
+        self._conclude()
+
+    def _attempt(self, path: str, write: Callable[..., None], *arguments: object) -> bool:
+        """Write an output; returns whether that went well. If not, the error is printed, and the work goes on."""
+        try:
+            write(*arguments)
+        except InputError as error:
+            self._note_error(str(error))
+        except OSError as error:
+            name = "standard output" if path == STANDARD_OUTPUT else path
+            self._note_error(f"{name}: cannot be written ({error.strerror})")
+        else:
+            return True
+        return False
+
+    def _note_error(self, message: str) -> None:
+        self.failed = True
+        self._bars.print(f"error: {message}", sys.stderr)
+
+    def _write_json(self, path: str) -> None:
+        content = verdicts_json(
+            self.verdicts,
+            caveats=caveats_of(self.verdicts[0].model),
+            parameters=self._options.model_dump(),
+            passed_over=self._files.passed_over,
+            problems=self._files.problems,
+            interrupted=bool(self.interrupted),
+        )
+        if path == STANDARD_OUTPUT:
+            print(json.dumps(content, indent=1, allow_nan=False))
+        else:
+            writing.write_json(path, content)
+
+    def _write_csv(self, path: str) -> None:
+        if path == STANDARD_OUTPUT:
+            verdict_table.write_csv(sys.stdout, self.verdicts)
+            return
+        with (
+            writing.whole(path) as partial,
+            open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
+        ):
+            verdict_table.write_csv(stream, self.verdicts)
+
+    def _conclude(self) -> None:
+        """Below the table: the number of files with each outcome, and what the user must know about the model."""
+        counts = Counter(verdict.verdict for verdict in self.verdicts)
+        parts = [f"{counts[outcome]} {words}" for outcome, words in COUNTED.items() if counts[outcome]]
+        if self.interrupted:
+            parts.append(f"interrupted: {len(self._files.paths) - len(self.verdicts)} not looked at")
+        if self._files.passed_over:
+            parts.append(f"{self._files.passed_over} other files passed over")
+        self._print("", f"{len(self.verdicts)} file{'s' * (len(self.verdicts) != 1)}: {', '.join(parts)}", "")
+        model = self.verdicts[0].model
+        self._print(*map(verdict_table.printable, about(model) + caveats_of(model)))
+
+    def _print(self, *lines: str) -> None:
+        """Print lines of the table."""
+        if self._table is None:
+            return
+        try:
+            for line in lines:
+                self._bars.print(line, self._table)
+        except BrokenPipeError:  # nobody reads on, as with `| head`; the files are written all the same
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._table.fileno())
+            self._table = None

@@ -1,0 +1,104 @@
+"""The model's scores for the faces of one file."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import tensorflow as tf
+
+from artifacts.errors import InputError
+from artifacts.face_examples import FaceExample
+from model.input_pipeline import load_crop
+from model.recipes import CROP_SIZE
+from model.saved_model import Calibration
+from model.served import ServedModel
+from serving.verdict.stages import JUDGING, StageProgress, no_progress
+from serving.verdict.verdict_json import ModelDescription
+
+BATCH = 32  # faces per forward pass
+
+# uint8 crops [n, 256, 256, 3] -> arrays with n rows, `logit`, `fake_probability` and `center_similarity` among them.
+Predict = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+# uint8 crops [n, 256, 256, 3] -> float32 [n, 256, 256] within 0..1, or None from a model that has no heat maps.
+MakeHeatMaps = Callable[[np.ndarray], np.ndarray | None]
+
+
+@dataclass(frozen=True)
+class ScoringModel:
+    """A model as an `Assessor` uses it.
+
+    Attributes:
+        predict: see `Predict`.
+        heat_maps: see `MakeHeatMaps`.
+        calibration: its temperatures, or None.
+        description: what verdicts tell about the model.
+    """
+
+    predict: Predict
+    heat_maps: MakeHeatMaps
+    calibration: Calibration | None
+    description: ModelDescription
+
+    @classmethod
+    def of_served(cls, model: ServedModel, name: str = "model") -> "ScoringModel":
+        """A `ServedModel` that is called directly."""
+        return cls(model.predict, model.heat_maps, model.calibration, describe(model, name))
+
+
+def describe(model: ServedModel, name: str = "model") -> ModelDescription:
+    """What verdicts tell about a model."""
+    return {
+        "name": name,
+        "version": model.version,
+        "digest": model.digest,
+        "calibrated": model.calibration is not None and model.calibration.get("reason") is None,
+        "card": model.card,
+    }
+
+
+@dataclass(frozen=True)
+class FaceScores:
+    """The scores of some faces; each array is float32 [n].
+
+    Attributes:
+        logit: fake minus real.
+        fake_probability: calibrated for single frames.
+        center_similarity: cosine similarity to the centre of the real training faces.
+    """
+
+    logit: np.ndarray
+    fake_probability: np.ndarray
+    center_similarity: np.ndarray
+
+
+SCORES = tuple(field.name for field in fields(FaceScores))
+
+
+def crops_of(examples: Sequence[FaceExample]) -> np.ndarray:
+    """The crops as a model takes them: uint8 [n, 256, 256, 3]."""
+    crops = [load_crop(tf.constant(example.image)).numpy() for example in examples]
+    return np.stack(crops) if crops else np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+
+
+def score_faces(predict: Predict, examples: Sequence[FaceExample], progress: StageProgress = no_progress) -> FaceScores:
+    """Score faces in batches.
+
+    Args:
+        predict: of the model.
+        examples: the faces.
+        progress: called after each batch.
+
+    Raises:
+        InputError: a score is NaN or infinite.
+    """
+    parts: dict[str, list[np.ndarray]] = {name: [np.zeros(0, np.float32)] for name in SCORES}
+    for start in range(0, len(examples), BATCH):
+        answers = predict(crops_of(examples[start : start + BATCH]))
+        for name in SCORES:
+            parts[name].append(answers[name])
+        progress(JUDGING, min(start + BATCH, len(examples)), len(examples))
+    scores = {name: np.concatenate(part) for name, part in parts.items()}
+    odd = [name for name in SCORES if not np.isfinite(scores[name]).all()]
+    if odd:
+        raise InputError(f"the model's {' and '.join(odd)} is not finite: its training diverged. Use another model")
+    return FaceScores(**scores)

@@ -1,0 +1,62 @@
+"""Progress of the command on standard error: the stages of the current file, and how many files are done."""
+
+import sys
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+from commands import progress
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+class StageBars:
+    """Two bars on a terminal: the stages of a file and the files. In a log only the second, now and then.
+
+    A context manager.
+
+    Args:
+        files: number of files; for a single one there is no bar over the files.
+        quiet: show nothing.
+    """
+
+    def __init__(self, files: int, quiet: bool = False) -> None:
+        hide_files = quiet or files < 2
+        self._files: tqdm[NoReturn] = progress.bar(
+            total=files,
+            desc="files",
+            unit="file",
+            disable=hide_files,
+            position=0,
+            leave=False,
+            dynamic_ncols=True,
+        )
+        self._stage: tqdm[NoReturn] = progress.bar(
+            total=1,
+            desc="reading",
+            bar_format="{desc:<16}|{bar:30}| {n_fmt}/{total_fmt}",
+            disable=quiet or not sys.stderr.isatty(),
+            position=0 if hide_files else 1,
+            leave=False,
+            dynamic_ncols=True,
+        )
+
+    def close(self) -> None:
+        """Remove the bars."""
+        self._stage.close()
+        self._files.close()
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        """Show how far a stage is."""
+        self._stage.total = total
+        self._stage.set_description_str(name, refresh=False)
+        self._stage.n = done
+        self._stage.refresh()
+
+    def file_done(self) -> None:
+        """Count one more file."""
+        self.stage("reading", 0, 1)
+        self._files.update()
+
+    def print(self, text: str, stream: TextIO) -> None:
+        """Print a line above the bars."""
+        progress.print_above(text, stream)

@@ -1,0 +1,196 @@
+"""The JSON that `predict --json` writes, field by field.
+
+The document is a `VerdictsJson`. Its `files` are `Verdict`s, whose `faces` are `FaceVerdict`s, whose `frames` are
+`FrameScore`s. The server answers with a `Verdict`, too; `view.verdict_view` adds the pictures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypedDict
+
+from serving.verdict.outcomes import Outcome
+
+Json = dict[str, Any]  # a JSON object
+
+
+class ModelDescription(TypedDict):
+    """What verdicts tell about the model.
+
+    Attributes:
+        name: of the model.
+        version: its number in a model server's folder; null elsewhere.
+        digest: of its graph and weights; the same digest means the same model.
+        calibrated: whether its probabilities were calibrated on a validation split.
+        card: what it was trained and tested on, see `components.pusher`; any part of it may be missing. Null if it has
+            none.
+    """
+
+    name: str
+    version: int | None
+    digest: str
+    calibrated: bool
+    card: Json | None
+
+
+class FileInfo(TypedDict, total=False):
+    """What is known about a file; fields are missing where it cannot be opened.
+
+    Attributes:
+        width, height: of a frame, pixels.
+        frames: in the whole file.
+        seconds: duration.
+    """
+
+    width: int
+    height: int
+    frames: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FrameScore:
+    """One face in one frame.
+
+    Attributes:
+        index: of the frame, from 0.
+        timestamp: seconds after the first frame.
+        box: x, y, width, height in pixels of the frame.
+        detector_score: MTCNN's confidence that it is a face; 1 for a crop.
+        logit, fake_probability, center_similarity: as the served model returns them; the probability is calibrated for
+            single frames.
+    """
+
+    index: int
+    timestamp: float
+    box: tuple[float, ...]
+    detector_score: float
+    logit: float
+    fake_probability: float
+    center_similarity: float
+
+
+@dataclass(frozen=True)
+class FaceVerdict:
+    """One person, followed through the file.
+
+    Attributes:
+        track: number of the person, from 0, the most prominent one first.
+        verdict: "fake", "real", "unsure" (the threshold lies within the interval) or "cannot_judge".
+        fake_probability: calibrated; null for "cannot_judge".
+        interval: [low, high], the 95 % interval of the probability; null for "cannot_judge" or if it is not known.
+        logit: of all frames, joined by the video rule; fake minus real.
+        center_similarity: to the centre of the real training faces, joined likewise.
+        reason: why the verdict is "cannot_judge": "too_small", "doubtful_face" or "too_few_frames"; else null.
+        size: median of the longer sides of the boxes, pixels.
+        frames: in their order, also for "cannot_judge".
+    """
+
+    track: int
+    verdict: Outcome
+    fake_probability: float | None
+    interval: tuple[float, float] | None
+    logit: float
+    center_similarity: float
+    reason: str | None
+    size: float
+    frames: tuple[FrameScore, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One file.
+
+    Attributes:
+        file: its name as the user gave it.
+        kind: "video", "image" or "crop"; null if it cannot be read.
+        verdict: like that of a face. A file is "fake" as soon as one of its faces is.
+        fake_probability, logit: the highest among the judged faces.
+        interval: [low, high], the 95 % interval of that highest probability.
+        center_similarity: the lowest among the judged faces.
+        face: the track that decides: among those with the file's verdict, the one that looks most like a fake.
+        threshold: the probability from which on a face is called fake.
+        reason: why the verdict is "cannot_judge": the reason of the most prominent face, "no_face", or why the file
+            cannot be decoded, such as "not_a_video" (see `faces.decoder.DecodeError`); else null.
+        statement: the verdict in one or two sentences.
+        wanted: number of frames that were to be looked at.
+        with_face: number of those in which a face was found.
+        judged: number of those in which a face was judged.
+        faces: everyone who was seen, the most prominent first.
+        notes: what else the user should know, reason -> sentence; for instance "damaged_file" or "hdr".
+        info: size and length of the file.
+        model: in the document of `predict --json` it stands once, beside `files`.
+    """
+
+    file: str
+    kind: str | None
+    verdict: Outcome
+    fake_probability: float | None
+    interval: tuple[float, float] | None
+    logit: float | None
+    center_similarity: float | None
+    face: int | None
+    threshold: float
+    reason: str | None
+    statement: str
+    wanted: int
+    with_face: int
+    judged: int
+    faces: tuple[FaceVerdict, ...]
+    notes: dict[str, str]
+    info: FileInfo
+    model: ModelDescription
+
+    @property
+    def decisive(self) -> FaceVerdict | None:
+        """The face that decides, or None."""
+        return next((face for face in self.faces if face.track == self.face), None)
+
+    def as_dict(self) -> Json:
+        """The verdict as JSON holds it."""
+        return asdict(self)
+
+
+class VerdictsJson(TypedDict):
+    """The whole document.
+
+    Attributes:
+        files: a `Verdict` for each file that was looked at, without `model`.
+        model: see `ModelDescription`.
+        caveats: sentences on what a verdict of this model does not tell.
+        parameters: the options of the verdicts, see `verdict_options.VerdictOptions`.
+        passed_over: number of other files in the folders and among the matches of the patterns.
+        problems: sentences on arguments that gave no file.
+        interrupted: whether the command was stopped before the last file.
+    """
+
+    files: list[Json]
+    model: ModelDescription
+    caveats: list[str]
+    parameters: Json
+    passed_over: int
+    problems: list[str]
+    interrupted: bool
+
+
+def verdicts_json(
+    verdicts: Sequence[Verdict],
+    *,
+    caveats: list[str],
+    parameters: Json,
+    passed_over: int,
+    problems: list[str],
+    interrupted: bool,
+) -> VerdictsJson:
+    """The document about some verdicts of one model, at least one; for the arguments see `VerdictsJson`."""
+    files = [verdict.as_dict() for verdict in verdicts]
+    for file in files:
+        del file["model"]
+    return {
+        "files": files,
+        "model": verdicts[0].model,
+        "caveats": caveats,
+        "parameters": parameters,
+        "passed_over": passed_over,
+        "problems": problems,
+        "interrupted": interrupted,
+    }
