@@ -1,10 +1,13 @@
-"""The manifest of videos: what VideoExampleGen writes and everything after it reads."""
+"""The manifest of videos: what VideoExampleGen writes and all later steps read."""
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 from artifacts.errors import InputError
+from artifacts.layout import VIDEOS, split_dir
+from artifacts.writing import write_text
 
 SPLITS = ("train", "val", "test")
 KINDS = ("video", "image", "crop")
@@ -17,13 +20,13 @@ class Video:
 
     Attributes:
         video_id: `<dataset>/<method>/<name>`, unique in a run.
-        uri: where the file lies.
+        uri: path of the file.
         dataset: the name that the config gives the data set.
-        method: "real", or the manipulation ("df", "ff", "fs", "nt", ...; "fake" where the data set tells no more).
+        method: "real", or the manipulation ("df", "ff", "fs", "nt", ...; "fake" if the data set says no more).
         label: 0 real, 1 fake.
         split: "train", "val", "test"; "" until it is assigned.
-        identities: everyone whose face or motion it holds, as `<dataset>/<person>`; first whose video it is (of a
-            fake: the original that it was made of). Empty if the data set tells none.
+        identities: everyone whose face or motion it holds, as `<dataset>/<person>`. The first one is whose video it is
+            (for a fake: the person in the original it was made from). Empty if the data set does not say.
         kind: "video", "image", or "crop" for a face that is already cut out.
         digest: of the content; see `artifacts.digests`.
     """
@@ -45,12 +48,12 @@ class Listing:
 
     Attributes:
         videos: those that exist; those without a split are assigned one afterwards.
-        missing: ids of videos that the data set's own lists name and that are not there.
-        unlisted: paths, relative to the root, of videos that lie there and that no list names.
+        missing: ids of videos that the data set's own lists name but that are absent.
+        unlisted: paths, relative to the root, of videos that are there but that no list names.
         left_out: id -> why a video that exists is not used.
         notes: sentences for the user.
         shared_identities: pairs of splits that share people by the data set's own protocol, e.g. {("train", "test")}.
-        to_fill: the splits among which videos without one are divided; the data set gives the others itself.
+        to_fill: the splits among which videos without one are divided; the data set itself assigns the others.
     """
 
     videos: list[Video] = field(default_factory=list)
@@ -62,23 +65,23 @@ class Listing:
     to_fill: tuple[str, ...] = SPLITS
 
 
-def manifest_path(folder, split):
-    """Where the manifest of a split lies in a `videos` artifact."""
-    return os.path.join(folder, f"Split-{split}", "videos.jsonl")
+def manifest_path(folder: str, split: str) -> str:
+    """Return the path of a split's manifest in a `videos` artifact."""
+    return os.path.join(split_dir(folder, split), VIDEOS)
 
 
-def write_manifest(folder, videos):
+def write_manifest(folder: str, videos: Iterable[Video]) -> None:
     """Write one manifest per split, in the order of the ids."""
+    videos = sorted(videos, key=lambda video: video.video_id)
     for split in SPLITS:
         path = manifest_path(folder, split)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as stream:
-            for video in sorted((v for v in videos if v.split == split), key=lambda v: v.video_id):
-                stream.write(json.dumps(asdict(video)) + "\n")
+        lines = (json.dumps(asdict(video)) for video in videos if video.split == split)
+        write_text(path, "".join(f"{line}\n" for line in lines))
 
 
-def read_manifest(folder, split):
-    """Return the `Video`s of a split.
+def read_manifest(folder: str, split: str) -> list[Video]:
+    """Return the videos of a split.
 
     Raises:
         InputError: the manifest is missing, or a line of it cannot be used; names file, line and field.
@@ -92,7 +95,7 @@ def read_manifest(folder, split):
     return [_video(path, number, line) for number, line in enumerate(lines, start=1)]
 
 
-def _video(path, number, line):
+def _video(path: str, number: int, line: str) -> Video:
     try:
         fields = json.loads(line)
         video = Video(**{**fields, "identities": tuple(fields.get("identities", ()))})

@@ -1,56 +1,88 @@
-"""Train recipes over several seeds and judge them on faces of held-out people.
+"""Train recipes with several seeds and measure them on faces of held-out people.
 
-    python -m benchmarks.ablation --examples=E --out=DIR --backbone=resnet18 --image_size=112 --steps=600 --warm_steps=600
+    python -m benchmarks.ablation --examples=E --out=DIR --image_size=112 --steps=600 --warm_steps=600
 
-Every run takes its last weights, so the held-out split (--held_out, by default `val`) is looked at once and chooses
+Every run keeps its last weights, so the held-out split (--held_out, `val` by default) is looked at once and chooses
 nothing. With --warm_steps all recipes of a seed start from one network, trained by cross-entropy alone on the same
-faces. Started again, it goes on where it stopped: finished runs are kept, a cut one resumes.
+faces. Run the same command again and it goes on where it stopped: finished runs are kept, an interrupted one resumes.
 """
 
+import argparse
 import json
 import math
-import multiprocessing
 import os
 import statistics
 import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypedDict
 
+from scipy import stats
+
+from artifacts.writing import write_text
 from benchmarks import common
-from model.recipes import RECIPES, get_recipe
+from model.recipes import RECIPES, Recipe, get_recipe
 
 TABLE = ("cross_entropy", "triplet", "triplet_cross_entropy", "without_expander", "paper")
-# Each against the one that lacks just that term (Table 3, and section 4.3.2).
+# (recipe, the one that lacks just that term, the term): Table 3, and section 4.3.2.
 STEPS_UP = (
     ("triplet_cross_entropy", "triplet", "+ cross-entropy"),
     ("without_expander", "triplet_cross_entropy", "+ Weight-Center"),
     ("paper", "without_expander", "+ expander"),
     ("paper", "cross_entropy", "the whole method, against cross-entropy alone"),
 )
-# 97.5 % points of Student's t for 1, 2, ... degrees of freedom.
-STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+FIGURES = ("auc", "acc", "center_auc")
+
+Interval = tuple[float, float | None]  # (mean, half of its 95 % interval; None for a single value)
 
 
-def main(arguments=None):
-    """Command line; returns the exit code."""
+class RunResult(TypedDict):
+    """What one training reached on the held-out faces.
+
+    Attributes:
+        auc: by the recipe's score: the logit, or the similarity to the real centre.
+        acc: by the logit; None if no classifier is trained.
+        center_auc: by the similarity to the real centre.
+        last: the last row of the training's history.
+        faces: how many were scored.
+    """
+
+    auc: float | None
+    acc: float | None
+    center_auc: float | None
+    last: dict[str, float | None]
+    faces: int
+
+
+class Table(TypedDict):
+    """Means over seeds with their intervals.
+
+    Attributes:
+        recipes: recipe -> `FIGURES` as `Interval`s, and `each`, the AUC of each seed.
+        differences: added term -> mean difference of the AUC, seed by seed.
+    """
+
+    recipes: dict[str, dict[str, Any]]
+    differences: dict[str, Interval]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     options, fields = _parse(arguments)
     seeds = range(options.seeds)
-    runs = [(name, seed) for seed in seeds for name in (["warm"] if options.warm_steps else []) + options.recipes]
+    names = (["warm"] if options.warm_steps else []) + options.recipes
+    runs = [(name, seed) for seed in seeds for name in names]
     results = {}
     for number, (name, seed) in enumerate(runs, start=1):
         folder = os.path.join(options.out, f"{name}-{seed}")
-        found = os.path.join(folder, "result.json")
-        if not os.path.exists(found):
+        path = os.path.join(folder, "result.json")
+        if not os.path.exists(path):
             print(f"--- run {number} of {len(runs)}: {name}, seed {seed}", flush=True)
             recipe = _recipe(name, seed, options, fields)
-            # A process for each: TensorFlow gives no memory back.
-            child = multiprocessing.get_context("spawn").Process(
-                target=run_one, args=(recipe, options.examples, options.held_out, folder)
-            )
-            child.start()
-            child.join()
-            if child.exitcode:
-                print(f"error: {name}, seed {seed} ended with {child.exitcode}; the same command goes on from here")
-                return 1
-        with open(found) as stream:
+            what = f"{name}, seed {seed} (the same command goes on from here)"
+            # A process for each run: TensorFlow does not give memory back.
+            result = common.in_own_process(run_one, recipe, options.examples, options.held_out, folder, what=what)
+            write_text(path, json.dumps(result, indent=1))
+        with open(path) as stream:
             results[name, seed] = json.load(stream)
     table = summarize(results, options.recipes, seeds)
     print("\n" + "\n".join(to_markdown(table)))
@@ -59,16 +91,17 @@ def main(arguments=None):
     return 0
 
 
-def _parse(arguments):
+def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """Return the options, and the fields that override every recipe's."""
     parser = common.parser("ablation", __doc__)
     parser.add_argument("--examples", required=True, help="folder of face examples")
     parser.add_argument("--out", required=True, help="folder for the runs; give the same one to go on")
     parser.add_argument("--recipes", default=",".join(TABLE), help="comma-separated; default: %(default)s")
     parser.add_argument("--seeds", type=int, default=3, help="trainings per recipe (default: %(default)s)")
     parser.add_argument("--warm_steps", type=int, default=0, help="steps of cross-entropy that all recipes start from")
-    parser.add_argument("--held_out", default="val", help="split to judge on (default: %(default)s)")
+    parser.add_argument("--held_out", default="val", help="split to measure on (default: %(default)s)")
     options, rest = parser.parse_known_args(arguments)
-    fields = {"steps": 1500, "learning_rate": 0.02, "schedule": "cosine"}
+    fields: dict[str, Any] = {"steps": 1500, "learning_rate": 0.02, "schedule": "cosine"}
     for argument in rest:
         key, _, value = argument.removeprefix("--").partition("=")
         if not argument.startswith("--") or not value:
@@ -80,7 +113,7 @@ def _parse(arguments):
     options.recipes = options.recipes.split(",")
     for name in options.recipes:
         if name not in RECIPES:
-            parser.error(f"--recipes: no recipe {name!r}; there are {', '.join(RECIPES)}")
+            parser.error(f"--recipes: no recipe {name!r}; known: {', '.join(RECIPES)}")
     try:
         get_recipe(options.recipes[0], **fields)
     except ValueError as error:
@@ -88,64 +121,70 @@ def _parse(arguments):
     return options, fields
 
 
-def _recipe(name, seed, options, fields):
+def _recipe(name: str, seed: int, options: argparse.Namespace, fields: Mapping[str, Any]) -> Recipe:
     if name == "warm":
         return get_recipe("cross_entropy", **{**fields, "steps": options.warm_steps, "seed": seed})
     if options.warm_steps:
         fields = {**fields, "initial_weights": os.path.join(options.out, f"warm-{seed}", "model.keras")}
-        seed += options.seeds  # other batches than the warm start saw first
+        seed += options.seeds  # other batches first than the warm start saw
     return get_recipe(name, **{**fields, "seed": seed})
 
 
-def run_one(recipe, folder, held_out, out):
-    """Train once and write `result.json`: AUC and ACC by the logit and by the similarity to the real centre."""
+def run_one(recipe: Recipe, examples: str, held_out: str, out: str) -> RunResult:
+    """Train once, save the detector, and measure it on the held-out split; needs a process of its own."""
     from commands.quiet import import_tensorflow
 
     import_tensorflow()
-    from artifacts import face_examples
+    from artifacts.face_examples import find_files
     from model import scoring
     from model.train import train
+    from model.validation import figure
 
-    files = face_examples.find_files(folder, "train")
-    judged = face_examples.find_files(folder, held_out)
+    train_files, held_out_files = find_files(examples, "train"), find_files(examples, held_out)
     os.makedirs(out, exist_ok=True)
-    detector, history = train(recipe, files, [], out)
+    detector, history = train(recipe, train_files, [], out)
     detector.save(os.path.join(out, "model.keras"))
-    rows = scoring.join_batches(scoring.score_examples(scoring.predictor(detector), judged))
+    rows = scoring.join_batches(scoring.score_examples(scoring.predictor(detector), held_out_files))
     by_logit = scoring.accuracy_and_auc(rows["label"], rows["logit"])
     by_center = scoring.accuracy_and_auc(rows["label"], -rows["center_similarity"])
-    result = {
-        "auc": by_logit["auc"] if recipe.score == "logit" else by_center["auc"],
-        "acc": by_logit["acc"] if recipe.score == "logit" else None,
+    has_classifier = recipe.score == "logit"
+    auc = by_logit["auc"] if has_classifier else by_center["auc"]
+    print(f"held-out AUC {figure(auc)}", flush=True)
+    return {
+        "auc": auc,
+        "acc": by_logit["acc"] if has_classifier else None,
         "center_auc": by_center["auc"],
         "last": history[-1],
         "faces": len(rows["label"]),
     }
-    path = os.path.join(out, "result.json")
-    with open(path + ".partial", "w") as stream:
-        json.dump(result, stream, indent=1)
-    os.replace(path + ".partial", path)
-    print(f"held-out AUC {result['auc']:.4f}", flush=True)
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
-def mean_and_interval(values):
-    """(mean, half of the 95 % interval of the mean by Student's t; None for a single value)."""
+def mean_and_interval(values: Iterable[float]) -> Interval:
+    """Return the mean of some values, and half of its 95 % interval by Student's t (None for a single value)."""
     values = list(values)
     if len(values) < 2:
         return values[0], None
-    point = STUDENT[min(len(values) - 2, len(STUDENT) - 1)]
+    point = float(stats.t.ppf(0.975, len(values) - 1))
     return statistics.mean(values), point * statistics.stdev(values) / math.sqrt(len(values))
 
 
-def summarize(results, recipes, seeds):
-    """Means with intervals over seeds, and of each step up the differences seed by seed."""
-    rows = {}
+def summarize(
+    results: Mapping[tuple[str, int], Mapping[str, Any]], recipes: Sequence[str], seeds: Sequence[int]
+) -> Table:
+    """Average the results over seeds, and for each step up the differences seed by seed.
+
+    Args:
+        results: (recipe, seed) -> its `RunResult`.
+        recipes: those to list, in order; the warm start comes first if there is one.
+        seeds: those that every recipe was trained with.
+    """
+    rows: dict[str, dict[str, Any]] = {}
     for name in (["warm"] if ("warm", seeds[0]) in results else []) + list(recipes):
         found = [results[name, seed] for seed in seeds]
         rows[name] = {
             key: mean_and_interval(result[key] for result in found)
-            for key in ("auc", "acc", "center_auc")
+            for key in FIGURES
             if all(result[key] is not None for result in found)
         } | {"each": [result["auc"] for result in found]}
     differences = {
@@ -156,12 +195,12 @@ def summarize(results, recipes, seeds):
     return {"recipes": rows, "differences": differences}
 
 
-def to_markdown(table):
-    """The table as lines of Markdown."""
+def to_markdown(table: Table) -> Iterator[str]:
+    """Yield the table as lines of Markdown."""
     yield "| recipe | AUC | ACC | AUC by centre | AUC of each seed |"
     yield "|---|---|---|---|---|"
     for name, row in table["recipes"].items():
-        cells = [_cell(row.get(key)) for key in ("auc", "acc", "center_auc")]
+        cells = [_cell(row.get(key)) for key in FIGURES]
         yield f"| {name} | {' | '.join(cells)} | {', '.join(f'{value:.3f}' for value in row['each'])} |"
     yield ""
     yield "| what is added | AUC, mean difference over seeds |"
@@ -170,7 +209,7 @@ def to_markdown(table):
         yield f"| {what} | {_cell(difference, '+')} |"
 
 
-def _cell(value, sign=""):
+def _cell(value: Interval | None, sign: str = "") -> str:
     if value is None:
         return "–"
     mean, half = value

@@ -1,4 +1,4 @@
-"""What the benchmarks share: their command line's common part, the machine's description, and the JSON they write."""
+"""What the benchmarks share: options, the machine's description, timing in turns, and the JSON they write."""
 
 import argparse
 import json
@@ -7,20 +7,32 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 
-def parser(module, text):
-    """An argument parser with the options that every benchmark has."""
+def parser(module: str, text: str) -> argparse.ArgumentParser:
+    """Create an argument parser with the options that every benchmark has.
+
+    Args:
+        module: the benchmark's, without its package.
+        text: what it measures, for `--help`.
+    """
     result = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{module}", description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    result.add_argument("--quick", action="store_true", help="small and short: to see that it works, not to measure")
-    result.add_argument("--json", metavar="FILE", help="write ratios, figures and the machine there")
+    result.add_argument(
+        "--quick", action="store_true", help="small and short: a check that it works, not a measurement"
+    )
+    result.add_argument("--json", metavar="FILE", help="write the ratios, the figures and the machine to this file")
     return result
 
 
-def machine():
-    """What the figures were measured on."""
+def machine() -> dict[str, str | int]:
+    """Describe the machine on which the figures are measured."""
     with open("/proc/cpuinfo") as stream:
         models = [line.split(":", 1)[1].strip() for line in stream if line.startswith("model name")]
     return {
@@ -31,25 +43,25 @@ def machine():
     }
 
 
-def write_json(path, ratios, figures):
-    """Write what a benchmark found, if a path was given."""
+def write_json(path: str | None, ratios: Mapping[str, float], figures: Mapping[str, Any]) -> None:
+    """Write what a benchmark found to `path`, if one was given."""
     if path:
         with open(path, "w") as stream:
             json.dump({"ratios": ratios, "figures": figures, "machine": machine()}, stream, indent=1)
             stream.write("\n")
 
 
-def interleaved(contenders, rounds):
+def interleaved(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Time each contender once per round, in turns, so that a noisy machine disturbs all alike.
 
     Args:
         contenders: name -> a function without arguments.
-        rounds: how often; one more, first, is not counted.
+        rounds: how many count; one more, the first, does not.
 
     Returns:
-        name -> its times in seconds, a list.
+        name -> its time in seconds in each round.
     """
-    times = {name: [] for name in contenders}
+    times: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, function in contenders.items():
             began = time.perf_counter()
@@ -59,20 +71,21 @@ def interleaved(contenders, rounds):
     return times
 
 
-def median_ratio(times, name, peer):
-    """The median over rounds of one contender's time by a peer's in the same round."""
+def median_ratio(times: Mapping[str, Sequence[float]], name: str, peer: str) -> float:
+    """Return the median over rounds of one contender's time divided by a peer's in the same round."""
     return statistics.median(a / b for a, b in zip(times[name], times[peer], strict=True))
 
 
-def in_own_process(function, *arguments, what):
+def in_own_process(function: Callable[..., Result], *arguments: Any, what: str) -> Result:
     """Call a function in a fresh process, so that its memory is its own, and return what it returns.
 
     Args:
-        function: of a module, with arguments and a result that can be pickled.
+        function: a module's function; it, its arguments and its result can be pickled.
+        arguments: of the function.
         what: is measured, for the message.
 
     Raises:
-        SystemExit: the process ended without a result, as it does where the memory is too little.
+        SystemExit: the process ended without a result, for example because memory ran out.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -80,7 +93,8 @@ def in_own_process(function, *arguments, what):
     process.start()
     sender.close()
     try:
-        return receiver.recv()
+        result: Result = receiver.recv()
+        return result
     except EOFError:
         process.join()
         raise SystemExit(f"error: {what} ended with {process.exitcode}: too little memory?") from None
@@ -88,11 +102,11 @@ def in_own_process(function, *arguments, what):
         process.join()
 
 
-def _send(sender, function, arguments):
+def _send(sender: Connection, function: Callable[..., object], arguments: Sequence[Any]) -> None:
     sender.send(function(*arguments))
 
 
-def resident(which):
-    """This process's resident memory in MiB: VmRSS is what it has now, VmHWM its peak."""
+def resident(which: str) -> float:
+    """Return this process's resident memory in MiB: "VmRSS" now, "VmHWM" at its peak."""
     with open("/proc/self/status") as stream:
         return next(int(line.split()[1]) / 1024 for line in stream if line.startswith(which + ":"))

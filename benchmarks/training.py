@@ -1,10 +1,10 @@
-"""One training step: the whole method against cross-entropy alone, and against PyTorch's step of the same network.
+"""A training step of the whole method, beside cross-entropy alone and beside PyTorch's step of the same network.
 
     python -m benchmarks.training
-    pip install torch==2.13.0        # CPU; with it the comparison with PyTorch runs, too
+    pip install torch==2.13.0        # CPU; adds the comparison with PyTorch
 
-ResNet-34, batch 16, 256x256, in turns. Then: how many faces per second the input pipeline alone delivers, beside how
-many the step takes.
+ResNet-34, batch 16, 256x256, in turns. Then: how many faces per second the input pipeline delivers by itself, beside
+how many the step takes.
 """
 
 import os
@@ -12,14 +12,15 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 
 from benchmarks import common
 
 
-def main(arguments=None):
-    """Command line; returns the exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = common.parser("training", __doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="steps that are timed of each (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="timed steps of each contender (default: %(default)s)")
     options = parser.parse_args(arguments)
     size, batch, rounds = (64, 8, 2) if options.quick else (256, 16, options.rounds)
 
@@ -52,33 +53,39 @@ def main(arguments=None):
     return 0
 
 
-def keras_step(recipe, size, batch):
-    """A function that takes one training step of a ResNet-34 by a recipe, all its terms acting."""
+def keras_step(name: str, size: int, batch: int) -> Callable[[], float]:
+    """Return a function that takes one training step of a ResNet-34 by a recipe, with all its terms acting."""
     from commands.quiet import import_tensorflow
 
-    tf = import_tensorflow()
+    import_tensorflow()
+    import tensorflow as tf
+
     from model.detector import DeepfakeDetector, create_optimizer
     from model.recipes import get_recipe
 
-    recipe = get_recipe(recipe, image_size=size, batch_size=batch, weight_center_start=0, expander_start=0)
+    recipe = get_recipe(name, image_size=size, batch_size=batch, weight_center_start=0, expander_start=0)
     detector = DeepfakeDetector(recipe)
     detector.compile(optimizer=create_optimizer(recipe), jit_compile=False)
     detector.optimizer.build(detector.trainable_variables)
     step = tf.function(lambda crops, labels: detector.train_step((crops, labels)))
     crops = tf.cast(tf.random.uniform([batch, 256, 256, 3], 0, 256, tf.int32, seed=1), tf.uint8)
     labels = tf.constant([0, 1] * (batch // 2), tf.int64)
-    return lambda: step(crops, labels)["loss"].numpy()
+    return lambda: float(step(crops, labels)["loss"])
 
 
-def torch_step(size, batch):
-    """The same for PyTorch, in its fastest layout: the same network, normalisation, cross-entropy and optimizer."""
+def torch_step(size: int, batch: int) -> Callable[[], float]:
+    """Return the same for PyTorch, in its fastest layout: network, normalisation, cross-entropy and optimizer.
+
+    Raises:
+        ImportError: PyTorch is not installed.
+    """
     import torch
     from torch import nn
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
 
-    class Block(nn.Module):
-        def __init__(self, before, width, stride):
+    class Block(nn.Module):  # type: ignore[misc]  # PyTorch is optional, its types are unknown here
+        def __init__(self, before: int, width: int, stride: int) -> None:
             super().__init__()
             self.conv1 = nn.Conv2d(before, width, 3, stride, 1, bias=False)
             self.bn1 = nn.BatchNorm2d(width)
@@ -88,7 +95,7 @@ def torch_step(size, batch):
             if stride != 1 or before != width:
                 self.shortcut = nn.Sequential(nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width))
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             y = torch.relu(self.bn1(self.conv1(x)))
             return torch.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
 
@@ -105,19 +112,19 @@ def torch_step(size, batch):
     labels = torch.tensor([0, 1] * (batch // 2))
     mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in ((123.7, 116.3, 103.5), (58.4, 57.1, 57.4)))
 
-    def step():
+    def step() -> float:
         images = ((crops.float() - mean) / deviation).to(memory_format=torch.channels_last)
         loss = nn.functional.cross_entropy(network(images), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return loss.item()
+        return float(loss.item())
 
     return step
 
 
-def pipeline_rate(preset, batches):
-    """Faces per second that the input pipeline delivers by itself, decoding 256x256 PNGs of two photographs."""
+def pipeline_rate(preset: str, batches: int) -> float:
+    """Return the faces per second that the input pipeline alone delivers, from 256x256 PNGs cut from a photograph."""
     import cv2
     import numpy as np
     import tensorflow as tf
@@ -126,6 +133,7 @@ def pipeline_rate(preset, batches):
     from artifacts import face_examples
     from model.input_pipeline import training_batches
     from model.recipes import get_recipe
+    from model.record_index import index_records
 
     photo = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)
     rng = np.random.default_rng(0)
@@ -142,7 +150,7 @@ def pipeline_rate(preset, batches):
                     ).serialize()
                 )  # fmt: skip
         recipe = get_recipe("paper", augmentation=preset, steps=batches + 5)
-        stream = iter(training_batches(face_examples.index_records([path]), recipe))
+        stream = iter(training_batches(index_records([path]), recipe))
         for _ in range(5):
             next(stream)
         began = time.perf_counter()

@@ -1,1 +1,1 @@
-"""The detector's mathematics: losses, networks, input, training and export. Knows tensors, no videos and no pipeline."""
+"""The detector's mathematics: losses, networks, input, training, export. Knows tensors and files of face examples."""

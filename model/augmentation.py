@@ -1,15 +1,16 @@
 """Augmentation of training crops: presets by name, each a pure function of the crop and a seed.
 
-The layers of Keras and keras-cv draw from generators with a state; here the draw is ours, stateless, and only their
+The layers of Keras and keras-cv draw from generators with a state. Here the draws are stateless, and only the layers'
 transformations are used, so that a resumed run sees the very same pixels.
 """
 
 import functools
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
-# Each: how often, and from where to where it is drawn. In the ranges that face video on the web goes through.
+# Each: (share of crops, lowest, highest strength), in the ranges that face video on the web goes through.
 BRIGHTNESS = (0.5, -0.15, 0.15)  # added, as a share of 255
 CONTRAST = (0.5, 0.8, 1.2)  # factor around the mean
 DOWNSCALE = (0.3, 0.4, 1.0)  # side of the shrunk crop, as a share
@@ -18,37 +19,41 @@ NOISE = (0.2, 1.0, 8.0)  # standard deviation, grey values
 JPEG = (0.5, 40.0, 95.0)  # quality
 
 
-def create_augmentation(preset):
-    """Return the preset as a function of (crop, seed): uint8 [256, 256, 3] and int64 [2], to a crop of that kind.
+# (crop uint8 [256, 256, 3], seed int64 [2]) to a crop of the same kind.
+Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def create_augmentation(preset: str) -> Augmentation:
+    """Return a preset as a function of (crop, seed), uint8 [256, 256, 3] and int64 [2], that returns a crop.
 
     Args:
-        preset: "off"; "paper", a mirror image in half of the cases; or "forensic", that and, each now and then, what
-            video on the web goes through: brightness, contrast, downscaling, blur, noise and, last, JPEG.
+        preset: "off"; "paper": mirrored in half of the cases; or "forensic": also what video on the web goes through,
+            each in some of the cases: brightness, contrast, downscaling, blur, noise and, last, JPEG.
     """
     if preset == "off":
         return lambda crop, seed: crop
     if preset == "paper":
-        return tf.image.stateless_random_flip_left_right
+        return lambda crop, seed: tf.image.stateless_random_flip_left_right(crop, seed)
     return _Forensic()
 
 
 class _Forensic:
-    """Layers are made here, once, since they cannot be made while `tf.data` traces."""
+    """The preset "forensic". Its layers are made once, beforehand: they cannot be made while `tf.data` traces."""
 
-    def __init__(self):
-        import keras_cv  # seconds to import, and only this preset needs it
+    def __init__(self) -> None:
+        import keras_cv  # takes seconds to import, and only this preset needs it
 
         self.brightness = keras.layers.RandomBrightness(0.5)
         self.contrast = keras.layers.RandomContrast(0.5, value_range=(0, 255))
         self.blur = keras.layers.RandomGaussianBlur(kernel_size=7, value_range=(0, 255))
         self.jpeg = keras_cv.layers.RandomJpegQuality(factor=(0, 100))
 
-    def __call__(self, crop, seed):
-        # Seeds differ in a bit that no row number reaches.
+    def __call__(self, crop: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        # The seeds differ in bits that no row number reaches.
         seeds = [tf.bitwise.bitwise_xor(seed, tf.constant([0, k << 60], seed.dtype)) for k in range(3)]
         draws = tf.unstack(tf.random.stateless_uniform([12], seeds[1]))
         image = tf.cast(tf.image.stateless_random_flip_left_right(crop, seeds[0]), tf.float32)
-        changes = [
+        changes: list[tuple[tuple[float, float, float], Callable[..., tf.Tensor]]] = [
             (BRIGHTNESS, self._brighten),
             (CONTRAST, self._stretch),
             (DOWNSCALE, _downscale),
@@ -63,27 +68,29 @@ class _Forensic:
             image = tf.ensure_shape(tf.clip_by_value(image, 0.0, 255.0), crop.shape)
         return tf.saturate_cast(tf.round(image), tf.uint8)
 
-    def _brighten(self, image, share):
+    def _brighten(self, image: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
         return self.brightness.transform_images(image, {"rgb_delta": tf.reshape(255.0 * share, [1, 1, 1])})
 
-    def _stretch(self, image, factor):
+    def _stretch(self, image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
         return self.contrast.transform_images(image, {"contrast_factor": tf.reshape(factor, [1, 1, 1])})
 
-    def _soften(self, image, sigma):
+    def _soften(self, image: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
         choice = {"blur_factor": tf.stack([sigma, sigma]), "should_apply_blur": tf.constant([True])}
         margin = self.blur.kernel_size[0] // 2
-        image = tf.pad(image, [[margin, margin], [margin, margin], [0, 0]], "REFLECT")  # else the border turns black
+        image = tf.pad(
+            image, [[margin, margin], [margin, margin], [0, 0]], "REFLECT"
+        )  # otherwise the border turns black
         return self.blur.transform_images(image[None], choice)[0, margin:-margin, margin:-margin]
 
-    def _compress(self, image, quality):
+    def _compress(self, image: tf.Tensor, quality: tf.Tensor) -> tf.Tensor:
         return 255.0 * self.jpeg.augment_image(image / 255.0, transformation=tf.cast(quality, tf.int32))
 
 
-def _downscale(image, share):
+def _downscale(image: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     side = tf.shape(image)[0]
     small = tf.cast(tf.round(tf.cast(side, tf.float32) * share), tf.int32)
     return tf.image.resize(tf.image.resize(image, [small, small], antialias=True), [side, side])
 
 
-def _noise(image, sigma, seed):
+def _noise(image: tf.Tensor, sigma: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return image + tf.random.stateless_normal(tf.shape(image), seed, stddev=sigma)

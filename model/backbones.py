@@ -1,8 +1,10 @@
 """Backbones by name: images in, one feature vector per image out."""
 
 import functools
+from collections.abc import Callable
 
 import keras
+from keras import KerasTensor as Tensor  # stands for tensors of every backend
 from keras import layers, ops
 
 RESNETS = {
@@ -18,23 +20,27 @@ APPLICATIONS = {
 BACKBONES = (*RESNETS, *APPLICATIONS)
 STAGE_WIDTHS = (64, 128, 256, 512)
 
-# Mean and deviation of ImageNet's pixels, which published weights expect (but for Xception's).
+# Mean and standard deviation of ImageNet's pixels (0-255), which all published weights but Xception's expect.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
 
 
-def create_backbone(name, image_size, synchronized=False):
+# A layer to come: called with `name` and possibly further options of `BatchNormalization`.
+Norm = Callable[..., layers.BatchNormalization]
+
+
+def create_backbone(name: str, image_size: int, synchronized: bool = False) -> keras.Model:
     """Build a network without its classifier, with random weights.
 
     Args:
         name: one of `BACKBONES`.
         image_size: side of the square input in pixels.
-        synchronized: take batch statistics over all replicas: several then equal one on the global batch. Without it the
-            faster fused kernel serves.
+        synchronized: take batch statistics over all replicas, so that several of them equal one on the global batch.
+            Otherwise the faster fused kernel is used.
 
     Returns:
-        A functional `keras.Model`: float [n, image_size, image_size, 3], normalised by `normalize_pixels`, to float
-        [n, features]. Its layer "features" gives the last feature map.
+        A functional model from float [n, image_size, image_size, 3], normalised by `normalize_pixels`, to float
+        [n, features]. Its layer "features" returns the last feature map, float [n, h, w, features].
 
     Raises:
         ValueError: for an unknown name, or a size that the network cannot take.
@@ -46,25 +52,26 @@ def create_backbone(name, image_size, synchronized=False):
     raise ValueError(f"backbone must be one of {sorted(BACKBONES)}. Received: backbone={name!r}")
 
 
-def normalize_pixels(name, images):
-    """Bring float images [n, h, w, 3], 0-255, to the range that backbone `name` and its published weights expect."""
+def normalize_pixels(name: str, images: Tensor) -> Tensor:
+    """Scale float images [n, h, w, 3], 0-255, to the range that backbone `name` and its published weights expect."""
     if name == "xception":
         return images / 127.5 - 1.0
     return (images - ops.cast(PIXEL_MEAN, images.dtype)) / ops.cast(PIXEL_STD, images.dtype)
 
 
 # --- ResNets of basic blocks ------------------------------------------------------------------------------------------
-def _resnet(name, image_size, synchronized):
-    """A ResNet of basic blocks (He et al., 2016).
+def _resnet(name: str, image_size: int, synchronized: bool) -> keras.Model:
+    """Build a ResNet of basic blocks (He et al., 2016).
 
-    Padding, epsilon and the missing convolution biases are those of the published weights: zeros are padded on all
-    sides and the convolution itself is "valid", since "same" shifts a stride-2 grid by one pixel.
+    Padding, epsilon and the missing biases of convolutions match the published weights: zeros are padded on all sides
+        and
+    the convolution itself is "valid", since "same" would shift a stride-2 grid by one pixel.
     """
     norm = functools.partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5, synchronized=synchronized)
     images = keras.Input((image_size, image_size, 3), name="images")
     x = _conv_bn(images, norm, 64, 7, stride=2, name="stem")
     x = layers.ReLU(name="stem_relu")(x)
-    x = layers.ZeroPadding2D(1, name="stem_pad_pool")(x)  # zeros serve as -inf here: they follow a ReLU
+    x = layers.ZeroPadding2D(1, name="stem_pad_pool")(x)  # zeros do for -inf here: they follow a ReLU
     x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
     for stage, (width, depth) in enumerate(zip(STAGE_WIDTHS, RESNETS[name], strict=True), start=1):
         for block in range(depth):
@@ -73,19 +80,19 @@ def _resnet(name, image_size, synchronized):
     return _pooled(name, images, x)
 
 
-def _basic_block(x, norm, width, stride, name):
+def _basic_block(x: Tensor, norm: Norm, width: int, stride: int, name: str) -> Tensor:
     shortcut = x
     if stride != 1 or x.shape[-1] != width:
         shortcut = _conv_bn(x, norm, width, 1, stride, name=f"{name}_downsample")
     x = _conv_bn(x, norm, width, 3, stride, name=f"{name}_1")
     x = layers.ReLU(name=f"{name}_1_relu")(x)
-    # From random weights a block starts as its shortcut (zero gamma), which lets deep nets learn from the first steps on.
+    # A block starts as its shortcut (zero gamma), so that deep networks learn from the first steps on.
     x = _conv_bn(x, functools.partial(norm, gamma_initializer="zeros"), width, 3, name=f"{name}_2")
     x = layers.Add(name=f"{name}_add")([x, shortcut])
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _conv_bn(x, norm, width, kernel, stride=1, name=None):
+def _conv_bn(x: Tensor, norm: Norm, width: int, kernel: int, stride: int = 1, *, name: str) -> Tensor:
     if kernel > 1 and stride > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     padding = "valid" if stride > 1 else "same"
@@ -96,20 +103,24 @@ def _conv_bn(x, norm, width, kernel, stride=1, name=None):
     return norm(name=f"{name}_bn")(x)
 
 
-# --- networks that Keras has ------------------------------------------------------------------------------------------
-def _application(name, image_size, synchronized):
-    """One of `keras.applications`, its batch statistics over all replicas if asked."""
+# --- networks of keras.applications -----------------------------------------------------------------------------------
+def _application(name: str, image_size: int, synchronized: bool) -> keras.Model:
     model = application(name, image_size)
     if synchronized:
         model = keras.models.clone_model(model, clone_function=_synchronize)
     return _pooled(name, model.input, model.output)
 
 
-def application(name, image_size, weights=None):
-    """One of `APPLICATIONS` up to its last feature map, without what it does to pixels first.
+def application(name: str, image_size: int, weights: str | None = None) -> keras.Model:
+    """Build one of `APPLICATIONS` up to its last feature map, without its own normalisation of pixels.
 
-    EfficientNets hold their normalisation, and another one with ImageNet's weights than without; `normalize_pixels` does
-    what the former does. `weights` is None, "imagenet", or the path of a file that Keras published.
+    EfficientNets contain one, which differs with and without ImageNet's weights; `normalize_pixels` does what it does
+    with them.
+
+    Args:
+        name: one of `APPLICATIONS`.
+        image_size: side of the square input in pixels.
+        weights: None for random ones, "imagenet", or the path of a file that Keras published.
     """
     model = APPLICATIONS[name](include_top=False, weights=weights, input_shape=(image_size, image_size, 3))
     if "stem_conv_pad" in [layer.name for layer in model.layers]:
@@ -117,13 +128,13 @@ def application(name, image_size, weights=None):
     return model
 
 
-def _synchronize(layer):
+def _synchronize(layer: layers.Layer) -> layers.Layer:
     config = layer.get_config()
     if isinstance(layer, layers.BatchNormalization):
         config["synchronized"] = True
     return type(layer).from_config(config)
 
 
-def _pooled(name, images, feature_map):
+def _pooled(name: str, images: Tensor, feature_map: Tensor) -> keras.Model:
     x = layers.Activation("linear", name="features")(feature_map)
     return keras.Model(images, layers.GlobalAveragePooling2D(name="pool")(x), name=name)

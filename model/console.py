@@ -3,6 +3,6 @@
 import runpy
 
 
-def train():
-    """Run `python -m model.train` as it is: absl lists only the main module's flags in its help."""
+def train() -> None:
+    """Run `python -m model.train` as the main module, since absl's help lists only that one's flags."""
     runpy.run_module("model.train", run_name="__main__", alter_sys=True)

@@ -1,5 +1,7 @@
 """The detector: a `keras.Model` whose `train_step` is section 3 of the paper."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import layers, ops
@@ -10,23 +12,27 @@ from model.recipes import CROP_SIZE, Recipe
 
 
 @keras.saving.register_keras_serializable(package="multi_metric")
-class DeepfakeDetector(keras.Model):
+class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type hints
     """Maps face crops to an embedding and to a real and a fake logit, and learns by the Multi-metric Loss.
 
     Args:
         recipe: a `Recipe`, or its fields as a dict (as `get_config` returns them).
 
-    Call it with crops [n, 256, 256, 3], RGB, 0-255, any number type; the result is a dict of `embedding`
+    Call it with crops [n, 256, 256, 3], RGB, 0-255, any number type. The result is a dict of float tensors: `embedding`
     [n, embedding_size], `logits` [n, 2] (real, fake), `logit` [n] (fake minus real), `fake_probability` [n] and
-    `center_similarity` [n] (to the centre of the real training samples). The probability is the sigmoid of the logit over
-    the variable `temperature`, which is 1 until `model.calibration` sets it; nothing else depends on it.
+    `center_similarity` [n] (to the centre of the real training samples). The probability is the sigmoid of the logit
+    divided by the variable `temperature`, which is 1 until `model.calibration` sets it; nothing else depends on it.
 
     Example:
-        detector = DeepfakeDetector(get_recipe("sample"))
-        verdict = detector(crops)["fake_probability"]
+        >>> import numpy as np
+        >>> from model.recipes import get_recipe
+        >>> detector = DeepfakeDetector(get_recipe("sample", backbone="resnet10", image_size=32))
+        >>> outputs = detector(np.zeros((3, 256, 256, 3), np.uint8))
+        >>> outputs["fake_probability"].shape, outputs["embedding"].shape
+        (TensorShape([3]), TensorShape([3, 128]))
     """
 
-    def __init__(self, recipe, **kwargs):
+    def __init__(self, recipe: Recipe | dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.recipe = recipe if isinstance(recipe, Recipe) else Recipe.model_validate(recipe)
         self.backbone = create_backbone(self.recipe.backbone, self.recipe.image_size, synchronized=_replicas() > 1)
@@ -56,12 +62,12 @@ class DeepfakeDetector(keras.Model):
         self.built = True
 
     # --- the network ------------------------------------------------------------------------------------------------
-    def call(self, crops, training=False):
-        """Return the outputs named in the class's docstring."""
-        return self.judge(self.backbone(self.preprocess(crops), training=training))
+    def call(self, crops: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+        """Return the outputs that the class's docstring names."""
+        return self.head(self.backbone(self.preprocess(crops), training=training))
 
-    def judge(self, feature):
-        """Return the outputs of `call` from the backbone's features [n, features]."""
+    def head(self, feature: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the outputs of `call` from the backbone's features, float [n, features]."""
         raw = self.embedding(feature)
         embedding = _unit(raw) if self.recipe.normalize_embeddings else raw
         logits = self.classifier(
@@ -76,21 +82,38 @@ class DeepfakeDetector(keras.Model):
             "center_similarity": self.center_similarity(embedding),
         }
 
-    def preprocess(self, crops):
-        """Shrink and normalise crops [n, 256, 256, 3], 0-255; part of the model, so that training equals serving."""
+    def preprocess(self, crops: tf.Tensor) -> tf.Tensor:
+        """Shrink and normalise crops; part of the model, so that training and serving cannot differ.
+
+        Args:
+            crops: [n, 256, 256, 3], RGB, 0-255, any number type.
+
+        Returns:
+            float [n, image_size, image_size, 3], as the backbone expects it.
+        """
         size = self.recipe.image_size
         crops = ops.cast(crops, keras.config.floatx())
         if size != CROP_SIZE:
             crops = ops.image.resize(crops, (size, size), interpolation="bilinear", antialias=True)
         return normalize_pixels(self.recipe.backbone, crops)
 
-    def center_similarity(self, embedding):
-        """S_kc, [n]: the dot product with the unit vector of the centre; 0 while there is no centre yet."""
+    def center_similarity(self, embedding: tf.Tensor) -> tf.Tensor:
+        """Return S_kc of Eq. 3, float [n]: the dot product of embeddings [n, d] with the centre, scaled to unit length.
+
+        It is 0 as long as there is no centre.
+        """
         return ops.sum(embedding * _unit(ops.convert_to_tensor(self.center)[None, :]), axis=-1)
 
     # --- section 3 --------------------------------------------------------------------------------------------------
-    def train_step(self, data):
-        """One step on this replica's share of a global batch of crops and labels."""
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Take one step on this replica's share of a global batch of crops and labels.
+
+        Args:
+            data: (crops, labels), [n, 256, 256, 3] and integer [n].
+
+        Returns:
+            The running means of `TRACKED`.
+        """
         crops, labels = data
         with tf.GradientTape() as tape:
             outputs = self(crops, training=True)
@@ -103,8 +126,11 @@ class DeepfakeDetector(keras.Model):
         terms["center_shift"] = self.move_center(embedding, labels)
         return self.track(terms)
 
-    def multi_metric_loss(self, embedding, logits, labels):
-        """Eq. 1 on the global batch, with the stages of section 4.3: Weight-Center later, the expander at the end.
+    def multi_metric_loss(self, embedding: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Compute the Multi-metric Loss (Eq. 1) on the global batch, in the stages of section 4.3.
+
+        Triplet Loss (Eq. 2) and cross-entropy act from the first step on, Weight-Center Loss (Eq. 3) from the middle
+        stage on, and the expander's negatives (Eq. 6) in the end stage.
 
         Args:
             embedding: float [n, d].
@@ -112,7 +138,7 @@ class DeepfakeDetector(keras.Model):
             labels: integer [n].
 
         Returns:
-            A dict of scalars: `loss`, its terms, and what tells how training goes (see `TRACKED`).
+            Scalars by name: `loss`, its terms, and figures that show how training goes; see `TRACKED`.
         """
         recipe, is_real = self.recipe, ops.equal(labels, losses.REAL)
         gram = ops.matmul(embedding, ops.transpose(embedding))
@@ -136,7 +162,7 @@ class DeepfakeDetector(keras.Model):
             + recipe.triplet_weight * triplet
             + recipe.cross_entropy_weight * cross_entropy
         )
-        guess = ops.cast(ops.argmax(logits, axis=-1), labels.dtype)
+        predicted = ops.cast(ops.argmax(logits, axis=-1), labels.dtype)
         return {
             "loss": total,
             "triplet": triplet,
@@ -146,32 +172,41 @@ class DeepfakeDetector(keras.Model):
             "active_triplets": active,
             "real_similarity": _mean_where(similarity, is_real),
             "fake_similarity": _mean_where(similarity, ops.logical_not(is_real)),
-            "accuracy": ops.mean(ops.cast(ops.equal(guess, labels), total.dtype)),
+            "accuracy": ops.mean(ops.cast(ops.equal(predicted, labels), total.dtype)),
         }
 
-    def _negatives(self, gram, eta):
-        """The expander's similarities [n, n, n] in the end stage, those of the batch before; None if it is off."""
+    def _negatives(self, gram: tf.Tensor, eta: tf.Tensor) -> tf.Tensor | None:
+        """S_an, float [n, n, n]: to the synthetic negatives in the end stage; None if the expander is off."""
         if not self.recipe.expander:
             return None
-        # η = 1 is Eq. 6's limit z̃ = z⁻, so that one graph serves both stages.
-        ended = self._from_step(self.recipe.expander_step, gram.dtype)
-        return expander.expanded_negative_similarity(gram, ended * eta + (1 - ended))
+        # With η = 1, Eq. 6 gives z̃ = z⁻, so one graph serves both stages.
+        in_end_stage = self._from_step(self.recipe.expander_step, gram.dtype)
+        return expander.expanded_negative_similarity(gram, in_end_stage * eta + (1 - in_end_stage))
 
-    def _from_step(self, step, dtype):
+    def _from_step(self, step: int, dtype: str) -> tf.Tensor:
+        """1 from that step on, 0 before."""
         return ops.cast(self.optimizer.iterations >= step, dtype)
 
-    def weight_penalty(self):
-        """The classic L2 form of weight decay, as a term of the loss; 0 for the decoupled form."""
+    def weight_penalty(self) -> tf.Tensor | float:
+        """Return weight decay in its classic L2 form, as a term of the loss; 0 for the decoupled form."""
         if self.recipe.weight_decay_form != "l2" or not self.recipe.weight_decay:
             return 0.0
         kernels = [v for v in self.trainable_variables if v.path.endswith("kernel")]
         return 0.5 * self.recipe.weight_decay * sum(ops.sum(ops.square(kernel)) for kernel in kernels)
 
-    def move_center(self, embedding, labels):
-        """Move the centre towards the mean real embedding of the global batch; without a real one it stays.
+    def move_center(self, embedding: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Move the centre f(x_c) of Eq. 3 towards the mean real embedding of the global batch.
 
-        An exponential moving average without gradient, from the first step on, started at the first mean. It follows the
-        loss, which is taken against the old centre. Returns how far it went, a float scalar.
+        The centre is an exponential moving average without gradient, from the first step on, and starts at the first
+        mean. It moves after the loss was taken against the old centre. A batch without a real sample leaves it as it
+        is.
+
+        Args:
+            embedding: float [n, d].
+            labels: integer [n].
+
+        Returns:
+            How far it moved, a float scalar.
         """
         is_real = ops.cast(ops.equal(labels, losses.REAL), embedding.dtype)[:, None]
         count = ops.sum(is_real)
@@ -183,22 +218,23 @@ class DeepfakeDetector(keras.Model):
         self.center.assign(new)  # never inside a conditional: a mirrored variable cannot be assigned there
         return shift
 
-    def track(self, terms):
-        """Add the terms of this step to the running means; return these under the metrics' own names."""
+    def track(self, terms: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Add the terms of this step to the running means, and return these by name."""
         for name, value in terms.items():
             self.trackers[name].update_state(value)
         return {name: tracker.result() for name, tracker in self.trackers.items()}
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.Metric]:
         """The running means of `TRACKED`."""
         return list(self.trackers.values())
 
-    def get_config(self):
-        """Return what rebuilds the model: the recipe's fields."""
+    def get_config(self) -> dict[str, Any]:
+        """Return what the model is rebuilt from: the recipe's fields."""
         return {**super().get_config(), "recipe": self.recipe.model_dump()}
 
 
+# Means over the steps since the last validation.
 TRACKED = (
     "loss",
     "triplet",
@@ -213,16 +249,14 @@ TRACKED = (
 )
 
 
-def create_optimizer(recipe):
-    """SGD with the recipe's schedule (section 4.1). Unbuilt; a `keras.optimizers.SGD`."""
+def create_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """Create SGD with the recipe's schedule (section 4.1), not yet built."""
     schedules = keras.optimizers.schedules
-    rate = {
-        "step": lambda: schedules.ExponentialDecay(
-            recipe.learning_rate, recipe.decay_every, recipe.decay_rate, staircase=True
-        ),
-        "cosine": lambda: schedules.CosineDecay(recipe.learning_rate, recipe.steps),
-        "constant": lambda: recipe.learning_rate,
-    }[recipe.schedule]()
+    rate: keras.optimizers.schedules.LearningRateSchedule | float = recipe.learning_rate
+    if recipe.schedule == "step":
+        rate = schedules.ExponentialDecay(rate, recipe.decay_every, recipe.decay_rate, staircase=True)
+    elif recipe.schedule == "cosine":
+        rate = schedules.CosineDecay(rate, recipe.steps)
     decay = recipe.weight_decay if recipe.weight_decay_form == "decoupled" else None
     optimizer = keras.optimizers.SGD(rate, momentum=recipe.momentum, weight_decay=decay)
     if decay:
@@ -230,21 +264,22 @@ def create_optimizer(recipe):
     return optimizer
 
 
-def _unit(x):
+def _unit(x: tf.Tensor) -> tf.Tensor:
     """Scale the last axis to unit length; a zero vector stays zero, with a finite gradient."""
     return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), 1e-12))
 
 
-def _mean_where(values, mask):
+def _mean_where(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean of the values [n] where the mask [n] is true; 0 if it is true nowhere."""
     mask = ops.cast(mask, values.dtype)
     return ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1)
 
 
-def _replicas():
-    return tf.distribute.get_strategy().num_replicas_in_sync
+def _replicas() -> int:
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)
 
 
-def _gather(*tensors):
+def _gather(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Concatenate each tensor over all replicas along the batch; gradients flow back to each replica's own rows."""
     if _replicas() == 1:
         return tensors

@@ -1,87 +1,80 @@
 """Where a detector looks: Grad-CAM (Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks", 2017)."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from model.losses import FAKE, REAL
+from model.detector import DeepfakeDetector
+from model.losses import REAL
 from model.recipes import CROP_SIZE
 
 
-def grad_cam(detector, crops, class_index=FAKE, batch_size=16):
-    """Show which regions of each crop speak for a class.
+def heat_maps(detector: DeepfakeDetector, crops: tf.Tensor | np.ndarray, class_index: int) -> tf.Tensor:
+    """Show which regions of each crop speak for a class; can be part of a graph, and so of a SavedModel.
 
-    The maps of `class_maps`, resized bilinearly to the crops and each divided by its maximum: 1 is where the crop speaks
-    most for the class, 0 where it does not. Maps of different crops hence tell nothing about their scores. A crop that
-    nowhere speaks for the class has a map of zeros.
+    The `class_maps`, resized bilinearly to the crops and each divided by its maximum: 1 is where the crop speaks most
+    for the class, 0 where it does not. So the maps of different crops say nothing about their scores. A crop without a
+    region that speaks for the class has a map of zeros.
 
     Args:
-        detector: a `DeepfakeDetector` of any backbone.
-        crops: RGB, 0-255, [n, 256, 256, 3].
-        class_index: 1 for fake, 0 for real.
-        batch_size: crops at a time.
+        detector: of any backbone.
+        crops: [n, 256, 256, 3], RGB, 0-255, n > 0.
+        class_index: 0 for real, 1 for fake.
 
     Returns:
         float32 [n, 256, 256], 0..1.
-
-    Raises:
-        ValueError: another class.
     """
-    if class_index not in (REAL, FAKE):
-        raise ValueError(f"class_index must be {REAL} (real) or {FAKE} (fake). Received: class_index={class_index!r}")
-    result = np.zeros((len(crops), CROP_SIZE, CROP_SIZE), np.float32)
-    for start in range(0, len(crops), batch_size):
-        result[start : start + batch_size] = heat_maps(detector, crops[start : start + batch_size], class_index)
-    return result
-
-
-def heat_maps(detector, crops, class_index):
-    """`grad_cam` of one batch, as a tensor: it can be part of a graph, hence of a SavedModel."""
     maps = class_maps(detector, crops, class_index)
     full = tf.image.resize(maps[..., None], (CROP_SIZE, CROP_SIZE))[..., 0]
     return tf.math.divide_no_nan(full, tf.reduce_max(full, axis=(1, 2), keepdims=True))
 
 
-def class_maps(detector, crops, class_index):
-    """The class-discriminative localisation maps, Eq. 2 of the paper: [Σ_k a_k A^k]_+ over the last feature map's channels.
+def class_maps(detector: DeepfakeDetector, crops: tf.Tensor | np.ndarray, class_index: int) -> tf.Tensor:
+    """Return the localisation maps of Grad-CAM (its Eq. 2): [Σ_k a_k A^k]_+ over the channels of the last feature map.
 
-    a_k is the mean over all places of the gradient of the class's score in A^k (Eq. 1).
+    a_k is the mean over all places of the gradient of the class's score with respect to A^k (its Eq. 1).
 
     Args:
-        detector, crops, class_index: as for `grad_cam`.
+        detector: as for `heat_maps`.
+        crops: as for `heat_maps`.
+        class_index: as for `heat_maps`.
 
     Returns:
-        float32 [n, h, w], of the feature map's size.
+        float32 [n, h, w], h and w those of the feature map.
     """
-    features, from_features = split(detector)
+    features, head = split(detector)
     maps = features(crops)
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        score = class_score(detector, from_features(maps), class_index)
+        score = class_score(detector, head(maps), class_index)
     weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2))
     return tf.nn.relu(tf.einsum("nhwk,nk->nhw", tf.cast(maps, tf.float32), tf.cast(weights, tf.float32)))
 
 
-def split(detector):
-    """Cut a detector behind its last feature map.
+def split(
+    detector: DeepfakeDetector,
+) -> tuple[Callable[[tf.Tensor], tf.Tensor], Callable[[tf.Tensor], dict[str, tf.Tensor]]]:
+    """Cut a detector after its last feature map.
 
     Returns:
-        (features, from_features): crops [n, 256, 256, 3] to the feature map [n, h, w, channels], and from there to what
-        the detector returns; one after the other they are the detector.
+        (features, head): from crops [n, 256, 256, 3] to the feature map [n, h, w, channels], and from there to the
+        detector's outputs. One after the other they equal the detector.
     """
     backbone = detector.backbone
     network = keras.Model(backbone.input, backbone.get_layer("features").output)
     pool = backbone.get_layer("pool")
     return (
         lambda crops: network(detector.preprocess(crops), training=False),
-        lambda maps: detector.judge(pool(maps)),
+        lambda maps: detector.head(pool(maps)),
     )
 
 
-def class_score(detector, outputs, class_index):
-    """The score y^c of a class, [n]: its logit, before the softmax, as in the paper.
+def class_score(detector: DeepfakeDetector, outputs: dict[str, tf.Tensor], class_index: int) -> tf.Tensor:
+    """Return the score y^c of a class, [n]: its logit, before the softmax, as in the Grad-CAM paper.
 
-    Where no classifier is trained, it is the similarity to the real centre, for the fakes its negative.
+    If no classifier is trained, it is the similarity to the real centre, negated for the class fake.
     """
     if detector.recipe.score == "logit":
         return outputs["logits"][:, class_index]

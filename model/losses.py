@@ -1,47 +1,68 @@
 """The three terms of the Multi-metric Loss (paper, section 3.1) as pure functions of tensors.
 
-Every function is written in `keras.ops`, returns a scalar, and stays finite, with finite gradients, when a batch holds
-no real sample, no fake one, or identical embeddings. Labels are 0 for real and 1 for fake.
+Triplet Loss is Eq. 2, Weight-Center Loss is Eq. 3 (and its penalty weights Eq. 4); `model.detector` adds them up as Eq.
+1. Every loss is a scalar and stays finite, with finite gradients, when a batch holds no real sample, no fake one, or
+identical embeddings. Labels are 0 for real and 1 for fake.
 """
 
+from keras import KerasTensor as Tensor  # stands for tensors of every backend
 from keras import ops
 
 REAL = 0
 FAKE = 1
 
 
-def triplet_masks(labels):
-    """Tell which pairs are (anchor, positive) and which are (anchor, negative).
+def triplet_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Tell which pairs of samples are (anchor, positive) and which are (anchor, negative).
 
     Args:
-        labels: integer tensor [n].
+        labels: integer [n].
 
     Returns:
-        Two boolean tensors [n, n]: same label and not the same sample; other label.
+        (positive, negative), each boolean [n, n]: same label but not the same sample; other label.
     """
     same = ops.equal(labels[:, None], labels[None, :])
     itself = ops.cast(ops.eye(ops.shape(labels)[0]), "bool")
     return ops.logical_and(same, ops.logical_not(itself)), ops.logical_not(same)
 
 
-def triplet_loss(similarity, labels, margin=1.0, mining="all", reduction="active", negative_similarity=None):
-    """Triplet Loss on similarities, [S_an - S_ap + margin]_+ (Eq. 2), over the triplets of a batch.
+def triplet_loss(
+    similarity: Tensor,
+    labels: Tensor,
+    margin: float = 1.0,
+    mining: str = "all",
+    reduction: str = "active",
+    negative_similarity: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Triplet Loss on similarities, [S_an - S_ap + κ]_+ (Eq. 2), over the triplets of a batch.
 
     Args:
         similarity: dot products of the embeddings, float [n, n].
-        labels: integer tensor [n].
+        labels: integer [n].
         margin: the metric margin κ.
-        mining: "all" valid triplets; "hard": for each anchor its least similar positive with its most similar negative;
-            "semi_hard": for each positive pair the negative closest below it, or the farthest one if none is below.
-        reduction: "active": the mean over the triplets with a loss above zero; "all": the mean over all of them.
-        negative_similarity: float [n, n, n], S_an of the triplet (anchor, positive, negative) where the negative depends
-            on the positive, as the expander's synthetic ones do. By default `similarity` serves.
+        mining: "all": every valid triplet; "hard": for each anchor its least similar positive with its most similar
+            negative; "semi_hard": for each positive pair the most similar negative that is less similar than the
+            positive, or the least similar negative if there is none.
+        reduction: "active": the mean over the triplets with a loss above zero; "all": the mean over all triplets.
+        negative_similarity: float [n, n, n], S_an of the triplet (anchor, positive, negative), for negatives that
+            depend on the positive, as the expander's synthetic ones do (Eq. 6). Default: `similarity`.
 
     Returns:
-        (loss, share of the triplets that are active), two float scalars. Both are 0 where there is no triplet.
+        (loss, share of the triplets that are active), two float scalars. Both are 0 if there is no triplet.
 
     Raises:
         ValueError: for an unknown `mining` or `reduction`.
+
+    Example:
+        Two reals that are alike, and a fake halfway to the opposite. Each real is an anchor of one triplet:
+        [-0.5 - 1.0 + 1.0]_+ = 0, so that no triplet is active until the margin is 2.
+
+        >>> from keras import ops
+        >>> similarity = ops.array([[1.0, 1.0, -0.5], [1.0, 1.0, -0.5], [-0.5, -0.5, 1.0]])
+        >>> [float(value) for value in triplet_loss(similarity, ops.array([0, 0, 1]), margin=1.0)]
+        [0.0, 0.0]
+        >>> [float(value) for value in triplet_loss(similarity, ops.array([0, 0, 1]), margin=2.0)]
+        [0.5, 1.0]
     """
     positive, negative = triplet_masks(labels)
     if negative_similarity is None:
@@ -66,8 +87,14 @@ def triplet_loss(similarity, labels, margin=1.0, mining="all", reduction="active
     return ops.sum(losses) / ops.maximum(divisor, 1), active / ops.maximum(count, 1)
 
 
-def _hard_triplets(similarity, negative_similarity, positive, negative, margin):
-    """One triplet for each anchor [n]: the hardest positive, and the hardest negative against that positive."""
+def _hard_triplets(
+    similarity: Tensor, negative_similarity: Tensor, positive: Tensor, negative: Tensor, margin: float
+) -> tuple[Tensor, Tensor]:
+    """One triplet for each anchor: the hardest positive, and the hardest negative against that positive.
+
+    Returns:
+        (valid, loss): boolean [n] and float [n].
+    """
     beyond = ops.max(ops.abs(similarity)) + ops.max(ops.abs(negative_similarity)) + 1
     hardest_positive = ops.argmin(ops.where(positive, similarity, beyond), axis=1)
     chosen = ops.one_hot(hardest_positive, ops.shape(similarity)[0], dtype=similarity.dtype)
@@ -77,8 +104,14 @@ def _hard_triplets(similarity, negative_similarity, positive, negative, margin):
     return valid, ops.relu(s_an - s_ap + margin)
 
 
-def _semi_hard_triplets(similarity, negative_similarity, positive, negative, margin):
-    """One triplet for each positive pair [n, n]: the hardest negative that is still less similar than the positive."""
+def _semi_hard_triplets(
+    similarity: Tensor, negative_similarity: Tensor, positive: Tensor, negative: Tensor, margin: float
+) -> tuple[Tensor, Tensor]:
+    """One triplet for each positive pair: the hardest negative that is still less similar than the positive.
+
+    Returns:
+        (valid, loss): boolean [n, n] and float [n, n].
+    """
     beyond = ops.max(ops.abs(similarity)) + ops.max(ops.abs(negative_similarity)) + 1
     s_ap = similarity[:, :, None]
     below = ops.logical_and(negative[:, None, :], negative_similarity < s_ap)
@@ -89,31 +122,43 @@ def _semi_hard_triplets(similarity, negative_similarity, positive, negative, mar
     return valid, ops.relu(s_an - similarity + margin)
 
 
-def cross_entropy_loss(logits, labels):
+def cross_entropy_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Softmax cross-entropy (section 3.1.2), the mean over the batch.
 
     Args:
         logits: float [n, 2], columns real and fake.
-        labels: integer tensor [n].
+        labels: integer [n].
+
+    Returns:
+        A float scalar.
     """
     truth = ops.one_hot(labels, 2, dtype=logits.dtype)
-    # Not ops.mean: on JAX it computes in float32 whatever it is given.
+    # Not ops.mean: on JAX it computes in float32, whatever the input.
     return -ops.sum(truth * ops.log_softmax(logits, axis=-1)) / ops.cast(ops.shape(logits)[0], logits.dtype)
 
 
-def weight_center_loss(center_similarity, is_real, scale=2.0, margin=0.5):
+def weight_center_loss(center_similarity: Tensor, is_real: Tensor, scale: float = 2.0, margin: float = 0.5) -> Tensor:
     """Weight-Center Loss, 1/α log(1 + Σ_{k real} exp(-α (S_kc - λ))) (Eq. 3), as a log-sum-exp.
 
-    Its gradient in S_kc is minus the penalty weight of Eq. 4, with the term i = k that the printed equation leaves out.
+    Its derivative with respect to S_kc is minus the penalty weight w_kc of Eq. 4, with the term i = k that the printed
+    equation leaves out.
 
     Args:
-        center_similarity: S_kc, float [n], of every sample to the centre of the real ones.
-        is_real: boolean [n]; the others take no part.
+        center_similarity: S_kc, float [n]: the similarity of every sample to the centre of the real ones.
+        is_real: boolean [n]; samples that are not real do not count.
         scale: α.
         margin: λ.
 
     Returns:
-        A float scalar; exactly 0 where no sample is real.
+        A float scalar; exactly 0 if no sample is real.
+
+    Example:
+        Two reals exactly at the margin, and a fake: log(1 + 2) / 2.
+
+        >>> from keras import ops
+        >>> loss = weight_center_loss(ops.array([0.5, 0.5, 0.9]), ops.array([True, True, False]))
+        >>> round(float(loss), 4)
+        0.5493
     """
     exponents = -scale * (center_similarity - margin)
     exponents = ops.where(is_real, exponents, ops.full_like(exponents, -float("inf")))

@@ -1,18 +1,20 @@
-"""Recipes: a recipe is a flat, named set of choices for one training; any field can be overridden by a flag.
+"""Recipes: a recipe is a flat, named set of choices for one training; a flag can override any of its fields.
 
 Defaults are the paper's (section 4.1) where it states a value, and the documented choice where it does not.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-NAMED_WEIGHTS = ("random", "imagenet")  # what `initial_weights` may be beside a file
+NAMED_WEIGHTS = ("random", "imagenet")  # values of `initial_weights` that are not files
 CROP_SIZE = 256  # side of a stored face crop in pixels (paper, section 4.1)
+
+RecipeName = Literal["paper", "without_expander", "triplet_cross_entropy", "triplet", "cross_entropy", "sample"]
 
 
 class Recipe(BaseModel):
-    """Everything that decides what a training computes. Two runs of equal recipes on equal data do the same."""
+    """Everything that decides what a training computes: two runs of equal recipes on equal data do the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,62 +24,64 @@ class Recipe(BaseModel):
     )
     initial_weights: str = Field(
         "random",
-        description="Where the weights start: random, imagenet, or a file: *.safetensors, *.h5, or a model.keras.",
+        description="First weights: random, imagenet, or a file (*.safetensors, *.h5, or a model.keras).",
     )
     image_size: int = Field(
-        CROP_SIZE, ge=32, le=CROP_SIZE, description="Side that the 256x256 crops are shrunk to, pixels."
+        CROP_SIZE, ge=32, le=CROP_SIZE, description="Side in pixels to which the 256x256 crops are shrunk."
     )
     embedding_size: PositiveInt = Field(128, description="Dimensions of the embedding.")
     normalize_embeddings: bool = Field(True, description="Scale embeddings to unit length before the metric losses.")
     classifier_input: Literal["embedding", "unit_embedding", "feature"] = Field(
         "embedding",
-        description="What the linear classifier sees: the embedding before it is scaled, after, or the feature.",
+        description="Input of the linear classifier: the embedding before or after scaling, or the backbone's feature.",
     )
 
     triplet_weight: float = Field(2.0, ge=0, description="β of Eq. 1.")
     triplet_margin: PositiveFloat = Field(1.0, description="κ of Eq. 2.")
-    triplet_mining: Literal["all", "hard", "semi_hard"] = Field("all", description="Which triplets of a batch count.")
+    triplet_mining: Literal["all", "hard", "semi_hard"] = Field(
+        "all", description="Which triplets of a batch are used."
+    )
     triplet_reduction: Literal["active", "all"] = Field(
-        "active", description="Mean over non-zero triplets, or over all."
+        "active", description="Mean over the non-zero triplets, or over all."
     )
     cross_entropy_weight: float = Field(1.0, ge=0, description="χ of Eq. 1.")
     weight_center_weight: float = Field(1.0, ge=0, description="Weight of the Weight-Center term in Eq. 1.")
     weight_center_scale: PositiveFloat = Field(2.0, description="α of Eq. 3.")
     weight_center_margin: float = Field(0.5, description="λ of Eq. 3.")
     weight_center_start: int | None = Field(
-        None, ge=0, description="Step from which Weight-Center acts; default steps/3."
+        None, ge=0, description="Step from which Weight-Center acts; steps/3 by default."
     )
-    center_momentum: float = Field(0.9, ge=0, lt=1, description="Share of the old centre that one update keeps.")
-    expander: bool = Field(True, description="Replace negatives by the hardness-aware expander's, in the end stage.")
+    center_momentum: float = Field(0.9, ge=0, lt=1, description="Share of the old centre that an update keeps.")
+    expander: bool = Field(True, description="In the end stage, replace negatives by the hardness-aware expander's.")
     expander_start: int | None = Field(
-        None, ge=0, description="Step from which the expander acts; default 2/3 of steps."
+        None, ge=0, description="Step from which the expander acts; 2/3 of steps by default."
     )
-    pulling_factor: PositiveFloat = Field(1.0, description="γ of η = exp(-γ / L_CE).")
+    pulling_factor: PositiveFloat = Field(1.0, description="γ of η = exp(-γ / L_CE) in Eq. 6.")
 
     steps: PositiveInt = Field(10_000, description="Training steps.")
     batch_size: int = Field(16, ge=4, description="Global batch, half real and half fake.")
     learning_rate: PositiveFloat = Field(0.01, description="Initial learning rate of SGD.")
     schedule: Literal["step", "cosine", "constant"] = Field(
-        "step", description="step: x decay_rate every decay_every steps."
+        "step", description="Learning rate; step: times decay_rate every decay_every steps."
     )
-    decay_every: PositiveInt = Field(3000, description="Steps between two falls of the step schedule.")
-    decay_rate: PositiveFloat = Field(0.1, description="Factor of each fall of the step schedule.")
+    decay_every: PositiveInt = Field(3000, description="Steps between two drops of the step schedule.")
+    decay_rate: PositiveFloat = Field(0.1, description="Factor of each drop of the step schedule.")
     momentum: float = Field(0.9, ge=0, lt=1, description="SGD momentum.")
-    weight_decay: float = Field(5e-4, ge=0, description="Weight decay of kernels; norms and biases are left out.")
+    weight_decay: float = Field(5e-4, ge=0, description="Weight decay of kernels; normalisation and biases are exempt.")
     weight_decay_form: Literal["l2", "decoupled"] = Field(
-        "l2", description="l2: part of the gradient; decoupled: Keras's."
+        "l2", description="l2: part of the gradient; decoupled: as Keras does it."
     )
     pairing: bool = Field(
-        True, description="Put each fake beside a real of the same identity (its original), where the data tells them."
+        True, description="Put each fake beside a real of the same identity (its original), if the data set names them."
     )
     augmentation: Literal["off", "paper", "forensic"] = Field(
         "paper",
-        description="off; paper: mirror images; forensic: also JPEG, downscaling, blur, noise, brightness, contrast.",
+        description="off; paper: mirroring; forensic: also JPEG, downscaling, blur, noise, brightness, contrast.",
     )
     seed: int = Field(0, ge=0, description="Seed of weights, batches and augmentation.")
 
     @model_validator(mode="after")
-    def _check(self):
+    def _check(self) -> "Recipe":
         if self.batch_size % 2:
             raise ValueError(
                 f"batch_size must be even, half real and half fake. Received: batch_size={self.batch_size}"
@@ -93,22 +97,23 @@ class Recipe(BaseModel):
         return self
 
     @property
-    def weight_center_step(self):
-        """First step with the Weight-Center term."""
+    def weight_center_step(self) -> int:
+        """The first step with the Weight-Center term."""
         return self.steps // 3 if self.weight_center_start is None else self.weight_center_start
 
     @property
-    def expander_step(self):
-        """First step with the expander's negatives."""
+    def expander_step(self) -> int:
+        """The first step with the expander's negatives."""
         return 2 * self.steps // 3 if self.expander_start is None else self.expander_start
 
     @property
-    def score(self):
-        """The output that tells fakes from reals: the similarity to the real centre where no classifier is trained."""
+    def score(self) -> Literal["logit", "center_similarity"]:
+        """The output that tells fakes from reals: the similarity to the real centre if no classifier is trained."""
         return "logit" if self.cross_entropy_weight else "center_similarity"
 
 
-RECIPES = {
+# Name -> (recipe, what it is).
+RECIPES: dict[str, tuple[Recipe, str]] = {
     "paper": (Recipe(), "Multi-metric Loss with the Adaptive Hardness-aware Expander, as published"),
     "without_expander": (
         Recipe(name="without_expander", expander=False),
@@ -120,7 +125,7 @@ RECIPES = {
     ),
     "triplet": (
         Recipe(name="triplet", cross_entropy_weight=0, weight_center_weight=0, expander=False),
-        "Triplet Loss alone (Table 3, first row); judge it by center_similarity, its classifier learns nothing",
+        "Triplet Loss alone (Table 3, first row); its score is center_similarity, since its classifier learns nothing",
     ),
     "cross_entropy": (
         Recipe(name="cross_entropy", triplet_weight=0, weight_center_weight=0, expander=False),
@@ -128,17 +133,22 @@ RECIPES = {
     ),
     "sample": (
         Recipe(name="sample", backbone="resnet18", image_size=96, steps=300, learning_rate=0.02, schedule="cosine"),
-        "the paper's method, small and short: for the embedded sample on two CPU cores",
+        "the paper's method, small and short, for the embedded sample on two CPU cores",
     ),
 }
 
 
-def get_recipe(name, **overrides):
+def get_recipe(name: str, **overrides: Any) -> Recipe:
     """Return the recipe of that name with some fields replaced.
 
     Raises:
-        ValueError: unknown name, unknown field or a value out of range (pydantic's message names the field).
+        ValueError: the name or a field is unknown, or a value is out of range (pydantic's message names the field).
+
+    Example:
+        >>> recipe = get_recipe("paper", steps=1500)
+        >>> recipe.triplet_weight, recipe.steps, recipe.expander_step
+        (2.0, 1500, 1000)
     """
     if name not in RECIPES:
-        raise ValueError(f"unknown recipe {name!r}; there are: {', '.join(RECIPES)}")
+        raise ValueError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}")
     return Recipe.model_validate({**RECIPES[name][0].model_dump(), **overrides})

@@ -1,52 +1,69 @@
-"""SavedModels of this project: where they lie, their digest, and their signatures."""
+"""SavedModels of this project on disk: finding one, its digest, and what travels with it."""
 
-import contextlib
 import hashlib
+import json
 import os
-import threading
+from typing import Any, NotRequired, TypedDict
 
-import tensorflow as tf
-
+from artifacts import layout
 from artifacts.errors import InputError
-from model.card import EXTRA
+from artifacts.writing import write_json
 
-SERVED = ("fake_probability", "logit", "center_similarity", "embedding")  # outputs of a signature
+SERVED = ("fake_probability", "logit", "center_similarity", "embedding")  # the outputs of `serving_default` and `crops`
+
+CALIBRATION_ASSET = os.path.join(layout.EXTRA_ASSETS, layout.CALIBRATION)
+CARD_ASSET = os.path.join(layout.EXTRA_ASSETS, layout.MODEL_CARD)
 
 
-def find_saved_model(folder):
+class Calibration(TypedDict):
+    """How sure a model's logits are, as fitted on the validation split; see `model.calibration`.
+
+    Attributes:
+        frame, video: the temperatures by which a face's logit and a video's mean logit are divided; 1 if none was
+            fitted.
+        faces, videos: on how many they were fitted.
+        nll_before, nll_after: "frame" and "video" -> mean negative log-likelihood in nats at temperature 1 and at the
+            fitted one; None if there is none.
+        spread: standard deviation of a face's logit among the faces of one video; None if no video has two.
+        reason: None, or what was odd about the fits.
+    """
+
+    frame: float
+    video: float
+    faces: NotRequired[int]
+    videos: NotRequired[int]
+    nll_before: NotRequired[dict[str, float | None]]
+    nll_after: NotRequired[dict[str, float | None]]
+    spread: NotRequired[float | None]
+    reason: str | None
+
+
+def find_saved_model(folder: str | os.PathLike[str]) -> str:
     """Find the SavedModel that a folder stands for.
 
     Args:
-        folder: a SavedModel, the `model` artifact that holds it in `Format-Serving/`, or the folder of a model server
-            with its versions, of which the newest that is ready counts.
+        folder: a SavedModel, a `model` artifact that holds it in `Format-Serving/`, or the folder of a model server
+            with its versions, of which the newest complete one is taken.
 
     Raises:
         InputError: there is none.
     """
-    for path in (folder, os.path.join(folder, "Format-Serving"), *(path for _, path in versions(folder)[:1])):
-        if os.path.isfile(os.path.join(path, "saved_model.pb")):
+    folder = os.fspath(folder)
+    newest = [path for _, path in layout.versions(folder)[:1]]
+    for path in (folder, layout.serving_model(folder), *newest):
+        if layout.is_saved_model(path):
             return path
     raise InputError(
-        f"{folder}: holds no SavedModel (no saved_model.pb in it, in Format-Serving/ or in a numbered version). Name a "
-        "`model` folder that Trainer wrote, or the folder that Pusher pushes to"
+        f"{folder}: holds no SavedModel (no {layout.SAVED_MODEL} in it, in {layout.FORMAT_SERVING}/ or in a numbered "
+        "version). Give the `model` folder of a training, or the folder of a model server"
     )
 
 
-def versions(serving_dir):
-    """The versions of a model server's folder that are ready: [(number, path)], the newest first."""
-    try:
-        numbers = sorted((int(name) for name in os.listdir(serving_dir) if name.isdecimal()), reverse=True)
-    except OSError:
-        return []
-    paths = [(number, os.path.join(serving_dir, str(number))) for number in numbers]
-    return [(number, path) for number, path in paths if os.path.isfile(os.path.join(path, "saved_model.pb"))]
-
-
-def digest(saved_model):
-    """Digest of a SavedModel's graph and weights, not of what else travels with it: equal for a model and its pushed copy."""
+def digest(saved_model: str) -> str:
+    """Return a digest of a SavedModel's graph and weights, without what travels with it: a pushed copy has the same."""
     total = hashlib.blake2b(digest_size=16)
     for parent, folders, names in os.walk(saved_model):
-        folders[:] = sorted(set(folders) - {EXTRA})
+        folders[:] = sorted(set(folders) - {layout.EXTRA_ASSETS})
         for name in sorted(names):
             path = os.path.join(parent, name)
             with open(path, "rb") as stream:
@@ -55,51 +72,54 @@ def digest(saved_model):
     return total.hexdigest()
 
 
-def load_signature(folder, name="crops"):
-    """Load one signature of a SavedModel of ours as a function of a tensor that returns a dict.
+# --- what travels with it ---------------------------------------------------------------------------------------------
+def write_calibration(calibration: Calibration, model_dir: str) -> None:
+    """Write a calibration into a `model` folder, and once more into its SavedModel, which is also used alone."""
+    for place in (layout.CALIBRATION, os.path.join(layout.FORMAT_SERVING, CALIBRATION_ASSET)):
+        path = os.path.join(model_dir, place)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_json(path, calibration)
+
+
+def read_calibration(folder: str) -> Calibration | None:
+    """Read the calibration of a `model` folder, or of a SavedModel alone; None if there is none.
 
     Raises:
-        InputError: the folder holds no SavedModel, or one without that signature.
+        InputError: the file is damaged or cannot be read.
     """
+    for place in (layout.CALIBRATION, CALIBRATION_ASSET):
+        path = os.path.join(folder, place)
+        if os.path.exists(path):
+            found: Calibration = _read_json(path)
+            return found
+    return None
+
+
+def write_card(card: dict[str, Any], saved_model: str) -> None:
+    """Write a model card, on what the model was trained and tested, into a SavedModel."""
+    path = os.path.join(saved_model, CARD_ASSET)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    write_json(path, card)
+
+
+def read_card(saved_model: str) -> dict[str, Any] | None:
+    """Read the card of a SavedModel; None if there is none.
+
+    Raises:
+        InputError: the file is damaged or cannot be read.
+    """
+    path = os.path.join(saved_model, CARD_ASSET)
+    if not os.path.exists(path):
+        return None
+    card: dict[str, Any] = _read_json(path)
+    return card
+
+
+def _read_json(path: str) -> Any:
     try:
-        loaded = tf.saved_model.load(str(folder))
+        with open(path) as stream:
+            return json.load(stream)
     except OSError as error:
-        raise InputError(
-            f"{folder}: holds no SavedModel that can be read. Name a model's Format-Serving folder"
-        ) from error
-    if name not in loaded.signatures:
-        raise InputError(f"{folder}: its SavedModel has no signature {name!r}, only {sorted(loaded.signatures)}")
-    signature = loaded.signatures[name]
-    argument = next(iter(signature.structured_input_signature[1]))
-
-    def predict(tensor):
-        return signature(**{argument: tensor})
-
-    predict.loaded = loaded  # a signature holds its model weakly only
-    return predict
-
-
-_lock = threading.Lock()
-_loaded = {}  # digest -> the function; one model per process
-
-
-def load_model(folder):
-    """Load a model's `crops` signature once per process: uint8 [n, 256, 256, 3] -> dict of `SERVED`.
-
-    Args:
-        folder: see `find_saved_model`.
-
-    Raises:
-        InputError: there is no SavedModel, or one without that signature.
-    """
-    path = find_saved_model(folder)
-    key = digest(path)
-    with _lock:
-        if key not in _loaded:
-            for device in tf.config.list_physical_devices("GPU"):
-                with contextlib.suppress(RuntimeError):  # in use already
-                    tf.config.experimental.set_memory_growth(device, True)  # leave room for other workers
-            predict = load_signature(path)
-            _loaded.clear()
-            _loaded[key] = predict
-        return _loaded[key]
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: damaged ({error}). Copy it again from where the model was trained") from error

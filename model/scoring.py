@@ -1,79 +1,123 @@
-"""Run a detector over face examples and judge the logits; exact metrics by scikit-learn."""
+"""Score face examples with a detector, and measure the scores: ACC and AUC, exact."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
 from artifacts import face_examples
+from artifacts.errors import InputError
+from model.detector import DeepfakeDetector
 from model.input_pipeline import evaluation_batches
 from model.recipes import CROP_SIZE
+from model.served import Predict
 
 OUTPUTS = ("logit", "center_similarity")
 KEYS = ("video_id", "dataset", "method", "label", "frame/index")
 
+# Arrays of equal length by name, one row per face or per video.
+Columns = dict[str, np.ndarray]
 
-def predictor(detector):
-    """Wrap a detector as the `predict` that `score_examples` wants."""
+
+class AccuracyAndAuc(TypedDict):
+    """Figures of binary scores.
+
+    Attributes:
+        acc: share of rows on the right side of logit 0; None if it cannot be computed.
+        auc: area under the ROC curve; None if it cannot be computed.
+        reason: None, or why a figure is None.
+    """
+
+    acc: float | None
+    auc: float | None
+    reason: str | None
+
+
+def predictor(detector: DeepfakeDetector) -> Predict:
+    """Compile a detector to a function of uint8 crops [n, 256, 256, 3] that returns `OUTPUTS`, float [n] each."""
     crops = tf.TensorSpec([None, CROP_SIZE, CROP_SIZE, 3], tf.uint8)
 
-    @tf.function(input_signature=[crops])
-    def predict(crops):
+    def predict(crops: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = detector(crops, training=False)
         return {name: outputs[name] for name in OUTPUTS}
 
-    return predict
+    compiled: Predict = tf.function(predict, input_signature=[crops])
+    return compiled
 
 
-def score_examples(predict, files, batch_size=32, keys=KEYS, outputs=OUTPUTS):
-    """Yield one dict of NumPy columns per batch: `keys` of the examples and `outputs` of the model.
+def score_examples(
+    predict: Predict,
+    files: Sequence[str],
+    batch_size: int = 32,
+    keys: Sequence[str] = KEYS,
+    outputs: Sequence[str] = OUTPUTS,
+) -> Iterator[Columns]:
+    """Score every example of some files, in order.
 
     Args:
-        predict: uint8 crops [n, 256, 256, 3] -> dict with `outputs`, each [n].
+        predict: uint8 crops [n, 256, 256, 3] to a dict with `outputs`, n rows each.
         files: TFRecord files of face examples.
+        batch_size: faces per call of `predict`.
+        keys: of the examples, to be passed through; see `evaluation_batches`.
+        outputs: of the model.
+
+    Yields:
+        One `Columns` per batch, with `keys` and `outputs`; texts as objects, outputs as float32.
 
     Raises:
-        ExamplesError: a file is cut or damaged.
+        InputError: a file is truncated or damaged.
     """
-    before = None
+    waiting = None
     for batch in _batches(files, batch_size):
-        # An accelerator works on this batch already while the one before it is fetched and used.
+        # An accelerator already works on this batch while the one before it is fetched and used.
         scored = {key: batch[key] for key in keys}, predict(batch["crop"])
-        if before:
-            yield _columns(*before, outputs)
-        before = scored
-    if before:
-        yield _columns(*before, outputs)
+        if waiting:
+            yield _columns(*waiting, outputs)
+        waiting = scored
+    if waiting:
+        yield _columns(*waiting, outputs)
 
 
-def _batches(files, batch_size):
+def _batches(files: Sequence[str], batch_size: int) -> Iterator[dict[str, tf.Tensor]]:
     try:
         yield from evaluation_batches(files, batch_size)
     except tf.errors.OpError as error:
-        for path in files:  # find the one to name
+        for path in files:  # to name the file: this raises at the damaged one
             for _ in face_examples.read_records(path):
                 pass
-        raise face_examples.ExamplesError(f"{files[0]} and its like: {error.message}") from error
+        raise InputError(f"{files[0]} or one of the files beside it: {error.message}") from error
 
 
-def _columns(batch, scores, outputs):
-    columns = {key: _as_text(values.numpy()) for key, values in batch.items()}
+def _columns(batch: Mapping[str, tf.Tensor], scores: Mapping[str, Any], outputs: Sequence[str]) -> Columns:
+    columns = {key: _decoded(values.numpy()) for key, values in batch.items()}
     return columns | {name: np.asarray(scores[name], np.float32) for name in outputs}
 
 
-def _as_text(values):
+def _decoded(values: np.ndarray) -> np.ndarray:
+    """TensorFlow's byte strings as texts; other types as they are."""
     return np.array([v.decode() for v in values], object) if values.dtype == object else values
 
 
-def join_batches(batches):
-    """Concatenate the batches of `score_examples` into one dict of columns; empty columns for no batch."""
+def join_batches(batches: Iterable[Columns]) -> Columns:
+    """Concatenate the batches of `score_examples`; without a batch the columns are empty."""
     batches = list(batches)
     if not batches:
         return {key: np.array([]) for key in (*KEYS, *OUTPUTS)}
     return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
 
 
-def mean_by_video(columns):
-    """Video level: one row per video, its logit and similarity the means over its frames."""
+def mean_by_video(columns: Columns) -> Columns:
+    """Average the outputs over the faces of each video.
+
+    Args:
+        columns: with `KEYS` and `OUTPUTS`, one row per face.
+
+    Returns:
+        One row per video: `video_id`, `dataset`, `method`, `label`, `frames` (how many rows it had), and the mean
+            `OUTPUTS`.
+    """
     videos, first, inverse = np.unique(columns["video_id"].astype(str), return_index=True, return_inverse=True)
     frames = np.bincount(inverse)
     result = {key: columns[key][first] for key in ("dataset", "method", "label")}
@@ -81,15 +125,16 @@ def mean_by_video(columns):
     return result | means | {"video_id": videos, "frames": frames}
 
 
-def accuracy_and_auc(label, logit):
-    """ACC at probability 0.5 and AUC, exact, on logits.
+def accuracy_and_auc(label: Sequence[int] | np.ndarray, logit: Sequence[float] | np.ndarray) -> AccuracyAndAuc:
+    """Compute ACC at probability 0.5 and AUC, exactly, from logits.
 
     Args:
-        label: 0 or 1, [n].
+        label: 0 real, 1 fake, [n].
         logit: fake minus real, [n].
 
-    Returns:
-        dict with `acc`, `auc` (None where it cannot be computed), and `reason` (None, or why not).
+    Example:
+        >>> accuracy_and_auc([0, 0, 1, 1], [-2.0, 1.0, 0.5, 3.0])
+        {'acc': 0.75, 'auc': 0.75, 'reason': None}
     """
     label, logit = np.asarray(label), np.asarray(logit, np.float64)
     if not len(label):

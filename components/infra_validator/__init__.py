@@ -1,1 +1,1 @@
-"""InfraValidator: the SavedModel answers in a clean process that has TensorFlow and none of our code."""
+"""InfraValidator: the SavedModel answers in a clean process that has TensorFlow and none of this project's code."""

@@ -1,4 +1,4 @@
-"""python -m components.infra_validator"""
+"""Run InfraValidator: `python -m components.infra_validator`."""
 
 import sys
 

@@ -1,5 +1,8 @@
 """InfraValidator: the spec."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field, PositiveInt
 
 from commands.parameters import Parameters
@@ -9,12 +12,12 @@ from components.base import Component, Context
 class InfraValidatorParameters(Parameters):
     """Parameters of InfraValidator."""
 
-    timeout: PositiveInt = Field(300, description="Seconds until a model that does not answer has failed.")
+    timeout: PositiveInt = Field(300, description="Seconds after which a model that does not answer has failed.")
 
 
-def execute(context: Context) -> dict | None:
+def execute(context: Context) -> Mapping[str, Any]:
     """Probe a SavedModel; see `components.infra_validator.executor`."""
-    from components.infra_validator import executor  # imports nothing before it runs
+    from components.infra_validator import executor
 
     return executor.execute(context)
 

@@ -5,49 +5,28 @@ import os
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
+from artifacts import layout
 from artifacts.errors import InputError
+from artifacts.writing import write_text
 from components.base import Context
-
-# Runs with `python -I` in an empty folder. It must import nothing of this project.
-PROBE = r"""
-import json, sys
-import tensorflow as tf
-model = tf.saved_model.load(sys.argv[1])
-crops = tf.cast(tf.random.stateless_uniform([3, 256, 256, 3], [1, 2], 0, 256, tf.int32), tf.uint8)
-encoded = tf.stack([tf.io.encode_png(crop) for crop in crops])
-answers = {
-    "crops": model.signatures["crops"](crops=crops),
-    "serving_default": model.signatures["serving_default"](image_bytes=encoded),
-}
-for name, answer in answers.items():
-    wanted = {"fake_probability", "logit", "center_similarity", "embedding"}
-    assert set(answer) == wanted, f"{name} returns {sorted(answer)}, not {sorted(wanted)}"
-    for key, value in answer.items():
-        assert value.shape[0] == 3, f"{name}.{key} has shape {value.shape} for 3 faces"
-        assert bool(tf.reduce_all(tf.math.is_finite(value))), f"{name}.{key} is not finite"
-    p = answer["fake_probability"]
-    assert bool(tf.reduce_all((p >= 0) & (p <= 1))), f"{name}.fake_probability leaves [0, 1]"
-for name in {"heat_maps"} & set(model.signatures):  # models that were exported before there was one lack it
-    heat = model.signatures[name](crops=crops)["heat_map"]
-    assert heat.shape == (3, 256, 256), f"{name}.heat_map has shape {heat.shape} for 3 faces"
-    assert bool(tf.reduce_all((heat >= 0) & (heat <= 1))), f"{name}.heat_map leaves [0, 1]"
-gap = float(tf.reduce_max(tf.abs(answers["crops"]["logit"] - answers["serving_default"]["logit"])))
-assert gap < 1e-4, f"the two signatures differ by {gap} in the logit of one picture"
-ours = {"model", "components", "pipeline", "keras"} & {m.split(".")[0] for m in sys.modules if sys.modules[m]}
-assert not ours & {"model", "components", "pipeline"}, f"the process loaded {ours}"
-print(json.dumps({"signatures": sorted(model.signatures), "tensorflow": tf.__version__, "gap": gap}))
-"""
+from components.infra_validator import probe
 
 
-def probe(folder, timeout):
-    """Load and call a SavedModel in a process of its own.
+def run_probe(folder: str, timeout: int) -> tuple[bool, str]:
+    """Load and call a SavedModel in a process of its own; see `components.infra_validator.probe`.
+
+    Args:
+        folder: the SavedModel.
+        timeout: seconds after which the process is stopped.
 
     Returns:
-        (passed, what it said).
+        (passed, what the process said: its result as JSON, or the reason for which it failed).
     """
     with tempfile.TemporaryDirectory(prefix="infra-") as empty:
-        command = [sys.executable, "-I", "-c", PROBE, os.path.abspath(folder)]
+        # -I: no folder of the project, and no variable of the environment, leads to the project's code.
+        command = [sys.executable, "-I", os.path.abspath(probe.__file__), os.path.abspath(folder)]
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
         try:
             done = subprocess.run(
@@ -59,17 +38,16 @@ def probe(folder, timeout):
     return done.returncode == 0, lines[-1] if lines else f"the process ended with exit status {done.returncode}"
 
 
-def execute(context: Context):
-    """Write `INFRA_BLESSED` or `INFRA_NOT_BLESSED`.
+def execute(context: Context) -> dict[str, Any]:
+    """Write `INFRA_BLESSED` or `INFRA_NOT_BLESSED`, with what the probe said.
 
     Raises:
-        InputError: the model has no SavedModel at all.
+        InputError: the `model` artifact holds no SavedModel.
     """
-    folder = os.path.join(context.inputs["model"], "Format-Serving")
-    if not os.path.exists(os.path.join(folder, "saved_model.pb")):
-        raise InputError(f"{folder}: holds no saved_model.pb; Trainer writes it")
-    passed, said = probe(folder, context.parameters.timeout)
-    verdict = "INFRA_BLESSED" if passed else "INFRA_NOT_BLESSED"
-    with open(os.path.join(context.outputs["infra_blessing"], verdict), "w") as stream:
-        stream.write(said + "\n")
-    return {"verdict": verdict, "answer": json.loads(said) if passed else said}
+    folder = layout.serving_model(context.inputs["model"])
+    if not layout.is_saved_model(folder):
+        raise InputError(f"{folder}: holds no {layout.SAVED_MODEL}; Trainer writes it")
+    passed, answer = run_probe(folder, context.parameters.timeout)
+    verdict = layout.INFRA_BLESSED if passed else layout.INFRA_NOT_BLESSED
+    write_text(os.path.join(context.outputs["infra_blessing"], verdict), answer + "\n")
+    return {"verdict": verdict, "answer": json.loads(answer) if passed else answer}

@@ -1,4 +1,4 @@
-"""python -m components.pusher"""
+"""Run Pusher: `python -m components.pusher`."""
 
 import sys
 

@@ -2,9 +2,12 @@
 
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field
 
+from artifacts import layout
 from commands.parameters import Parameters
 from components.base import Component, Context
 
@@ -17,22 +20,22 @@ class PusherParameters(Parameters):
     )
 
 
-def _still_holds(outputs):
-    """A cached push counts as long as the pushed model lies there and is the newest, which is what servers take."""
-    with open(os.path.join(outputs["pushed_model"], "pushed.json")) as stream:
+def _still_holds(outputs: Mapping[str, str]) -> str | None:
+    """A cached push counts as long as the pushed model is there and is the newest, the one that servers take."""
+    with open(os.path.join(outputs["pushed_model"], layout.PUSHED)) as stream:
         outcome = json.load(stream)
     if not outcome["pushed"]:
         return None
-    if not os.path.exists(os.path.join(outcome["path"], "saved_model.pb")):
+    if not layout.is_saved_model(outcome["path"]):
         return f"{outcome['path']} is gone"
     serving_dir, version = os.path.split(outcome["path"])
-    newest = max(int(name) for name in os.listdir(serving_dir) if name.isdigit())
+    newest, _ = layout.versions(serving_dir)[0]
     return f"version {newest} was pushed since" if newest > int(version) else None
 
 
-def execute(context: Context) -> dict | None:
+def execute(context: Context) -> Mapping[str, Any]:
     """Push a blessed model; see `components.pusher.executor`."""
-    from components.pusher import executor  # imports nothing before it runs
+    from components.pusher import executor
 
     return executor.execute(context)
 

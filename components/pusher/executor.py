@@ -1,80 +1,98 @@
 """Pusher: the executor."""
 
-import json
 import os
 import shutil
 import time
+from typing import Any
 
+from artifacts import layout
 from artifacts.errors import InputError
+from artifacts.writing import write_json
 from components.base import Context
 from components.pusher.model_card import make_card
-from model import card
+from model.saved_model import write_card
+
+# Blessing -> (file that says yes, file that says no and why).
+VERDICTS = {
+    "blessing": (layout.BLESSED, layout.NOT_BLESSED),
+    "infra_blessing": (layout.INFRA_BLESSED, layout.INFRA_NOT_BLESSED),
+}
 
 
-def execute(context: Context):
-    """Copy `Format-Serving/` to the next version, `saved_model.pb` last, since servers take that file as "ready".
+def execute(context: Context) -> dict[str, str]:
+    """Copy `Format-Serving/`, with the model's card, to the next version; write `pushed.json`.
 
-    The model's card goes with it. A model without both blessings is not pushed; `pushed.json` then says why.
+    A model without both blessings is not pushed; `pushed.json` then says why.
+
+    Raises:
+        InputError: see `push`.
     """
-    refused = [
-        f"{key.replace('_', ' ')}: {_reason(context.inputs[key], verdict)}"
-        for key, verdict in (("blessing", "BLESSED"), ("infra_blessing", "INFRA_BLESSED"))
-        if not os.path.exists(os.path.join(context.inputs[key], verdict))
-    ]
-    outcome = {"pushed": not refused, "reasons": refused}
-    if refused:
-        print(f"not pushed: {'; '.join(refused)}")
+    reasons = [reason for key in VERDICTS if (reason := _refusal(key, context.inputs[key]))]
+    outcome: dict[str, Any] = {"pushed": not reasons, "reasons": reasons}
+    if reasons:
+        print(f"not pushed: {'; '.join(reasons)}")
     else:
         model = context.inputs["model"]
-        gathered = make_card(model, context.inputs.get("statistics"), context.inputs.get("evaluation"))
-        outcome["path"] = push(os.path.join(model, "Format-Serving"), context.parameters.serving_dir, gathered)
+        card = make_card(model, context.inputs.get("statistics"), context.inputs.get("evaluation"))
+        outcome["path"] = push(layout.serving_model(model), context.parameters.serving_dir, card)
         print(f"pushed to {outcome['path']}")
-    with open(os.path.join(context.outputs["pushed_model"], "pushed.json"), "w") as stream:
-        json.dump(outcome, stream, indent=1)
+    write_json(os.path.join(context.outputs["pushed_model"], layout.PUSHED), outcome)
     return {"pushed": outcome.get("path", "no")}
 
 
-def _reason(folder, verdict):
+def _refusal(key: str, folder: str) -> str | None:
+    """Return why a blessing is missing, on one line; None if it is there."""
+    yes, no = VERDICTS[key]
+    if os.path.exists(os.path.join(folder, yes)):
+        return None
     try:
-        with open(os.path.join(folder, verdict.replace("BLESSED", "NOT_BLESSED"))) as stream:
-            return " ".join(stream.read().split())
+        with open(os.path.join(folder, no)) as stream:
+            reason = " ".join(stream.read().split())
     except OSError:
-        return f"{folder} holds no {verdict}"
+        reason = f"{folder} holds no {yes}"
+    return f"{key.replace('_', ' ')}: {reason}"
 
 
-def push(saved_model, serving_dir, model_card=None):
-    """Copy a SavedModel to `<serving_dir>/<version>/`, and lay its card in; return that path.
+def push(saved_model: str, serving_dir: str, card: dict[str, Any] | None = None) -> str:
+    """Copy a SavedModel, with its card, to `<serving_dir>/<version>/`; return that path.
 
-    The version is the time in seconds, or one more than the newest that is there.
+    The version is the time in seconds, or one more than the newest one that is there.
 
     Raises:
-        InputError: no SavedModel, or the folder cannot be written; names it and leaves nothing unfinished there.
+        InputError: there is no SavedModel, or `serving_dir` cannot be written; nothing unfinished is left there.
     """
-    if not os.path.exists(os.path.join(saved_model, "saved_model.pb")):
-        raise InputError(f"{saved_model}: holds no saved_model.pb; Trainer writes it")
-    unfinished = None
+    if not layout.is_saved_model(saved_model):
+        raise InputError(f"{saved_model}: holds no {layout.SAVED_MODEL}; Trainer writes it")
     try:
         os.makedirs(serving_dir, exist_ok=True)
-        there = [int(name) for name in os.listdir(serving_dir) if name.isdigit()]
-        version = max([int(time.time()), *(number + 1 for number in there)])
-        target = os.path.join(serving_dir, str(version))
-        hidden = os.path.join(serving_dir, f".{version}.partial")
-        shutil.rmtree(hidden, ignore_errors=True)
-        unfinished = hidden
-        shutil.copytree(saved_model, hidden, ignore=shutil.ignore_patterns("saved_model.pb"))
-        if model_card:
-            card.write(model_card, hidden)
-        os.rename(hidden, target)
-        unfinished = target
-        ready = os.path.join(target, "saved_model.pb")
-        shutil.copyfile(os.path.join(saved_model, "saved_model.pb"), ready + ".partial")
-        os.rename(ready + ".partial", ready)
+        existing = [int(name) for name in os.listdir(serving_dir) if name.isdigit()]
+        version = max([int(time.time()), *(number + 1 for number in existing)])
+        return _copy(saved_model, serving_dir, version, card)
     except OSError as error:
-        if unfinished:
-            shutil.rmtree(unfinished, ignore_errors=True)
-        why = error.strerror or "; ".join(row[2] for row in error.args[0])  # of copytree: (from, to, why) of each file
+        # shutil.copytree collects (source, target, reason) of each file.
+        reason = error.strerror or "; ".join(row[2] for row in error.args[0])
         raise InputError(
-            f"serving_dir: {error.filename or serving_dir}: cannot be written ({why}). Set "
+            f"serving_dir: {error.filename or serving_dir}: cannot be written ({reason}). Set "
             "components.Pusher.serving_dir to a folder that can"
         ) from error
+
+
+def _copy(saved_model: str, serving_dir: str, version: int, card: dict[str, Any] | None) -> str:
+    """Copy under a hidden name, rename, and add `saved_model.pb` last: servers take that file as "ready"."""
+    hidden = os.path.join(serving_dir, f".{version}.partial")
+    target = os.path.join(serving_dir, str(version))
+    shutil.rmtree(hidden, ignore_errors=True)
+    unfinished = hidden
+    try:
+        shutil.copytree(saved_model, hidden, ignore=shutil.ignore_patterns(layout.SAVED_MODEL))
+        if card:
+            write_card(card, hidden)
+        os.rename(hidden, target)
+        unfinished = target
+        ready = os.path.join(target, layout.SAVED_MODEL)
+        shutil.copyfile(os.path.join(saved_model, layout.SAVED_MODEL), ready + ".partial")
+        os.rename(ready + ".partial", ready)
+    except (OSError, InputError):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     return target

@@ -1,4 +1,4 @@
-"""python -m components.trainer"""
+"""Run Trainer: `python -m components.trainer`."""
 
 import sys
 

@@ -1,50 +1,50 @@
 """Trainer: the spec."""
 
 import hashlib
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field, PositiveInt, create_model, model_validator
 
 from artifacts.errors import InputError
 from commands.parameters import Parameters
 from components.base import Component, Context
-from model.recipes import NAMED_WEIGHTS, RECIPES, Recipe, get_recipe
+from model.recipes import NAMED_WEIGHTS, RECIPES, Recipe, RecipeName, get_recipe
 
 
-def _optional_fields():
-    """Every field of a recipe, optional: what is given overrides the named recipe's value."""
-    fields: dict[str, Any] = {}
-    for name, info in Recipe.model_fields.items():
-        if name != "name":
-            fields[name] = (
-                info.annotation | None,
-                Field(None, description=f"{info.description} Default: the recipe's."),
-            )
-    return fields
+class BaseTrainerParameters(Parameters):
+    """The Trainer's parameters without the recipe's fields, which `TrainerParameters` adds."""
 
-
-class _TrainerParameters(Parameters):
-    recipe: Literal[tuple(RECIPES)] = Field("paper", description=f"Named set of choices: {', '.join(RECIPES)}.")
+    recipe: RecipeName = Field("paper", description=f"Named set of choices: {', '.join(RECIPES)}.")
     validate_every: PositiveInt | None = Field(
         None, description="Steps between validations; a tenth of the steps by default."
     )
 
     @model_validator(mode="after")
-    def _check(self):
+    def _check(self) -> "BaseTrainerParameters":
         self.to_recipe()
         return self
 
-    def to_recipe(self):
-        """The named recipe with the given fields replaced."""
+    def to_recipe(self) -> Recipe:
+        """Return the named recipe with the given fields replaced."""
         given = {name: getattr(self, name) for name in Recipe.model_fields if name != "name"}
         return get_recipe(self.recipe, **{name: value for name, value in given.items() if value is not None})
 
 
-TrainerParameters = create_model("TrainerParameters", __base__=_TrainerParameters, **_optional_fields())
+def _optional_fields() -> dict[str, Any]:
+    """Every field of a recipe as an optional one: a given value overrides the named recipe's."""
+    return {
+        name: (info.annotation | None, Field(None, description=f"{info.description} Default: the recipe's."))
+        for name, info in Recipe.model_fields.items()
+        if name != "name" and info.annotation
+    }
 
 
-def _weights_digest(parameters):
-    """Another file under the same name is another training."""
+TrainerParameters = create_model("TrainerParameters", __base__=BaseTrainerParameters, **_optional_fields())
+
+
+def _weights_digest(parameters: BaseTrainerParameters) -> str:
+    """Digest of the first weights: another file under the same name makes another training."""
     path = parameters.to_recipe().initial_weights
     if path in NAMED_WEIGHTS:
         return path
@@ -55,7 +55,7 @@ def _weights_digest(parameters):
         raise InputError(f"components.Trainer.initial_weights: {path}: cannot be read ({error.strerror})") from error
 
 
-def execute(context: Context) -> dict | None:
+def execute(context: Context) -> Mapping[str, Any]:
     """Train and export a model; see `components.trainer.executor`."""
     from components.trainer import executor  # imports TensorFlow
 
@@ -70,6 +70,7 @@ COMPONENT = Component(
     outputs={"model": "Model", "model_run": "ModelRun"},
     parameters=TrainerParameters,
     execute=execute,
+    late_imports=("tensorflow", "keras"),
     libraries=("tensorflow-cpu", "tensorflow", "keras", "keras-cv", "numpy"),
     resumable=True,
     sources=_weights_digest,

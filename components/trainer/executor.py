@@ -2,34 +2,36 @@
 
 import json
 import os
+from typing import Any
 
-from pydantic import ValidationError
-
-from artifacts.errors import InputError
+from artifacts import layout
+from artifacts.face_examples import find_files
+from artifacts.writing import write_text
 from components.base import Context
+from model.calibration import calibrate
+from model.train import save_model, train
 
 
-def execute(context: Context):
-    """Train, and write `Format-Keras/`, `Format-Serving/` and `calibration.json` into `model`, the logs into `model_run`.
+def execute(context: Context) -> dict[str, Any]:
+    """Train; write `Format-Keras/`, `Format-Serving/`, `calibration.json` and `recipe.json` into `model`.
+
+    Logs, checkpoints and the history go into `model_run`.
 
     Raises:
-        InputError: the examples cannot be used.
+        InputError: the examples or the weights to start from cannot be used.
         commands.signals.Interrupted: a signal came; the next attempt goes on from the saved state.
     """
-    from artifacts import face_examples
-    from model import calibration, pretrained  # imports TensorFlow
-    from model.train import save_model, train
-
-    folder, run_dir = context.inputs["examples"], context.outputs["model_run"]
+    examples, model_dir = context.inputs["examples"], context.outputs["model"]
     recipe = context.parameters.to_recipe()
-    try:
-        train_files, val_files = (face_examples.find_files(folder, split) for split in ("train", "val"))
-        detector, history = train(recipe, train_files, val_files, run_dir, context.parameters.validate_every)
-        fitted = calibration.calibrate(detector, val_files)
-    except (face_examples.ExamplesError, pretrained.WeightsError, ValidationError) as error:
-        raise InputError(str(error)) from error
-    save_model(detector, fitted, context.outputs["model"])
-    with open(os.path.join(context.outputs["model"], "recipe.json"), "w") as stream:
-        json.dump(recipe.model_dump(), stream, indent=2)
-    best = max((row["val_auc"] for row in history if row.get("val_auc") is not None), default=None)
-    return {"recipe": recipe.name, "steps": recipe.steps, "best_validation_auc": best, "temperature": fitted["frame"]}
+    train_files, val_files = find_files(examples, "train"), find_files(examples, "val")
+    run_dir, validate_every = context.outputs["model_run"], context.parameters.validate_every
+    detector, history = train(recipe, train_files, val_files, run_dir, validate_every)
+    calibration = calibrate(detector, val_files)
+    save_model(detector, calibration, model_dir)
+    write_text(os.path.join(model_dir, layout.RECIPE), json.dumps(recipe.model_dump(), indent=2))
+    return {
+        "recipe": recipe.name,
+        "steps": recipe.steps,
+        "best_validation_auc": max((auc for row in history if (auc := row.get("val_auc")) is not None), default=None),
+        "temperature": calibration["frame"],
+    }

@@ -1,8 +1,5 @@
 """Temperatures against closed forms and scikit-learn; what a calibration says, sets, writes and reads."""
 
-import json
-import os
-
 import keras
 import numpy as np
 import pytest
@@ -156,8 +153,8 @@ def test_without_files_or_a_classifier_the_temperature_is_one(choices, reason, b
     found = calibration.calibrate(detector, val_files if choices else [])
     nothing = {"frame": None, "video": None}
     assert found == {
-        "frame": 1.0, "video": 1.0, "faces": 0, "videos": 0, "nll_before": nothing, "nll_after": nothing, "spread": None,
-        "reason": reason,
+        "frame": 1.0, "video": 1.0, "faces": 0, "videos": 0, "nll_before": nothing, "nll_after": nothing,
+        "spread": None, "reason": reason,
     }  # fmt: skip
     assert float(detector.temperature) == 1
 
@@ -182,27 +179,3 @@ def test_the_spread_is_that_around_each_video_and_needs_two_faces_of_one():
     assert calibration.spread_within_videos(["a", "a", "b"], [1.0, 3.0, 100.0]) == pytest.approx(np.sqrt(2))
     assert calibration.spread_within_videos(["a", "b"], [1.0, 3.0]) is None
     assert calibration.spread_within_videos(["a", "a"], [1.0, np.nan]) is None
-
-
-# --- on disk ----------------------------------------------------------------------------------------------------------
-def test_it_is_read_from_the_model_folder_and_from_the_saved_model_alone(tmp_path):
-    assert calibration.read(tmp_path) is None
-    written = {"frame": 1.25, "video": 2.0, "reason": None}
-    calibration.write(written, tmp_path)
-    assert json.loads((tmp_path / "calibration.json").read_text()) == written
-    assert calibration.read(tmp_path) == calibration.read(tmp_path / "Format-Serving") == written
-
-
-@pytest.mark.parametrize("place", [calibration.FILE, calibration.ASSET])
-def test_a_damaged_file_is_named(place, tmp_path):
-    path = tmp_path / place
-    os.makedirs(path.parent, exist_ok=True)
-    path.write_text('{"frame": 1.')
-    with pytest.raises(ValueError, match=r"calibration\.json: damaged"):
-        calibration.read(tmp_path)
-
-
-def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / calibration.FILE).mkdir()
-    with pytest.raises(ValueError, match=r"calibration\.json: cannot be read \(Is a directory\)"):
-        calibration.read(tmp_path)

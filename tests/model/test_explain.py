@@ -91,7 +91,7 @@ def map_by_loops(maps, gradient):
         {},
         {"classifier_input": "unit_embedding"},
         {"classifier_input": "feature"},
-        {"cross_entropy_weight": 0},  # judged by the similarity to the centre
+        {"cross_entropy_weight": 0},  # scored by the similarity to the centre
     ],
 )
 def test_a_map_is_that_of_finite_differences_and_loops(choices, small_recipe, crops, float64):
@@ -129,7 +129,7 @@ def test_every_backbone_is_cut_behind_its_last_feature_map(backbone, small_recip
     expected = detector(crops[:2], training=False)
     for name, value in from_features(maps).items():
         assert value.numpy() == pytest.approx(expected[name].numpy(), abs=1e-5), name
-    heat = explain.grad_cam(detector, crops[:2])
+    heat = explain.heat_maps(detector, crops[:2], 1).numpy()
     assert heat.shape == (2, 256, 256) and heat.dtype == np.float32
     assert heat.min() >= 0 and set(heat.max(axis=(1, 2))) <= {0, 1}
 
@@ -143,33 +143,21 @@ def test_a_class_that_one_channel_decides_is_seen_where_that_channel_is(small_re
     kernel = np.zeros((512, 2))
     kernel[channel, 1] = 3.0
     detector.classifier.kernel.assign(kernel)
-    heat = explain.grad_cam(detector, crops)
+    heat = explain.heat_maps(detector, crops, 1).numpy()
     for one, of_channel in zip(heat, maps[..., channel], strict=True):
         expected = cv2.resize(of_channel, (256, 256), interpolation=cv2.INTER_LINEAR)
         assert of_channel.std() > 0 and one == pytest.approx(expected / expected.max(), abs=1e-5)
-    assert not explain.grad_cam(
-        detector, crops, class_index=0
-    ).any()  # nothing speaks for it, and nothing is divided by 0
+    assert not explain.heat_maps(detector, crops, 0).numpy().any()  # nothing speaks for it; nothing is divided by 0
 
 
 def test_every_map_that_shows_something_reaches_one(detector, crops):
     for class_index in (0, 1):
         raw = explain.class_maps(detector, crops, class_index).numpy()
-        heat = explain.grad_cam(detector, crops, class_index)
+        heat = explain.heat_maps(detector, crops, class_index).numpy()
         assert heat.max(axis=(1, 2)).tolist() == (raw.max(axis=(1, 2)) > 0).tolist()
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 5])
-def test_batches_do_not_matter(batch_size, detector, crops):
-    expected = explain.grad_cam(detector, crops)
-    assert explain.grad_cam(detector, crops, batch_size=batch_size) == pytest.approx(expected, abs=1e-4)
-
-
-def test_no_crops_have_no_maps(detector):
-    assert explain.grad_cam(detector, np.zeros((0, 256, 256, 3), np.uint8)).shape == (0, 256, 256)
-
-
-@pytest.mark.parametrize("class_index", [-1, 2, None])
-def test_another_class_is_refused(class_index, detector, crops):
-    with pytest.raises(ValueError, match=r"class_index must be 0 \(real\) or 1 \(fake\)\. Received"):
-        explain.grad_cam(detector, crops, class_index)
+def test_the_other_crops_of_a_batch_do_not_matter(detector, crops):
+    together = explain.heat_maps(detector, crops, 1).numpy()
+    one_by_one = np.concatenate([explain.heat_maps(detector, crops[k : k + 1], 1) for k in range(len(crops))])
+    assert one_by_one == pytest.approx(together, abs=1e-4)

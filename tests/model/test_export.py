@@ -13,6 +13,7 @@ from artifacts.face_examples import decode_common
 from model import export
 from model.detector import DeepfakeDetector
 from model.input_pipeline import load_crop
+from model.served import load_signature
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def agree(served, expected):
 @pytest.mark.parametrize("count", [1, 3])
 def test_crops_agree_with_the_keras_model(count, detector, folder, crop):
     crops = np.stack([crop(i % 2, i) for i in range(count)])
-    served = export.load_signature(folder)(tf.constant(crops))
+    served = load_signature(folder)(tf.constant(crops))
     assert served["embedding"].shape == (count, 8) and served["logit"].shape == (count,)
     agree(served, detector(crops, training=False))
 
@@ -59,7 +60,7 @@ def test_image_bytes_of_any_kind_and_size_agree_with_the_keras_model(detector, f
         encoded(crop(0, 4), ".jpg", (300, 500)),
         encoded(crop(0, 5), ".bmp"),
     ]
-    served = export.load_signature(folder, "serving_default")(tf.constant(images))
+    served = load_signature(folder, "serving_default")(tf.constant(images))
     crops = np.stack([load_crop(image).numpy() for image in images])
     agree(served, detector(crops, training=False))
     assert np.array_equal(crops[0], crop(0, 1))
@@ -67,7 +68,7 @@ def test_image_bytes_of_any_kind_and_size_agree_with_the_keras_model(detector, f
 
 
 def test_the_probability_is_the_calibrated_one(folder, crop):
-    served = export.load_signature(folder)(tf.constant(np.stack([crop(i % 2, i) for i in range(4)])))
+    served = load_signature(folder)(tf.constant(np.stack([crop(i % 2, i) for i in range(4)])))
     expected = 1 / (1 + np.exp(-served["logit"].numpy() / 0.3))
     assert served["fake_probability"].numpy() == pytest.approx(expected, abs=1e-6)
 
@@ -78,7 +79,7 @@ def test_the_probability_is_the_calibrated_one(folder, crop):
 )
 def test_no_face_is_answered_by_nothing(signature, nothing, folder):
     dtype = tf.uint8 if signature == "crops" else tf.string
-    served = export.load_signature(folder, signature)(tf.constant(nothing, dtype))
+    served = load_signature(folder, signature)(tf.constant(nothing, dtype))
     assert {name: tuple(value.shape) for name, value in served.items()} == {
         "fake_probability": (0,), "logit": (0,), "center_similarity": (0,), "embedding": (0, 8)
     }  # fmt: skip
@@ -116,7 +117,7 @@ def test_every_kind_of_picture_means_the_expected_crop(detector, folder, crop):
     for given, (kind, (_, expected)) in zip(crops, found.items(), strict=True):
         # Two JPEG decoders may round differently.
         assert np.abs(given.astype(int) - expected).max() <= (1 if "JPEG" in kind else 0), kind
-    served = export.load_signature(folder, "serving_default")(tf.constant([image for image, _ in found.values()]))
+    served = load_signature(folder, "serving_default")(tf.constant([image for image, _ in found.values()]))
     agree(served, detector(crops, training=False))
 
 
@@ -131,29 +132,11 @@ def test_every_kind_of_picture_means_the_expected_crop(detector, folder, crop):
 )
 def test_bytes_that_are_no_picture_are_an_error(image, named, folder, crop):
     with pytest.raises(tf.errors.InvalidArgumentError, match=named):
-        export.load_signature(folder, "serving_default")(tf.constant([encoded(crop(0, 1), ".png"), image]))
-
-
-def test_a_detector_comes_back_from_its_keras_file(detector, tmp_path, crop):
-    detector.save(tmp_path / "model.keras")
-    crops = np.stack([crop(i, i) for i in range(2)])
-    loaded = export.from_keras_file(tmp_path / "model.keras")
-    assert np.array_equal(loaded(crops)["fake_probability"], detector(crops)["fake_probability"])
-
-
-def test_a_file_without_a_detector_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"nowhere\.keras: not a whole model\.keras"):
-        export.from_keras_file(tmp_path / "nowhere.keras")
-    (tmp_path / "cut.keras").write_bytes(b"PK")
-    with pytest.raises(ValueError, match=r"cut\.keras: not a whole model\.keras"):
-        export.from_keras_file(tmp_path / "cut.keras")
-    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
-    with pytest.raises(ValueError, match=r"other\.keras: a Sequential, not a detector of this project"):
-        export.from_keras_file(tmp_path / "other.keras")
+        load_signature(folder, "serving_default")(tf.constant([encoded(crop(0, 1), ".png"), image]))
 
 
 def test_a_folder_without_a_model_is_named(tmp_path, folder):
-    with pytest.raises(ValueError, match=r"nowhere: holds no SavedModel"):
-        export.load_signature(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"nowhere: cannot be loaded as a SavedModel"):
+        load_signature(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"no signature 'frames', only \['crops', 'heat_maps', 'serving_default'\]"):
-        export.load_signature(folder, "frames")
+        load_signature(folder, "frames")

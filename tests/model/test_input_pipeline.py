@@ -9,13 +9,14 @@ import pytest
 import tensorflow as tf
 
 from artifacts import face_examples
-from artifacts.face_examples import ExamplesError
+from artifacts.errors import InputError
 from model import input_pipeline
+from model.record_index import index_records
 
 
 @pytest.fixture
 def index(examples_dir):
-    return face_examples.index_records(face_examples.find_files(str(examples_dir), "train"))
+    return index_records(face_examples.find_files(str(examples_dir), "train"))
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def origins(tmp_path, write_tfrecord, face):
     """An index where fake i was made of real i // 2, reals 0 to 4; fakes 10 and 11, and reals 5 and 6, have nobody."""
     rows = [face(0, i, identity=f"d/{i}" if i < 5 else f"alone/{i}") for i in range(7)]
     rows += [face(1, i, identity=f"d/{i // 2}" if i < 10 else "") for i in range(12)]
-    return face_examples.index_records([write_tfrecord(tmp_path / "o.tfrecord", [row.serialize() for row in rows])])
+    return index_records([write_tfrecord(tmp_path / "o.tfrecord", [row.serialize() for row in rows])])
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def test_a_resumed_stream_is_the_rest_of_the_whole_one(index, small_recipe):
 
 def test_augmentation_repeats_exactly_and_differs_from_row_to_row(tmp_path, write_tfrecord, face, small_recipe):
     records = [face(label, 0).serialize() for label in (0, 1)]
-    index = face_examples.index_records([write_tfrecord(tmp_path / "two.tfrecord", records)])
+    index = index_records([write_tfrecord(tmp_path / "two.tfrecord", records)])
     recipe = small_recipe(steps=4, augmentation="forensic")
     one, again = batches(index, recipe), batches(index, recipe)
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, again, strict=True))
@@ -140,7 +141,7 @@ def test_flip_only_mirrors_about_half(index, small_recipe):
 
 def test_a_class_of_one_example_serves_again_and_again(tmp_path, write_tfrecord, face, crop, small_recipe):
     records = [face(0, 0).serialize()] + [face(1, i).serialize() for i in range(3)]
-    index = face_examples.index_records([write_tfrecord(tmp_path / "a.tfrecord", records)])
+    index = index_records([write_tfrecord(tmp_path / "a.tfrecord", records)])
     for crops, labels in batches(index, small_recipe(steps=2, augmentation="off")):
         for image in crops[labels == 0]:
             assert np.array_equal(image, crop(0, 0))
@@ -149,8 +150,8 @@ def test_a_class_of_one_example_serves_again_and_again(tmp_path, write_tfrecord,
 @pytest.mark.parametrize("label, missing", [(0, "fake"), (1, "real")])
 def test_a_missing_class_is_named(label, missing, tmp_path, write_tfrecord, face, small_recipe):
     path = write_tfrecord(tmp_path / "a.tfrecord", [face(label, i).serialize() for i in range(3)])
-    with pytest.raises(ExamplesError, match=rf"a\.tfrecord and its like: no {missing} face to train on"):
-        input_pipeline.training_batches(face_examples.index_records([path]), small_recipe())
+    with pytest.raises(InputError, match=rf"a\.tfrecord and the other training files: no {missing} face to train on"):
+        input_pipeline.training_batches(index_records([path]), small_recipe())
 
 
 @pytest.mark.parametrize("gpus", [(), ("one",)])

@@ -1,9 +1,11 @@
 """Recipes: the paper's values, overrides and what is refused."""
 
+from typing import get_args
+
 import pytest
 from pydantic import ValidationError
 
-from model.recipes import RECIPES, Recipe, get_recipe
+from model.recipes import RECIPES, Recipe, RecipeName, get_recipe
 
 
 def test_the_paper_recipe_holds_the_published_values():
@@ -24,6 +26,10 @@ def test_stages_start_at_a_third_and_two_thirds_of_the_steps():
 def test_overrides_replace_fields_of_the_named_recipe():
     recipe = get_recipe("cross_entropy", steps=5)
     assert (recipe.name, recipe.steps, recipe.triplet_weight, recipe.expander) == ("cross_entropy", 5, 0, False)
+
+
+def test_the_type_of_names_holds_every_recipe():
+    assert get_args(RecipeName) == tuple(RECIPES)
 
 
 @pytest.mark.parametrize("name", RECIPES)

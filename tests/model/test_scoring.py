@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from artifacts import face_examples
-from artifacts.face_examples import ExamplesError
+from artifacts.errors import InputError
 from model import scoring
 
 
@@ -123,11 +123,11 @@ def test_a_cut_file_is_named(tmp_path, write_tfrecord, face):
     good = write_tfrecord(tmp_path / "good.tfrecord", [face(0, 0).serialize()])
     bad = write_tfrecord(tmp_path / "bad.tfrecord", [face(1, i).serialize() for i in range(3)])
     (tmp_path / "bad.tfrecord").write_bytes((tmp_path / "bad.tfrecord").read_bytes()[:-50])
-    with pytest.raises(ExamplesError, match=r"bad\.tfrecord: damaged or cut after 2 records"):
+    with pytest.raises(InputError, match=r"bad\.tfrecord: damaged or cut after 2 records"):
         list(scoring.score_examples(lambda crops: {name: [0.0] * len(crops) for name in scoring.OUTPUTS}, [good, bad]))
 
 
 def test_an_image_that_cannot_be_decoded_is_an_examples_error(tmp_path, write_tfrecord, face):
     path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0, image=b"no image").serialize()])
-    with pytest.raises(ExamplesError, match=r"a\.tfrecord"):
+    with pytest.raises(InputError, match=r"a\.tfrecord"):
         list(scoring.score_examples(lambda crops: {name: [0.0] * len(crops) for name in scoring.OUTPUTS}, [path]))

@@ -17,8 +17,13 @@ from absl import flags
 from scipy.special import expit
 
 from artifacts import face_examples
-from model import calibration, export, scoring, train, training_log
+from artifacts.errors import InputError
+from commands.signals import StopSignals
+from model import calibration, callbacks, checkpoints, scoring, train
 from model.detector import TRACKED
+from model.saved_model import read_calibration
+from model.served import load_signature
+from model.validation import criterion, validation_metrics
 
 ROOT = Path(__file__).parents[2]
 FLAGS = {
@@ -69,8 +74,8 @@ def test_tensorboard_gets_every_term_between_validations_too(run):
 
 
 def test_the_detector_is_the_one_of_the_best_validation(run):
-    metrics = training_log.validation_metrics(scoring.predictor(run.detector), run.val)
-    best = max(run.history, key=training_log.criterion)
+    metrics = validation_metrics(scoring.predictor(run.detector), run.val)
+    best = max(run.history, key=criterion)
     for name, value in metrics.items():
         assert value == pytest.approx(best[name], abs=1e-6), name
 
@@ -81,11 +86,11 @@ def test_the_saved_model_is_the_detector(run, tmp_path, crop):
     fitted["frame"] = 1.7  # these few faces are told apart, so that none was fitted
     run.detector.temperature.assign(1.7)
     train.save_model(run.detector, fitted, str(tmp_path))
-    assert calibration.read(tmp_path) == calibration.read(tmp_path / "Format-Serving") == fitted
+    assert read_calibration(tmp_path) == read_calibration(tmp_path / "Format-Serving") == fitted
     crops = np.stack([crop(i % 2, 200 + i) for i in range(4)])
     expected = run.detector(crops)
-    loaded = export.from_keras_file(tmp_path / "Format-Keras" / "model.keras")(crops)
-    served = export.load_signature(tmp_path / "Format-Serving")(keras.ops.convert_to_tensor(crops))
+    loaded = keras.saving.load_model(tmp_path / "Format-Keras" / "model.keras")(crops)
+    served = load_signature(tmp_path / "Format-Serving")(keras.ops.convert_to_tensor(crops))
     for name in ("logit", "fake_probability"):
         assert loaded[name].numpy() == pytest.approx(expected[name].numpy(), abs=1e-5)
         assert served[name].numpy() == pytest.approx(expected[name].numpy(), abs=1e-5)
@@ -119,7 +124,7 @@ def test_without_validation_files_the_last_weights_win(tmp_path, examples_dir, s
 def test_a_cut_training_file_is_named_before_anything_is_written(tmp_path, write_tfrecord, face, small_recipe):
     path = write_tfrecord(tmp_path / "cut.tfrecord", [face(i % 2, i).serialize() for i in range(4)])
     (tmp_path / "cut.tfrecord").write_bytes((tmp_path / "cut.tfrecord").read_bytes()[:-9])
-    with pytest.raises(face_examples.ExamplesError, match=r"cut\.tfrecord: damaged or cut after 3 records"):
+    with pytest.raises(InputError, match=r"cut\.tfrecord: damaged or cut after 3 records"):
         train.train(small_recipe(), [path], [], str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
@@ -143,20 +148,21 @@ class StubModel:
 def validation(run_dir, monkeypatch, metrics, steps, interval, stop_at=None):
     """Run the callback over `steps` with given metrics per validated step; a signal arrives within step `stop_at`."""
     model = StubModel()
-    callback = training_log.Validation(str(run_dir), ["val"], interval, steps)
-    callback.set_model(model)
     monkeypatch.setattr(scoring, "predictor", lambda model: None)
     monkeypatch.setattr(
-        training_log, "validation_metrics", lambda predict, files, score: dict(metrics[model.step], val_video_auc=None)
+        callbacks, "validation_metrics", lambda predict, files, score: dict(metrics[model.step], val_video_auc=None)
     )
-    callback.on_train_begin()
-    for step in range(1, steps + 1):
-        model.step = step
-        if step == stop_at:
-            os.kill(os.getpid(), signal.SIGTERM)
-        callback.on_train_batch_end(step - 1, {"loss": 1.0})
-        if model.stop_training:
-            break
+    with StopSignals(raises=False) as stop:
+        callback = callbacks.Validation(str(run_dir), ["val"], interval, steps, examples="e", stop=stop)
+        callback.set_model(model)
+        for step in range(1, steps + 1):
+            model.step = step
+            if step == stop_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+            callback.on_train_batch_end(step - 1, {"loss": 1.0})
+            if model.stop_training:
+                break
+        callback.on_train_end()
     return callback
 
 
@@ -172,26 +178,21 @@ def validation(run_dir, monkeypatch, metrics, steps, interval, stop_at=None):
 def test_the_best_checkpoint_has_the_best_validation(scores, best, tmp_path, monkeypatch):
     metrics = {i: {"val_auc": auc, "val_acc": acc} for i, (auc, acc) in enumerate(scores, start=1)}
     callback = validation(tmp_path, monkeypatch, metrics, steps=3, interval=1)
-    callback.on_train_end()
     assert (tmp_path / "checkpoints" / "best.weights.h5").read_text() == str(best)
-    assert max(callback.history, key=training_log.criterion)["step"] == best
-    state = training_log.load_state(str(tmp_path))
-    assert (state["step"], Path(state["weights"]).read_text()) == (3, "3")
+    assert max(callback.history, key=criterion)["step"] == best
+    state, weights = checkpoints.load_state(str(tmp_path))
+    assert (state["step"], Path(weights).read_text()) == (3, "3")
     names = {path.name for path in (tmp_path / "checkpoints").iterdir()}
     assert names == {"best.weights.h5", "state-3.weights.h5", "state.json"}  # neither older states nor partial files
 
 
 @pytest.mark.parametrize("stop_at, validated", [(1, []), (2, [2]), (3, [2]), (4, [2, 4])])
 def test_a_signal_saves_the_step_and_loses_no_validation(stop_at, validated, tmp_path, monkeypatch):
-    before = signal.getsignal(signal.SIGTERM)
     metrics = {step: {"val_auc": 0.5, "val_acc": 0.5} for step in (2, 4)}
     callback = validation(tmp_path, monkeypatch, metrics, steps=4, interval=2, stop_at=stop_at)
-    with pytest.raises(training_log.Interrupted, match=f"SIGTERM after step {stop_at}") as stopped:
-        callback.on_train_end()
-    assert stopped.value.number == signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) == before
-    state = training_log.load_state(str(tmp_path))
-    assert (state["step"], Path(state["weights"]).read_text()) == (stop_at, str(stop_at))
+    assert (callback.stop.number, callback.step) == (signal.SIGTERM, stop_at)
+    state, weights = checkpoints.load_state(str(tmp_path))
+    assert (state["step"], Path(weights).read_text()) == (stop_at, str(stop_at))
     assert [row["step"] for row in state["history"]] == validated
 
 
@@ -199,14 +200,15 @@ def test_the_history_holds_means_over_all_steps_whatever_was_logged_between(tmp_
     """Also over a stop: the sums so far are part of the state."""
 
     def run(state, steps):
-        callback = training_log.Validation(str(tmp_path), [], 10, 10, log_interval=4, state=state, marks={"a": 1})
+        stop = StopSignals(raises=False)
+        callback = callbacks.Validation(str(tmp_path), [], 10, 10, examples="e", stop=stop, log_interval=4, state=state)
         callback.set_model(model)
         total = count = 0
         model.reset_metrics = lambda: None
         for step in range(callback.step + 1, steps + 1):
             model.step, total, count = step, total + step, count + 1
             before = callback.since_reset
-            callback.signal = signal.SIGTERM if step == steps < 10 else None
+            stop.number = signal.SIGTERM if step == steps < 10 else None
             callback.on_train_batch_end(0, {"loss": total / count})
             if callback.since_reset <= before:  # it has reset the means
                 total = count = 0
@@ -214,15 +216,15 @@ def test_the_history_holds_means_over_all_steps_whatever_was_logged_between(tmp_
 
     model = StubModel()
     run(None, 6)
-    state = training_log.load_state(str(tmp_path))
-    assert (state["step"], state["summed"], state["a"]) == (6, 6, 1)
+    state, _ = checkpoints.load_state(str(tmp_path))
+    assert (state["step"], state["summed"], state["examples"]) == (6, 6, "e")
     assert state["sums"]["loss"] == pytest.approx(1 + 2 + 3 + 4 + 5 + 6)
     callback = run(state, 10)
     assert [row["loss"] for row in callback.history] == [pytest.approx(5.5)]
 
 
 def test_there_is_no_state_before_the_first_save(tmp_path):
-    assert training_log.load_state(str(tmp_path)) is None
+    assert checkpoints.load_state(str(tmp_path)) is None
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -247,15 +249,21 @@ def command():
     "flag, named",
     [
         ("--batch_size=7", "batch_size must be even"),
-        ("--image_size=16", "--image_size: Input should be greater"),
-        ("--learning_rate=-1", "--learning_rate: Input should be greater"),
-        ("--steps=0", "--steps: Input should be greater"),
+        ("--image_size=16", "--image_size: must be greater"),
+        ("--learning_rate=-1", "--learning_rate: must be greater"),
+        ("--steps=0", "--steps: must be greater"),
     ],
 )
 def test_a_value_out_of_range_ends_with_2_and_its_name(flag, named, command, examples_dir, tmp_path, capsys):
     assert command(f"--examples={examples_dir}", f"--model_dir={tmp_path / 'out'}", flag) == 2
     assert named in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
+
+
+def test_weights_to_start_from_that_are_missing_end_with_2_and_their_name(command, examples_dir, tmp_path, capsys):
+    flag = f"--initial_weights={tmp_path / 'gone.keras'}"
+    assert command(f"--examples={examples_dir}", f"--model_dir={tmp_path / 'out'}", "--backbone=resnet10", flag) == 2
+    assert f"initial_weights: {tmp_path / 'gone.keras'}: no such file" in capsys.readouterr().out
 
 
 def test_a_folder_without_examples_ends_with_2_and_its_name(command, tmp_path, capsys):
@@ -323,7 +331,7 @@ def test_a_stopped_training_goes_on_to_the_same_end(examples_dir, tmp_path, comm
     watchdog.cancel()
     assert stopped.returncode == 128 + signal.SIGTERM, "".join(lines)
     assert "its state is saved. The same command goes on from there." in lines[-1]
-    state = training_log.load_state(str(tmp_path / "stopped" / "run"))
+    state, _ = checkpoints.load_state(str(tmp_path / "stopped" / "run"))
     assert 8 <= state["step"] < 24
     assert not (tmp_path / "stopped" / "Format-Serving").exists()
 
@@ -353,7 +361,7 @@ def test_a_stopped_training_goes_on_to_the_same_end(examples_dir, tmp_path, comm
     for folder in ("stopped", "whole"):
         assert (tmp_path / folder / "Format-Keras" / "model.keras").exists()
         assert (tmp_path / folder / "Format-Serving" / "saved_model.pb").exists()
-    one, two = (calibration.read(tmp_path / folder) for folder in ("stopped", "whole"))
+    one, two = (read_calibration(tmp_path / folder) for folder in ("stopped", "whole"))
     assert one == two and one["faces"] == 16
     assert f"temperature: {one['frame']:.4g} (frames), {one['video']:.4g} (videos)" in other
 
@@ -374,7 +382,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(replicas, examples_dir, tmp_
     assert killed.wait() == -signal.SIGKILL, "".join(lines)
     killed.stdout.close()
     watchdog.cancel()
-    state = training_log.load_state(str(tmp_path / "killed" / "run"))
+    state, _ = checkpoints.load_state(str(tmp_path / "killed" / "run"))
     assert 10 <= state["step"] < 16
 
     for name in ("killed", "whole"):

@@ -9,7 +9,7 @@ from artifacts.manifest import Video, write_manifest
 from artifacts.predictions import read_predictions
 from components.base import Context, main
 from components.evaluator.component import COMPONENT, EvaluatorParameters
-from model import card
+from model.saved_model import write_card
 
 OUTPUTS = ("predictions", "evaluation", "blessing")
 
@@ -213,7 +213,7 @@ def _pushed(model_dir, folder):
     (folder / "1").mkdir(parents=True)
     (folder / "1" / "saved_model.pb").touch()
     shutil.copytree(model_dir / "Format-Serving", folder / "12")
-    card.write({"name": "paper", "recipe": {"steps": 77}}, str(folder / "12"))
+    write_card({"name": "paper", "recipe": {"steps": 77}}, str(folder / "12"))
     return folder
 
 

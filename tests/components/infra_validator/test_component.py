@@ -1,5 +1,4 @@
 import json
-import sys
 import time
 
 import pytest
@@ -8,7 +7,8 @@ import tensorflow as tf
 from artifacts.errors import InputError
 from components.base import Context
 from components.infra_validator.component import COMPONENT, InfraValidatorParameters
-from components.infra_validator.executor import PROBE, probe
+from components.infra_validator.executor import run_probe
+from components.infra_validator.probe import probe, project_modules
 
 CROPS = [tf.TensorSpec([None, 256, 256, 3], tf.uint8, name="crops")]
 BYTES = [tf.TensorSpec([None], tf.string, name="image_bytes")]
@@ -100,25 +100,27 @@ def test_a_good_model_passes(tmp_path):
     result, name, text = _execute(tmp_path)
     assert name == "INFRA_BLESSED" == result["verdict"]
     assert result["answer"] == json.loads(text) and result["answer"]["tensorflow"] == tf.__version__
-    assert (
-        result["answer"]["signatures"] == ["crops", "heat_maps", "serving_default"] and result["answer"]["gap"] < 1e-4
-    )
+    assert result["answer"]["signatures"] == ["crops", "heat_maps", "serving_default"]
+    assert result["answer"]["gap"] < 1e-4
 
 
 def test_a_broken_model_fails_with_words(tmp_path):
     _save(tmp_path / "model", _change(logit=lambda good: good["logit"] / 0 * 0))
-    passed, said = probe(str(tmp_path / "model"), 120)
-    assert not passed and said == "AssertionError: crops.logit is not finite"
+    passed, answer = run_probe(str(tmp_path / "model"), 120)
+    assert not passed and answer == "AssertionError: crops.logit is not finite"
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_the_probe_finds(tmp_path, monkeypatch, name):
+def test_what_the_probe_finds(tmp_path, name):
     """Every check, without a process for each."""
     arguments, words = BROKEN[name]
     _save(tmp_path / "model", *arguments)
-    monkeypatch.setattr(sys, "argv", ["probe", str(tmp_path / "model")])
     with pytest.raises((AssertionError, KeyError), match=words):
-        exec(compile(PROBE, "probe", "exec"), {})
+        probe(str(tmp_path / "model"))
+
+
+def test_this_process_is_not_a_clean_one():
+    assert "components" in project_modules()
 
 
 def test_a_model_that_hangs_fails_in_time(tmp_path):

@@ -11,7 +11,7 @@ from components.base import Context, main
 from components.pusher import executor
 from components.pusher.component import COMPONENT, PusherParameters
 from components.pusher.executor import push
-from model import card
+from model.saved_model import read_card
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_pushes_a_version_with_every_file(run, tmp_path, capsys):
     (version,) = (tmp_path / "serving").iterdir()
     assert before <= int(version.name) <= time.time()
     assert _tree(version) == ["assets.extra/model_card.json", "saved_model.pb", "variables/variables.index"]
-    assert card.read(version)["date"] == time.strftime("%Y-%m-%d", time.localtime(before))
+    assert read_card(str(version))["date"] == time.strftime("%Y-%m-%d", time.localtime(before))
     assert (version / "saved_model.pb").read_bytes() == b"graph"
     assert outcome == {"pushed": True, "reasons": [], "path": str(version)} and result == {"pushed": str(version)}
     assert f"pushed to {version}" in capsys.readouterr().out
@@ -165,4 +165,4 @@ def test_the_folder_must_be_given(tmp_path, run, capsys):
     run()
     common = [f"--{key}={tmp_path / key}" for key in ("model", "blessing", "infra_blessing")]
     assert main(COMPONENT, [*common, f"--pushed_model={tmp_path}/pushed"]) == 2
-    assert "--serving_dir: Field required" in capsys.readouterr().err
+    assert "--serving_dir: is missing" in capsys.readouterr().err

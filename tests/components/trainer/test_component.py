@@ -60,8 +60,7 @@ def test_command_line(tmp_path, capsys):
 
 def test_writes_the_model_of_its_recipe(tmp_path, monkeypatch):
     """What it hands on, and what it writes beside the model; training and calibration are tested with the model."""
-    import model.calibration
-    import model.train
+    from components.trainer import executor
 
     for split in ("train", "val"):
         (tmp_path / "examples" / f"Split-{split}").mkdir(parents=True)
@@ -72,14 +71,14 @@ def test_writes_the_model_of_its_recipe(tmp_path, monkeypatch):
         seen.update(recipe=recipe, train=train_files, val=val_files, run=run_dir, every=validate_every)
         return "detector", [{"val_auc": 0.6}, {"val_auc": None}, {"val_auc": 0.9}, {"val_auc": 0.7}, {}]
 
-    monkeypatch.setattr(model.train, "train", train)
+    monkeypatch.setattr(executor, "train", train)
 
     def calibrate(detector, files):
         seen.update(calibrated=(detector, files))
         return {"frame": 1.5}
 
-    monkeypatch.setattr(model.calibration, "calibrate", calibrate)
-    monkeypatch.setattr(model.train, "save_model", lambda *saved: seen.update(saved=saved))
+    monkeypatch.setattr(executor, "calibrate", calibrate)
+    monkeypatch.setattr(executor, "save_model", lambda *saved: seen.update(saved=saved))
     result = COMPONENT.execute(_context(tmp_path, steps=12, validate_every=4))
     assert result == {"recipe": "paper", "steps": 12, "best_validation_auc": 0.9, "temperature": 1.5}
     assert seen["recipe"].steps == 12 and seen["every"] == 4 and seen["run"] == str(tmp_path / "model_run")

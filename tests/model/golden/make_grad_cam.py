@@ -1,10 +1,10 @@
-"""Write grad_cam.json: tf-keras-vis's Grad-CAM of a small detector with weights and crops that everybody can draw again.
+"""Write grad_cam.json: tf-keras-vis's Grad-CAM of a small detector with weights and crops that anybody can redraw.
 
     pip install -e . && pip install tf-keras-vis==0.8.7        # in an environment of its own
     python tests/model/golden/make_grad_cam.py
 
-tf-keras-vis takes functional models only, so the detector's layers are put together as one. The tests read the file; they
-need no tf-keras-vis.
+tf-keras-vis takes functional models only, so the detector's layers are put together as one. The tests read the file and
+do not need tf-keras-vis.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Write resnet34.json: what timm's ResNet-34 makes of one image with weights that everybody can draw again.
+"""Write resnet34.json: what timm's ResNet-34 makes of one image with weights that anybody can redraw.
 
-    pip install torch==2.13.0 timm==1.0.31 safetensors huggingface_hub pyyaml pillow tqdm        # in an environment of its own
+    pip install torch==2.13.0 timm==1.0.31 safetensors huggingface_hub pyyaml pillow tqdm  # in its own environment
     python tests/model/golden/make_resnet34.py
 
 The tests draw the same weights by `draw_weights`, write them as a safetensors file and load that; they need no torch.

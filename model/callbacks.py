@@ -1,0 +1,172 @@
+"""Callbacks of a training: progress; and validation, checkpoints, TensorBoard and a clean end on a signal."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from commands import progress
+from commands.signals import StopSignals
+from model import checkpoints, scoring
+from model.checkpoints import State
+from model.served import Predict
+from model.validation import Row, criterion, figure, validation_metrics
+
+SHOWN = {"loss": "loss", "triplet": "tri", "cross_entropy": "ce", "weight_center": "wc", "accuracy": "acc"}
+
+Logs = Mapping[str, Any]  # Keras's: figures by name, scalars
+
+
+class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type hints
+    """A progress bar with the terms of the loss on a terminal; in a log, a line every `interval` steps.
+
+    Args:
+        steps: of the whole training.
+        start: the step at which this run goes on.
+        interval: steps between two lines.
+    """
+
+    def __init__(self, steps: int, start: int, interval: int) -> None:
+        super().__init__()
+        self.steps, self.start, self.interval = steps, start, interval
+        self.step = start
+        self.began = time.monotonic()
+        self.bar: Any = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Start the clock, and the bar."""
+        self.began = time.monotonic()
+        if sys.stderr.isatty():
+            self.bar = progress.bar(
+                total=self.steps, initial=self.step, unit="step", desc="training", dynamic_ncols=True
+            )
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        """Show the running means."""
+        self.step += 1
+        shown = "  ".join(f"{short} {logs[name]:.3f}" for name, short in SHOWN.items())
+        if self.bar is not None:
+            self.bar.update()
+            self.bar.set_postfix_str(shown, refresh=False)
+        elif self.step % self.interval == 0 or self.step == self.steps:
+            rate = (self.step - self.start) / (time.monotonic() - self.began)
+            left = (self.steps - self.step) / rate
+            print(f"step {self.step}/{self.steps}  {shown}  {rate:.1f} steps/s, {left:.0f} s left", flush=True)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Close the bar."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type hints
+    """Log the losses, validate, keep the best weights by validation AUC, and save the state to resume from.
+
+    The best weights are chosen on the validation files alone; without any, the last ones are the best. After a signal
+    the state is saved and training ends.
+
+    Args:
+        run_dir: receives `checkpoints/{best,state-*}.weights.h5` and `logs/` (TensorBoard).
+        val_files: TFRecord files of the validation split; may be empty.
+        interval: steps between two validations, and between two saved states.
+        steps: of the whole training.
+        examples: digest of the training examples, to be compared on resuming.
+        stop: the signals that end the training.
+        log_interval: steps between two points of the training's curves in TensorBoard.
+        score: the output that tells fakes from reals, "logit" or "center_similarity".
+        state: what `checkpoints.load_state` returned, or None at the start.
+    """
+
+    def __init__(
+        self,
+        run_dir: str,
+        val_files: Sequence[str],
+        interval: int,
+        steps: int,
+        *,
+        examples: str,
+        stop: StopSignals,
+        log_interval: int = 20,
+        score: str = "logit",
+        state: State | None = None,
+    ) -> None:
+        super().__init__()
+        self.run_dir, self.val_files, self.interval, self.steps = run_dir, val_files, interval, steps
+        self.examples, self.stop, self.log_interval, self.score = examples, stop, log_interval, score
+        self.step, self.history = (state["step"], list(state["history"])) if state else (0, [])
+        self.sums, self.summed = (dict(state["sums"]), state["summed"]) if state else ({}, 0)
+        self.since_reset = 0
+        self.writer = tf.summary.create_file_writer(os.path.join(run_dir, "logs"))
+        self.predict: Predict | None = None
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        """Do what is due after this step."""
+        self.step += 1
+        self.since_reset += 1
+        validate = self.step % self.interval == 0 or self.step == self.steps
+        if validate or self.stop.number is not None or self.step % self.log_interval == 0:
+            self.log({name: float(value) for name, value in logs.items()})
+        if self.stop.number is not None:
+            self.save()
+            self.model.stop_training = True
+        if validate:
+            self.validate()
+
+    def log(self, means: Mapping[str, float]) -> None:
+        """Write the means over the steps since the last reset, add them up for the history, and reset."""
+        for name, value in means.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value * self.since_reset
+        self.summed += self.since_reset
+        self.write("training", {**means, "learning_rate": self.learning_rate()})
+        self.model.reset_metrics()
+        self.since_reset = 0
+
+    def validate(self) -> None:
+        """Score the validation split, and write the history and the checkpoints."""
+        row: Row = {"step": self.step, "learning_rate": self.learning_rate()}
+        row.update({name: total / self.summed for name, total in self.sums.items()})
+        self.sums, self.summed = {}, 0
+        if self.val_files:
+            if self.predict is None:
+                self.predict = scoring.predictor(self.model)  # traced once
+            row.update(validation_metrics(self.predict, self.val_files, self.score))
+        if not self.history or criterion(row) > max(map(criterion, self.history)):
+            checkpoints.save_weights(self.model, checkpoints.best_weights(self.run_dir))
+        self.history.append(row)
+        self.write("validation", {key.removeprefix("val_"): row[key] for key in row if key.startswith("val_")})
+        self.save()
+        if self.val_files:
+            auc, video_auc, accuracy = (figure(row[name]) for name in ("val_auc", "val_video_auc", "val_acc"))
+            text = f"step {self.step}: validation AUC {auc} (frames), {video_auc} (videos), ACC {accuracy}"
+            progress.print_above(text, sys.stdout)
+
+    def learning_rate(self) -> float:
+        """Return the learning rate of the next step."""
+        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))  # may be a mirrored variable
+
+    def write(self, group: str, values: Mapping[str, float | None]) -> None:
+        """Write a point of each of TensorBoard's curves of a group."""
+        with self.writer.as_default(step=self.step):
+            for name, value in values.items():
+                if value is not None:
+                    tf.summary.scalar(f"{group}/{name}", value)
+        self.writer.flush()
+
+    def save(self) -> None:
+        """Write the state to resume from."""
+        state: State = {
+            "step": self.step,
+            "history": self.history,
+            "sums": self.sums,
+            "summed": self.summed,
+            "examples": self.examples,
+        }
+        checkpoints.save_state(self.model, self.run_dir, state)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Close TensorBoard's file."""
+        self.writer.close()

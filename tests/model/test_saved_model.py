@@ -1,0 +1,79 @@
+"""SavedModels on disk: where one is found, and what is read from beside it."""
+
+import json
+
+import pytest
+
+from artifacts.errors import InputError
+from model.saved_model import (
+    CALIBRATION_ASSET,
+    CARD_ASSET,
+    digest,
+    find_saved_model,
+    read_calibration,
+    read_card,
+    write_calibration,
+    write_card,
+)
+
+CARD = {"name": "paper", "trained_on": [{"dataset": "d", "videos": 3}], "tested_on": []}
+CALIBRATION = {"frame": 1.25, "video": 2.0, "reason": None}
+
+
+def make_saved_model(folder, graph=b"graph"):
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(graph)
+    return str(folder)
+
+
+def test_it_is_found_in_an_artifact_by_itself_and_in_a_servers_folder(tmp_path):
+    path = make_saved_model(tmp_path / "artifact" / "Format-Serving")
+    assert find_saved_model(tmp_path / "artifact") == find_saved_model(path) == path
+    versions = [make_saved_model(tmp_path / "serving" / number) for number in ("8", "9", "notes")]
+    (tmp_path / "serving" / "10").mkdir()  # not complete
+    assert find_saved_model(tmp_path / "serving") == versions[1]
+    with pytest.raises(InputError, match=r"10: holds no SavedModel"):
+        find_saved_model(tmp_path / "serving" / "10")
+
+
+def test_the_digest_is_of_graph_and_weights_alone(tmp_path):
+    one, other = (make_saved_model(tmp_path / name) for name in ("one", "other"))
+    write_card(CARD, other)
+    assert digest(one) == digest(other)
+    (tmp_path / "other" / "variables").mkdir()
+    (tmp_path / "other" / "variables" / "variables.index").write_bytes(b"weights")
+    assert digest(one) != digest(other)
+
+
+def test_a_card_is_read_as_it_was_written(tmp_path):
+    assert read_card(str(tmp_path)) is None
+    write_card(CARD, str(tmp_path))
+    assert (tmp_path / "assets.extra" / "model_card.json").exists() and read_card(str(tmp_path)) == CARD
+
+
+def test_a_card_holds_nothing_that_json_does_not(tmp_path):
+    with pytest.raises(ValueError):
+        write_card({"auc": float("nan")}, str(tmp_path))
+
+
+def test_a_calibration_is_read_from_the_model_folder_and_from_the_saved_model_alone(tmp_path):
+    assert read_calibration(str(tmp_path)) is None
+    write_calibration(CALIBRATION, str(tmp_path))
+    assert json.loads((tmp_path / "calibration.json").read_text()) == CALIBRATION
+    assert read_calibration(str(tmp_path)) == read_calibration(str(tmp_path / "Format-Serving")) == CALIBRATION
+
+
+@pytest.mark.parametrize(
+    "place, read",
+    [("calibration.json", read_calibration), (CALIBRATION_ASSET, read_calibration), (CARD_ASSET, read_card)],
+)
+def test_a_file_that_is_damaged_or_cannot_be_read_is_named(place, read, tmp_path):
+    path = tmp_path / place
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{"frame": 1.')
+    with pytest.raises(InputError, match=rf"{path.name}: damaged"):
+        read(str(tmp_path))
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(InputError, match=rf"{path.name}: cannot be read \(Is a directory\)"):
+        read(str(tmp_path))
