@@ -1,69 +1,56 @@
-"""The web page: a few files from this folder, each in memory, none with a word from elsewhere."""
+"""The web page: a few static files, each with a strict policy, and nothing from other servers."""
 
-import gzip
-import hashlib
+import mimetypes
+import os
 from pathlib import Path
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from serving.verdict.view import report
+from serving.verdict import view
 
-# Only files of this server run, are shown or are spoken to. Pictures and videos that the page itself holds are blobs.
-POLICY = "; ".join(
-    (
-        *(
-            "default-src 'self'",
-            "img-src 'self' blob: data:",
-            "media-src blob:",
-            "object-src 'none'",
-            "base-uri 'none'",
-        ),
-        *("frame-ancestors 'none'", "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'"),
-    )
+_PAGE, _VIEW = Path(__file__).parent, Path(view.__file__).parent
+# All files that the page is made of, by their paths on the server. The scripts of a verdict are the report's, too.
+FILES = {
+    "/": _PAGE / "index.html",
+    "/page/icon.svg": _PAGE / "icon.svg",
+    "/page/page.css": _PAGE / "page.css",
+    "/page/page.js": _PAGE / "page.js",
+    "/page/server.js": _PAGE / "server.js",
+    "/page/verdict.css": _VIEW / "verdict.css",
+    "/page/elements.js": _VIEW / "elements.js",
+    "/page/timeline.js": _VIEW / "timeline.js",
+    "/page/about.js": _VIEW / "about.js",
+    "/page/verdict.js": _VIEW / "verdict.js",
+}
+# The page may run, show and fetch only what this server sends; its own pictures and videos are blobs.
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; media-src blob:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-_HEADERS = {"Cache-Control": "no-cache", "Content-Security-Policy": POLICY, "Vary": "Accept-Encoding"}
-_HERE = Path(__file__).parent
+_HEADERS = {"Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
+mimetypes.add_type("text/javascript", ".js")  # some systems say otherwise, and then browsers refuse the scripts
 
 
-def routes(state):
-    """The routes of this part: "/" and what it asks for, and nothing else of the disk."""
-    del state
-    return [Route(path, _File(text, kind), methods=["GET"]) for path, (text, kind) in files().items()]
+def routes() -> list[BaseRoute]:
+    """The routes of the page's files."""
+    files = GZipMiddleware(_PageFiles(), minimum_size=1)
+    return [Route(path, files, methods=["GET"]) for path in FILES]
 
 
-def files():
-    """Path -> (text, media type) of all that the page is made of."""
-    return {
-        "/": (_read("index.html"), "text/html"),
-        "/page/page.css": (_read("page.css"), "text/css"),
-        "/page/server.js": (_read("server.js"), "text/javascript"),
-        "/page/page.js": (_read("page.js"), "text/javascript"),
-        "/page/verdict.css": (report.style(), "text/css"),
-        "/page/verdict.js": (report.script(), "text/javascript"),
-        "/page/icon.svg": (_read("icon.svg"), "image/svg+xml"),
-    }
+class _PageFiles(StaticFiles):
+    """Sends exactly the files of `FILES`, which are in two folders with other files, with the page's headers."""
 
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        file = FILES.get("/" if path == "." else f"/{path}")
+        return ("", None) if file is None else (str(file), file.stat())
 
-def _read(name):
-    return (_HERE / name).read_text(encoding="utf-8")
-
-
-class _File:
-    """Answers with a text, compressed where the client takes that, and not at all where it has it already."""
-
-    def __init__(self, text, kind):
-        self.kind, self.plain = kind, text.encode()
-        self.small = gzip.compress(self.plain, mtime=0)
-        self.tag = f'W/"{hashlib.sha256(self.plain).hexdigest()[:16]}"'
-
-    async def __call__(self, scope, receive, send):
-        given = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        headers = _HEADERS | {"ETag": self.tag}
-        if self.tag in given.get(b"if-none-match", ""):
-            response = Response(None, 304, headers)
-        elif "gzip" in given.get(b"accept-encoding", ""):
-            response = Response(self.small, 200, headers | {"Content-Encoding": "gzip"}, self.kind)
-        else:
-            response = Response(self.plain, 200, headers, self.kind)
-        await response(scope, receive, send)
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(_HEADERS)
+        return response

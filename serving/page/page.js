@@ -1,15 +1,15 @@
-/* The page: files go to the server one after the other, each is followed until its verdict, and that is drawn. */
+/* The page: sends one file after the other to the server, follows each until its verdict, and draws that. */
 (() => {
   const { make, isNumber, percent, icon, many, duration, WORDS } = Elements;
   const { Trouble, Cancelled, at, sentence, request, ask, pause, headers, fetched } = Server;
-  const STAGES = { waiting: "Waiting", "finding faces": "Finding faces", judging: "Judging", drawing: "Drawing what it saw", done: "Done" };
+  const STAGES = { waiting: "Waiting", "finding faces": "Finding faces", judging: "Scoring faces", drawing: "Drawing the result", done: "Done" };
   const PLAIN = {
-    not_a_video: "This is not a video or a picture that can be read here.", not_an_image: "This picture cannot be read; it may be damaged.",
-    no_video_stream: "There is no picture in this file, only sound or other data.", no_frames: "There is no picture in this video.",
-    unknown_codec: "This kind of video cannot be read here. Convert it, to MP4 with H.264 for one, and send that.",
-    undecodable: "This file is damaged: nothing in it can be shown.", decoder_crashed: "This file is damaged: reading it failed.",
+    not_a_video: "This file cannot be read as a video or a picture.", not_an_image: "This picture cannot be read; it may be damaged.",
+    no_video_stream: "This file has no video, only sound or other data.", no_frames: "This video has no frames.",
+    unknown_codec: "This kind of video cannot be read. Convert it, for example to MP4 with H.264, and send that.",
+    undecodable: "This file is damaged: nothing in it can be decoded.", decoder_crashed: "This file is damaged: reading it failed.",
   };
-  const UPLOAD = 0.2;  // of the progress bar
+  const UPLOAD = 0.2;  // share of the progress bar
   const FIRST = 150, POLL = 500, SLOWEST = 3000;  // milliseconds
   const byId = (id) => document.getElementById(id);
   const items = [];
@@ -37,10 +37,10 @@
       this.how.replaceChildren(text);
     }
     wait() {
-      this.set("waiting", "Waits for its turn");
+      this.set("waiting", "Waiting");
       this.buttons(["Remove", () => this.remove()]);
     }
-    /** `done` of the bar only ever grows. */
+    /** Say what happens; the bar never goes back. */
     at(text, done = 0) {
       if (this.state !== "working" || this.how.textContent !== text) this.set("working", text);
       this.bar.value = Math.max(this.bar.value, done);
@@ -53,7 +53,7 @@
     }
     get path() { return `v1/videos/${this.id}`; }
 
-    async judge() {
+    async process() {
       const control = new AbortController(), { signal } = control;
       const note = (text) => this.at(text);
       this.bar.value = 0;
@@ -61,7 +61,7 @@
       this.buttons(["Cancel", () => control.abort()]);
       try {
         check(this.file);
-        this.at("Looking at the file");
+        this.at("Checking the file");
         await measure(this.file);
         say(`Uploading ${this.file.name}`);
         const form = new FormData();
@@ -112,17 +112,17 @@
   }
 
   /** Why a job failed, in plain words where there are some. */
-  const why = ({ error, reason } = {}) => PLAIN[reason] || sentence(error || "it could not be judged");
+  const why = ({ error, reason } = {}) => PLAIN[reason] || sentence(error || "the file could not be assessed");
 
-  /** What can be known to be refused need not be sent. */
+  /** Refuse here what the server would refuse. */
   function check(file) {
     const most = about?.limits?.max_upload;
-    if (most && file.size > most) throw new Trouble(`The file is too large: ${mib(file.size)}; at most ${mib(most)} are taken here.`);
+    if (most && file.size > most) throw new Trouble(`The file is too large: ${mib(file.size)}; this server takes at most ${mib(most)}.`);
     if (!file.size) throw new Trouble("The file is empty.");
     if (/^(text|audio|font)\/|^application\/(pdf|zip|json|x-tar|gzip)|officedocument/.test(file.type)) throw new Trouble("This is not a video or a picture.");
   }
 
-  /** Likewise of a video that the browser can open; of others the server will tell. */
+  /** Likewise for videos that the browser can open; the server checks the others. */
   async function measure(file) {
     const { max_seconds: seconds, max_pixels: pixels } = about?.limits || {};
     if (!file.type.startsWith("video/")) return;
@@ -135,10 +135,10 @@
         video.src = address;
       });
       if (seconds && Number.isFinite(video.duration) && video.duration > seconds) {
-        throw new Trouble(`The video is too long: ${duration(video.duration)}; at most ${duration(seconds)} are taken here. Cut out the part that matters.`);
+        throw new Trouble(`The video is too long: ${duration(video.duration)}; this server takes at most ${duration(seconds)}. Cut out the part that matters.`);
       }
       if (pixels && video.videoWidth * video.videoHeight > pixels) {
-        throw new Trouble(`The picture is too large: ${video.videoWidth} × ${video.videoHeight} pixels. Send a smaller copy.`);
+        throw new Trouble(`The video is too large: ${video.videoWidth} × ${video.videoHeight} pixels. Send a smaller copy.`);
       }
     } finally {
       video.removeAttribute("src");
@@ -146,7 +146,7 @@
     }
   }
 
-  // --- all of them --------------------------------------------------------------------------------------------------
+  // --- all files --------------------------------------------------------------------------------------------------
   function add(files) {
     for (const file of files) {
       const item = new Item(file);
@@ -161,7 +161,7 @@
     working = true;
     try {
       for (let item; (item = items.find((one) => one.state === "waiting"));) {
-        await item.judge();
+        await item.process();
         if (item.view && (!shown || items.length === 1 || document.activeElement === document.body)) show(item);
       }
     } finally {
@@ -169,7 +169,7 @@
     }
   }
 
-  /** Draw the verdict of a file, or none; `asked` when the user wanted to see it now. */
+  /** Draw the verdict on a file, or none; `asked`: the user wants to see it now. */
   function show(item, asked = false) {
     shown = item;
     for (const one of items) one.row.toggleAttribute("aria-current", one === item);
@@ -188,11 +188,11 @@
   }
 
   async function save(event) {
-    if (!headers().Authorization) return;  // the browser does it
+    if (!headers().Authorization) return;  // the browser saves it
     event.preventDefault();
     const link = event.currentTarget;
     const address = await fetched(link.href).catch(() => null);
-    if (!address) { complain("The report cannot be fetched any more. Send the file again."); return; }
+    if (!address) { complain("The report is no longer available. Send the file again."); return; }
     make("a", { href: address, download: link.download }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60000);
   }
@@ -214,7 +214,7 @@
     const parts = [limits.max_upload && mib(limits.max_upload), limits.max_seconds && duration(limits.max_seconds).replace(".0", "").replace(" 0 s", ""),
       limits.max_pixels && many(Math.round(limits.max_pixels / 1e6), "megapixel")].filter(Boolean);
     byId("limits").textContent = (parts.length ? `At most ${parts.join(", ")}. ` : "")
-      + "The file is deleted as soon as it is judged" + (limits.keep_seconds ? `, the verdict after ${duration(limits.keep_seconds).replace(" 0 s", "")}.` : ".");
+      + "The file is deleted as soon as it is assessed" + (limits.keep_seconds ? `, the verdict after ${duration(limits.keep_seconds).replace(" 0 s", "")}.` : ".");
     show(shown);
   }
 
@@ -235,7 +235,7 @@
       input.click();
     });
     byId("report").addEventListener("click", save);
-    addEventListener("pagehide", () => {  // nobody waits for it any more
+    addEventListener("pagehide", () => {  // nobody waits for the verdicts any more
       for (const item of items.filter((one) => one.state === "working" && one.id)) fetch(at(item.path), { method: "DELETE", headers: headers(), keepalive: true });
     });
   }

@@ -1,14 +1,14 @@
-/* Speaks with the server: one request after the other, each until it is answered. */
+/* Requests to the server: one after the other, each repeated until it is answered. */
 const Server = (() => {
   const PATIENCE = 60000;  // milliseconds without an answer
 
-  /** What went wrong, in words for the user; `again` where the same may work later. */
+  /** An error in words for the user; `again`: trying again may help. */
   class Trouble extends Error {
     constructor(message, again = false) { super(message); this.again = again; }
   }
   class Cancelled extends Error {}
 
-  const at = (address) => new URL(address.replace(/^\//, ""), document.baseURI).href;  // also below a proxy's folder
+  const at = (address) => new URL(address.replace(/^\//, ""), document.baseURI).href;  // also under a path prefix of a proxy
   const sentence = (text) => { const t = String(text || "").trim(); return t && t[0].toUpperCase() + t.slice(1).replace(/[^.!?…]$/, "$&."); };
   const headers = () => (sessionStorage.getItem("token") ? { Authorization: `Bearer ${sessionStorage.getItem("token")}` } : {});
 
@@ -20,7 +20,7 @@ const Server = (() => {
     });
   }
 
-  /** One request: {code, body, wait [s]}; code 0 where the server does not answer. */
+  /** One request: {code, body, wait [s]}; code 0 if the server does not answer. */
   function request(method, path, { body, progress, signal } = {}) {
     return new Promise((resolve, reject) => {
       const xhr = new XMLHttpRequest(), stop = () => { xhr.abort(); reject(new Cancelled()); };
@@ -31,7 +31,7 @@ const Server = (() => {
       xhr.onloadend = () => {
         signal?.removeEventListener("abort", stop);
         let answer = {};
-        try { answer = JSON.parse(xhr.responseText || "{}"); } catch { /* not ours: a proxy's page */ }
+        try { answer = JSON.parse(xhr.responseText || "{}"); } catch { /* a proxy's page */ }
         resolve({ code: xhr.status, body: answer, wait: Number(xhr.getResponseHeader("Retry-After")) || null });
       };
       signal?.addEventListener("abort", stop, { once: true });
@@ -39,7 +39,7 @@ const Server = (() => {
     });
   }
 
-  /** A request until it is answered: asks for a token, and waits while the server is busy or away. */
+  /** Repeat a request until it is answered: ask for a token, and wait while the server is busy or does not answer. */
   async function ask(method, path, options = {}) {
     const { signal, note = () => {} } = options;
     let since = null, busy = 0;
@@ -47,7 +47,7 @@ const Server = (() => {
       const answer = await request(method, path, options);
       if (answer.code >= 200 && answer.code < 300) return answer.body;
       if (answer.code === 401) {
-        if (!(await askToken())) throw new Trouble("The server answers only with its token.", true);
+        if (!(await askToken())) throw new Trouble("The server needs its token.", true);
       } else if ((answer.code === 429 || answer.code === 503) && busy < 20) {
         busy += 1;
         for (let left = Math.max(1, Math.ceil(answer.wait || 5)); left > 0; left--) {
@@ -63,7 +63,7 @@ const Server = (() => {
     }
   }
 
-  const gone = () => new Trouble("The server does not answer. Is it still running, and is the network there?", true);
+  const gone = () => new Trouble("The server does not answer. Check that it is running and that the network works.", true);
 
   function trouble({ code, body }) {
     if (code === 0) return gone();
@@ -77,7 +77,7 @@ const Server = (() => {
   function askToken() {
     asking ??= new Promise((resolve) => {
       const dialog = document.getElementById("ask");
-      if (sessionStorage.getItem("token")) document.getElementById("ask-why").textContent = "That token is not the right one. Try again.";
+      if (sessionStorage.getItem("token")) document.getElementById("ask-why").textContent = "That token is wrong. Try again.";
       dialog.addEventListener("close", () => {
         const given = dialog.returnValue === "ok" && document.getElementById("token").value.trim();
         document.getElementById("token").value = "";
@@ -91,7 +91,7 @@ const Server = (() => {
     return asking;
   }
 
-  /** An image's address that carries the token. */
+  /** Fetch something with the token: the address of a blob. */
   async function fetched(address) {
     const answer = await fetch(address, { headers: headers() });
     if (!answer.ok) throw new Error(`${answer.status}`);

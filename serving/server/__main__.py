@@ -1,118 +1,108 @@
 """Command line: python -m serving.server."""
 
 import logging
-import signal
 import socket
 import sys
+from collections.abc import Sequence
 
 import uvicorn
+from starlette.applications import Starlette
 
 from artifacts.errors import InputError
 from commands.quiet import import_tensorflow
+from commands.signals import StopSignals
 from serving.server.connections import Connection
-from serving.server.server_options import parse_options
+from serving.server.server_options import ServerOptions, parse_options
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def main(arguments=None):
-    """Entry point; returns the exit code: 0 stopped, 2 for what the user can mend."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server; returns the exit code: 0 stopped, 2 an error that the user can fix."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _before)
     try:
-        options = parse_options(arguments)
-        with _bind(options.host, options.port) as listener:
-            _serve(options, listener)
-    except (InputError, ValueError, OSError) as error:  # the last, of the model's files
-        print("\n".join(f"error: {line}" for line in _sentence(error).splitlines()), file=sys.stderr)
+        with StopSignals() as signals:
+            options = parse_options(arguments)
+            with _listen(options.host, options.port) as listener:
+                _serve(options, listener, signals)
+    except (InputError, OSError) as error:  # OSError: from the model's files
+        for line in _sentence(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
         return 2
-    except _Stopped:
+    except KeyboardInterrupt:
         pass
     print("stopped", flush=True)
     return 0
 
 
-def _serve(options, listener):
-    """Load the model and serve it until a signal comes."""
+def _serve(options: ServerOptions, listener: socket.socket, signals: StopSignals) -> None:
+    """Load the model, and serve it until a signal comes."""
     print(f"loading {options.model} ...", flush=True)
     import_tensorflow()
     from serving.server.app import create_app
 
     app = create_app(options)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _after)  # uvicorn takes both while it runs, and raises them again when it has stopped
-    _Server(_config(app, options), _url(options.host, listener), options).run(sockets=[listener])
+    signals.check()  # a signal may have been swallowed while TensorFlow loaded
+    # While it runs, uvicorn takes the signals itself; when it has stopped, it raises them again.
+    _Server(app, options, _url(options.host, listener)).run(sockets=[listener])
 
 
-class _Stopped(BaseException):
-    """A signal came before the server ran."""
-
-
-def _before(number, frame):
-    raise _Stopped
-
-
-def _after(number, frame):
-    pass
-
-
-def _sentence(error):
+def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return str(error)
 
 
-def _config(app, options):
-    limits = options.limits
-    return uvicorn.Config(
-        app,
-        http=Connection,
-        ws="none",
-        lifespan="on",
-        log_config=None,  # as ours is
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        limit_concurrency=limits.connections,
-        timeout_graceful_shutdown=int(limits.request_timeout) + 1,
-    )
-
-
 class _Server(uvicorn.Server):
-    """uvicorn, with a word to the user when it is ready and when it stops."""
+    """uvicorn's server, which also tells the user when it is ready and when it stops."""
 
-    def __init__(self, config, url, options):
-        super().__init__(config)
-        self._url, self._options = url, options
+    def __init__(self, app: Starlette, options: ServerOptions, url: str) -> None:
+        limits = options.limits
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Connection,
+                ws="none",
+                lifespan="on",
+                log_config=None,  # `main` has configured logging
+                log_level="error",
+                access_log=False,
+                server_header=False,
+                limit_concurrency=limits.connections,
+                timeout_graceful_shutdown=int(limits.request_timeout) + 1,
+            )
+        )
+        self._state, self._options, self._url = app.state.serving, options, url
 
-    async def startup(self, sockets=None):
-        state, log = self.config.app.state.serving, logging.getLogger("uvicorn.error")
-        log.disabled = True  # it shows where a failure came from; `main` says it in a sentence, or fails with it
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        log = logging.getLogger("uvicorn.error")
+        log.disabled = True  # it would print a traceback; `main` prints a sentence, or raises the error again
         try:
             await super().startup(sockets)
-        except SystemExit:  # with uvicorn's 3
-            raise state.failure from None
+        except SystemExit:  # uvicorn's way to say that a lifespan failed
+            raise self._state.failure from None
         except OSError as error:
-            raise InputError(f"--port {self._options.port}: cannot be listened on ({error.strerror})") from error
+            raise InputError(f"--port {self._options.port}: cannot listen on it ({error.strerror})") from error
         finally:
             log.disabled = False
-        print(f"version {state.models.current.number} of {self._options.model_name} is served", flush=True)
+        print(f"version {self._state.models.current.number} of {self._options.model_name} is served", flush=True)
         if self._options.host not in LOOPBACK and self._options.token is None:
-            print("note: other machines can reach it without a token; give one with --token_file", file=sys.stderr)
+            print(
+                "note: other machines can reach the server without a token; set one with --token_file", file=sys.stderr
+            )
         print(f"ready: {self._url}  (Ctrl-C stops)", flush=True)
 
-    async def shutdown(self, sockets=None):
-        self.config.app.state.serving.stopping = True
-        print("finishing what has begun ...", flush=True)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._state.stopping = True
+        print("finishing the requests that have begun ...", flush=True)
         await super().shutdown(sockets)
 
 
-def _bind(host, port):
-    """A socket that has the address, so that a port that is taken is told before the model is loaded.
+def _listen(host: str, port: int) -> socket.socket:
+    """Open a socket with the address now, so that a port that is in use is reported before the model is loaded.
 
     Raises:
-        InputError: it cannot be had.
+        InputError: the address is not available.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -127,13 +117,13 @@ def _bind(host, port):
     except OSError as error:
         listener.close()
         raise InputError(
-            f"--port {port}: cannot be had on {host} ({error.strerror}). Stop what uses it, or give another; 0 takes a "
-            "free one"
+            f"--port {port}: is not available on {host} ({error.strerror}). Stop the program that uses it, or choose "
+            "another port; 0 chooses a free one"
         ) from error
     return listener
 
 
-def _url(host, listener):
+def _url(host: str, listener: socket.socket) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{listener.getsockname()[1]}"
 

@@ -1,50 +1,54 @@
-"""The server's parts put together."""
+"""The parts of the server, put together."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from serving import page
 from serving.server import health_api, predict_api, video_api
 from serving.server.gate import Gate
 from serving.server.refusals import Refusal
-from serving.server.server_state import open_state
+from serving.server.server_options import ServerOptions
+from serving.server.server_state import ServerState, open_state
 
 
 class Part(NamedTuple):
     """A part of the server.
 
     Attributes:
-        routes: function of the `ServerState` that returns a list of routes.
-        lifespan: function of the `ServerState` that returns an async context manager around the server's life, or None.
+        routes: makes its routes.
+        lifespan: opens what they need around the server's life, or None.
     """
 
-    routes: Callable
-    lifespan: Callable | None = None
+    routes: Callable[[ServerState], Sequence[BaseRoute]]
+    lifespan: Callable[[ServerState], contextlib.AbstractAsyncContextManager[None]] | None = None
 
 
 PARTS = (
     Part(predict_api.routes),
     Part(video_api.routes, video_api.lifespan),
     Part(health_api.routes),
-    Part(page.routes),
+    Part(lambda state: page.routes()),
 )
 
 
-def create_app(options, parts=PARTS):
+def create_app(options: ServerOptions, parts: Sequence[Part] = PARTS) -> Starlette:
     """Load the model and build the ASGI application; `app.state.serving` is its `ServerState`.
 
     Raises:
-        ValueError: no model that works.
+        InputError: no version of the model works.
     """
     state = open_state(options)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app):
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         state.models.watch(options.poll_seconds)
         try:
             async with contextlib.AsyncExitStack() as stack:
@@ -61,8 +65,10 @@ def create_app(options, parts=PARTS):
 
     app = Starlette(
         routes=[route for part in parts for route in part.routes(state)],
-        middleware=[Middleware(Gate, state=state)],
-        exception_handlers={Refusal: _refused, HTTPException: _refused},
+        middleware=[
+            Middleware(Gate, limits=options.limits, token=options.token, request_done=state.metrics.request_done)
+        ],
+        exception_handlers={Refusal: _leave_to_gate, HTTPException: _leave_to_gate},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -70,5 +76,6 @@ def create_app(options, parts=PARTS):
     return app
 
 
-async def _refused(request, problem):
-    raise problem  # to the gate, which knows whether the body was read
+async def _leave_to_gate(request: Request, refusal: Exception) -> Response:
+    """Let the gate answer: it knows whether the request's body was read."""
+    raise refusal

@@ -1,9 +1,9 @@
 """Forward passes over the faces of many requests at once.
 
-Requests wait in two lanes, those of clients and those of videos. One thread takes what waits, up to a whole batch: under
-load batches fill by themselves. After each pass it gives those who were just answered a moment to come again, a small share
-of what the pass took; else the first of them would go alone, and the others after it. Where both lanes wait, each gets half
-of a batch. A batch is of one version of the model.
+Requests wait in two lanes, those of clients and those of videos. One thread takes what waits, up to a whole batch, so
+that under load batches fill by themselves. After each pass the thread waits a moment, a small share of what the pass
+took, for the clients that were just answered to send their next requests: otherwise the first of them would go alone
+and the others after it. When both lanes wait, each gets half of a batch. A batch is of one version of the model.
 """
 
 import collections
@@ -12,59 +12,89 @@ import contextlib
 import itertools
 import threading
 import time
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-GATHER, MOST_GATHER = 0.1, 0.05  # how long to wait for as many faces as the last pass had: share of its time; seconds
-CLIENTS, VIDEOS = LANES = ("clients", "videos")
+from model.served import ServedModel
+
+# How long to wait for as many faces as the last pass had: share of that pass's time, and at most so many seconds.
+GATHER, MAX_GATHER = 0.1, 0.05
+Lane = Literal["clients", "videos"]
+CLIENTS: Lane = "clients"
+VIDEOS: Lane = "videos"
+LANES = (CLIENTS, VIDEOS)
+Method = Literal["predict", "heat_maps"]
+# Name of an output -> array with a row for each face; `heat_maps` has one output, `heat_map`.
+Outputs = dict[str, np.ndarray]
 
 
 class QueueFull(Exception):
-    """Too many faces wait; `seconds` is when there may be room."""
+    """Too many faces wait.
 
-    def __init__(self, seconds):
+    Attributes:
+        seconds: after which there may be room.
+    """
+
+    def __init__(self, seconds: float) -> None:
         super().__init__("too many faces wait")
         self.seconds = seconds
 
 
 class NotFinite(ArithmeticError):
-    """The model answers a face with what is no number."""
+    """An output of the model is NaN or infinite."""
 
 
 class Work:
     """The faces of one request.
 
+    Args:
+        model: scores them.
+        method: of the model.
+        crops: uint8 [n, 256, 256, 3].
+        deadline: by `time.monotonic`, or None.
+
     Attributes:
-        future: of the answer, a dict of arrays with a row for each face; `TimeoutError` if the deadline came first.
-            Cancelling it skips what has not begun.
+        future: of the outputs; `TimeoutError` if the deadline came first. Cancelling it skips what has not begun.
+        taken: number of faces that are in a batch.
     """
 
-    def __init__(self, model, method, crops, deadline):
+    def __init__(self, model: ServedModel, method: Method, crops: np.ndarray, deadline: float | None) -> None:
         self.key = (model, method)
         self.crops, self.deadline = crops, deadline
-        self.future = concurrent.futures.Future()
+        self.future: concurrent.futures.Future[Outputs] = concurrent.futures.Future()
         self.taken = 0
-        self.parts = []
+        self._parts: list[Outputs] = []
 
-    def finish(self, part):
-        """Take in the answer for the next rows; the last one completes the future."""
-        self.parts.append(part)
-        if sum(map(len, (next(iter(part.values())) for part in self.parts))) < len(self.crops):
+    def finish(self, part: Outputs) -> None:
+        """Take the outputs of the next faces; the last ones complete the future."""
+        self._parts.append(part)
+        if sum(map(_rows, self._parts)) < len(self.crops):
             return
-        parts = self.parts
-        answer = parts[0] if len(parts) == 1 else {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
-        if all(np.isfinite(values).all() for values in answer.values()):
-            self.settle(result=answer)
+        outputs = _joined(self._parts)
+        if all(np.isfinite(values).all() for values in outputs.values()):
+            with contextlib.suppress(concurrent.futures.InvalidStateError):  # it was cancelled
+                self.future.set_result(outputs)
         else:
-            self.settle(error=NotFinite("the model's answer holds what is not a number"))
+            self.fail(NotFinite("an output of the model is NaN or infinite"))
 
-    def settle(self, result=None, error=None):
-        """Complete the future, unless it was cancelled."""
-        with contextlib.suppress(concurrent.futures.InvalidStateError):
-            if error is not None:
-                self.future.set_exception(error)
-            else:
-                self.future.set_result(result)
+    def fail(self, error: Exception) -> None:
+        """Complete the future with an error."""
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # it was cancelled
+            self.future.set_exception(error)
+
+
+class _Slice(NamedTuple):
+    """Some faces of a work that are in a batch: first <= row < last."""
+
+    work: Work
+    first: int
+    last: int
+
+
+def _ignore(faces: int, seconds: float) -> None:
+    """Report a forward pass to nobody."""
 
 
 class Batcher:
@@ -73,51 +103,55 @@ class Batcher:
     Args:
         max_batch: faces in one forward pass.
         max_waiting: faces of clients that may wait.
-        observe: called with (faces, seconds) after each forward pass.
+        batch_done: called with (faces, seconds) after each forward pass.
     """
 
-    def __init__(self, max_batch, max_waiting, observe=lambda faces, seconds: None):
-        self.max_batch, self.max_waiting, self._observe = max_batch, max_waiting, observe
-        self._lanes = {lane: collections.deque() for lane in LANES}
-        self._waiting = dict.fromkeys(LANES, 0)
+    def __init__(self, max_batch: int, max_waiting: int, batch_done: Callable[[int, float], None] = _ignore) -> None:
+        self.max_batch, self.max_waiting, self._batch_done = max_batch, max_waiting, batch_done
+        self._lanes: dict[Lane, collections.deque[Work]] = {lane: collections.deque() for lane in LANES}
+        self._waiting: dict[Lane, int] = dict.fromkeys(LANES, 0)
         self._changed = threading.Condition()
         self._turns = itertools.cycle(LANES)
-        self._seconds_per_face = 0.1  # until it was measured
-        self._last, self._gather_until = 0, 0.0  # faces of the last pass; by `time.monotonic`
+        self._seconds_per_face = 0.1  # until it is measured
+        self._last_faces, self._gather_until = 0, 0.0  # of the last pass; by `time.monotonic`
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
         self._thread.start()
 
     @property
-    def waiting(self):
-        """Faces that wait: lane -> count."""
+    def waiting(self) -> dict[Lane, int]:
+        """Number of faces that wait, by lane."""
         return dict(self._waiting)
 
     @property
-    def full(self):
-        """Whether clients would be refused."""
+    def full(self) -> bool:
+        """Whether clients are refused."""
         return self._waiting[CLIENTS] >= self.max_waiting
 
-    def submit(self, model, crops, method="predict", deadline=None, lane=CLIENTS):
+    def submit(
+        self,
+        model: ServedModel,
+        crops: np.ndarray,
+        method: Method = "predict",
+        deadline: float | None = None,
+        lane: Lane = CLIENTS,
+    ) -> Work:
         """Queue faces.
 
         Args:
-            model: a `model.served.ServedModel`.
+            model: scores them.
             crops: uint8 [n, 256, 256, 3], n > 0.
-            method: `predict` or `heat_maps`.
+            method: of the model.
             deadline: by `time.monotonic`; None waits for ever.
-            lane: those of `VIDEOS` are never refused: whoever sends them waits for each before the next.
-
-        Returns:
-            `Work`.
+            lane: `VIDEOS` is never refused, since its threads wait for each answer before they send more.
 
         Raises:
-            QueueFull: too many wait.
+            QueueFull: too many faces wait.
         """
         work = Work(model, method, crops, deadline)
         with self._changed:
             if self._closed:
-                raise RuntimeError("the server stops")
+                raise RuntimeError("the server is stopping")
             if lane == CLIENTS and self._waiting[lane] + len(crops) > self.max_waiting:
                 raise QueueFull(self._waiting[lane] * self._seconds_per_face)
             self._lanes[lane].append(work)
@@ -125,33 +159,41 @@ class Batcher:
             self._changed.notify()
         return work
 
-    def score(self, model, crops, method="predict"):
-        """Judge the faces of a video and wait for the answer; may be called in any thread but the server's loop.
+    def score(self, model: ServedModel, crops: np.ndarray) -> Outputs:
+        """Score faces of a video and wait for the outputs; not for the thread of the server's event loop.
 
         Args:
-            model: a `ServedModel`; take `ModelVersions.current.model` once for a whole video.
+            model: to be kept for a whole video, whatever versions come meanwhile.
             crops: uint8 [n, 256, 256, 3].
 
         Returns:
-            What the model's `predict`, or `heat_maps`, returns.
+            As `ServedModel.predict`.
         """
-        if method == "heat_maps" and method not in model.signatures:
-            return None
-        parts = [
-            self.submit(model, crops[at : at + self.max_batch], method, lane=VIDEOS).future.result()
-            for at in range(0, len(crops), self.max_batch)
-        ] or [_run(model, method, crops)]
-        answer = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return answer if method == "predict" else answer["heat_map"]
+        return self._in_batches(model, crops, "predict")
 
-    def close(self):
+    def heat_maps(self, model: ServedModel, crops: np.ndarray) -> np.ndarray | None:
+        """Make heat maps for faces of a video, likewise; returns what `ServedModel.heat_maps` does."""
+        if "heat_maps" not in model.signatures:
+            return None
+        return self._in_batches(model, crops, "heat_maps")["heat_map"]
+
+    def _in_batches(self, model: ServedModel, crops: np.ndarray, method: Method) -> Outputs:
+        if not len(crops):
+            return _forward(model, method, crops)
+        parts = []
+        for start in range(0, len(crops), self.max_batch):
+            work = self.submit(model, crops[start : start + self.max_batch], method, lane=VIDEOS)
+            parts.append(work.future.result())
+        return _joined(parts)
+
+    def close(self) -> None:
         """Finish what waits, then end the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify()
         self._thread.join()
 
-    def _run(self):
+    def _run(self) -> None:
         while True:
             with self._changed:
                 self._gather()
@@ -160,33 +202,34 @@ class Batcher:
                         return
                     self._changed.wait()
                     self._gather()
-            self._judge(batch)
-            del batch  # else the faces, and a version of the model that was replaced, would stay until the next one
+            self._score(batch)
+            del batch  # otherwise its faces, and a model that was replaced, would stay in memory until the next one
 
-    def _gather(self):
+    def _gather(self) -> None:
         """Wait until as many faces wait as the last pass had, or its moment is over. Called with the lock held."""
 
-        def enough():
-            return self._closed or sum(self._waiting.values()) >= self._last
+        def enough() -> bool:
+            return self._closed or sum(self._waiting.values()) >= self._last_faces
 
         self._changed.wait_for(enough, max(self._gather_until - time.monotonic(), 0))
 
-    def _take(self):
-        """The next batch: [(work, first, last)] of one model and method. Called with the lock held."""
-        batch, room, key = [], self.max_batch, None
+    def _take(self) -> list[_Slice]:
+        """The next batch, of one model and method. Called with the lock held."""
+        batch: list[_Slice] = []
+        room, key = self.max_batch, None
         first = next(self._turns)
-        order = [first, *(lane for lane in LANES if lane != first)]
-        for lane in order:
+        other = CLIENTS if first == VIDEOS else VIDEOS
+        for lane in (first, other):
             self._skip(lane)
-        shares = self.max_batch // 2 if all(self._lanes.values()) else self.max_batch
-        for lane, limit in [(order[0], max(1, shares)), (order[1], self.max_batch), (order[0], self.max_batch)]:
+        half = self.max_batch // 2 if all(self._lanes.values()) else self.max_batch
+        for lane, limit in ((first, max(1, half)), (other, self.max_batch), (first, self.max_batch)):
             limit = min(limit, room)
             while limit > 0 and self._skip(lane):
                 work = self._lanes[lane][0]
                 if key not in (None, work.key):
                     break
                 key, rows = work.key, min(limit, len(work.crops) - work.taken)
-                batch.append((work, work.taken, work.taken + rows))
+                batch.append(_Slice(work, work.taken, work.taken + rows))
                 work.taken += rows
                 self._waiting[lane] -= rows
                 limit, room = limit - rows, room - rows
@@ -194,41 +237,54 @@ class Batcher:
                     self._lanes[lane].popleft()
         return batch
 
-    def _skip(self, lane):
-        """Drop the works at a lane's head that nobody waits for any more; whether one is left."""
+    def _skip(self, lane: Lane) -> bool:
+        """Drop the works at a lane's head for which nobody waits any more; returns whether any work is left."""
         queue = self._lanes[lane]
         while queue:
             work = queue[0]
-            late = work.deadline is not None and time.monotonic() > work.deadline
-            if late:
-                work.settle(error=TimeoutError("its deadline came before its turn"))
+            if work.deadline is not None and time.monotonic() > work.deadline:
+                work.fail(TimeoutError("its deadline came before its turn"))
             if not work.future.done():
                 return True
             queue.popleft()
             self._waiting[lane] -= len(work.crops) - work.taken
         return False
 
-    def _judge(self, batch):
-        model, method = batch[0][0].key
+    def _score(self, batch: list[_Slice]) -> None:
+        model, method = batch[0].work.key
         parts = [work.crops[first:last] for work, first, last in batch]
         began = time.monotonic()
         try:
-            answer = _run(model, method, parts[0] if len(parts) == 1 else np.concatenate(parts))
+            outputs = _forward(model, method, parts[0] if len(parts) == 1 else np.concatenate(parts))
         except Exception as error:
             for work, _, _ in batch:
-                work.settle(error=error)
+                work.fail(error)
             return
         faces, seconds = sum(map(len, parts)), time.monotonic() - began
-        self._last, self._gather_until = faces, time.monotonic() + min(GATHER * seconds, MOST_GATHER)
+        self._last_faces, self._gather_until = faces, time.monotonic() + min(GATHER * seconds, MAX_GATHER)
         self._seconds_per_face += 0.1 * (seconds / faces - self._seconds_per_face)
-        self._observe(faces, seconds)
-        at = 0
+        self._batch_done(faces, seconds)
+        start = 0
         for (work, _, _), part in zip(batch, parts, strict=True):
-            work.finish({name: values[at : at + len(part)] for name, values in answer.items()})
-            at += len(part)
+            end = start + len(part)
+            work.finish({name: values[start:end] for name, values in outputs.items()})
+            start = end
 
 
-def _run(model, method, crops):
-    if method == "heat_maps":
-        return {"heat_map": model.heat_maps(crops)}
-    return model.predict(crops)
+def _forward(model: ServedModel, method: Method, crops: np.ndarray) -> Outputs:
+    if method == "predict":
+        return model.predict(crops)
+    maps = model.heat_maps(crops)
+    if maps is None:
+        raise ValueError("the model was exported without heat maps")
+    return {"heat_map": maps}
+
+
+def _rows(outputs: Outputs) -> int:
+    return len(next(iter(outputs.values())))
+
+
+def _joined(parts: list[Outputs]) -> Outputs:
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -1,21 +1,27 @@
-"""What every request passes: the token, the bounds of its body and its time, and what no answer may leak."""
+"""What every request passes: the token, the limits of its body and its time, and headers that every answer has."""
 
 import asyncio
 import hmac
 import logging
 import secrets
 import time
+from collections.abc import Callable
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.server.refusals import Refusal, VideoRefusal
-from serving.server.server_limits import MIB
+from serving.server.server_limits import MIB, ServerLimits
 
 log = logging.getLogger(__name__)
 
-PROTECTED = ("/v1", "/metrics")  # what asks for the token, where there is one
-LINGER = 5.0  # seconds for which a body that is refused is read on, so that the client gets to see why
+PROTECTED = ("/v1", "/metrics")  # paths that need the token, if there is one
+METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")  # that metrics name
+LINGER = 5.0  # seconds for which the body of a refused request is read on, so that the client gets to see why
+HANGUP = 499  # the status in metrics of requests whose client hung up
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -30,18 +36,11 @@ class Gone(Exception):
     """The client hung up: nobody waits for an answer."""
 
 
-def bounds(path, limits):
-    """(bytes, seconds) that a request to a path may take."""
-    if path.startswith("/v1/videos"):
-        return limits.max_upload + MIB, limits.video_timeout  # what multipart wraps around the file
-    return limits.max_body, limits.request_timeout
-
-
-async def read_body(request):
-    """The whole body; memory is bounded by the gate.
+async def read_body(request: Request) -> bytes:
+    """The whole body of a request; the gate limits its size.
 
     Raises:
-        Refusal: 413, too large; 503, too much is being sent at a time.
+        Refusal: 413, it is too large; 503, all requests together send too much.
         Gone: the client hung up.
     """
     chunks = []
@@ -57,41 +56,67 @@ async def read_body(request):
 class Gate:
     """ASGI middleware around all routes.
 
-    Headers that an answer has already, a page's own policy for one, are left as they are.
+    Starlette's `RequestBodyLimitMiddleware` would not do for the bodies: it has one limit for all paths, none for all
+    requests together, and it closes the connection before the client has seen the refusal.
+
+    Args:
+        app: what it guards.
+        limits: of the server.
+        token: that clients must send, or None.
+        request_done: called with (route, method, status, seconds) after each request.
     """
 
-    def __init__(self, app, state):
-        self.app, self.state = app, state
-        self.limits = state.options.limits
-        self.token = state.options.token and state.options.token.encode()
-        self.held = 0  # bytes of the bodies of all requests that are under way, but for uploads
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: ServerLimits,
+        token: str | None,
+        request_done: Callable[[str, str, int, float], None],
+    ) -> None:
+        self.app, self.limits, self.request_done = app, limits, request_done
+        self._token = token.encode() if token is not None else None
+        self.held = 0  # bytes of the bodies of all requests in progress, without uploads
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or refuse it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         await _Exchange(self, scope, receive, send).run()
 
-    def authorized(self, scope):
-        """Whether a request may go on: the token is right, or none is needed."""
-        if self.token is None or not scope["path"].startswith(PROTECTED):
+    def authorized(self, path: str, authorization: str) -> bool:
+        """Whether a request may pass: its token is right, or it needs none."""
+        if self._token is None or not path.startswith(PROTECTED):
             return True
-        scheme, _, given = _header(scope, b"authorization").partition(b" ")
-        return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self.token)
+        scheme, _, given = authorization.partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("latin-1"), self._token)
 
 
 class _Exchange:
-    """One request and its answer."""
+    """One request and its answer.
 
-    def __init__(self, gate, scope, receive, send):
+    Attributes:
+        size: bytes of the body that came.
+        complete: the whole request came.
+        code: status of the answer, once it has begun.
+    """
+
+    def __init__(self, gate: Gate, scope: Scope, receive: Receive, send: Send) -> None:
         self.gate, self.scope, self._receive, self._send = gate, scope, receive, send
-        self.max_body, self.seconds = bounds(scope["path"], gate.limits)
-        self.counts = not scope["path"].startswith("/v1/videos")  # an upload goes to disk
-        self.size, self.code = 0, None
-        self.complete = _header(scope, b"content-length") in (b"", b"0") and not _header(scope, b"transfer-encoding")
-        self.timeout = None
+        self.headers = Headers(scope=scope)
+        limits = gate.limits
+        self.is_upload = scope["path"].startswith("/v1/videos")
+        if self.is_upload:
+            self.max_body, self.seconds = limits.max_upload + MIB, limits.video_timeout  # a form adds some bytes
+        else:
+            self.max_body, self.seconds = limits.max_body, limits.request_timeout
+        self.size = 0
+        self.complete = self.headers.get("content-length", "0") == "0" and "transfer-encoding" not in self.headers
+        self.code: int | None = None
+        self.timeout: asyncio.Timeout | None = None
 
-    async def run(self):
+    async def run(self) -> None:
+        """Answer the request, and report it."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.seconds) as self.timeout:
@@ -101,17 +126,15 @@ class _Exchange:
             if self.code is None:
                 await self._refuse(self._too_slow())
         except Gone:
-            self.code = self.code or 499
+            self.code = self.code or HANGUP
         finally:
-            if self.counts:
+            if not self.is_upload:  # uploads go to the disk
                 self.gate.held -= self.size
         route = getattr(self.scope.get("route"), "path", "other")
-        method = (
-            self.scope["method"] if self.scope["method"] in ("GET", "HEAD", "POST", "DELETE", "OPTIONS") else "other"
-        )
-        self.gate.state.metrics.request_done(route, method, self.code or 499, time.monotonic() - began)
+        method = self.scope["method"] if self.scope["method"] in METHODS else "other"
+        self.gate.request_done(route, method, self.code or HANGUP, time.monotonic() - began)
 
-    async def _answer(self):
+    async def _answer(self) -> None:
         try:
             self._check()
             await self.gate.app(self.scope, self.receive, self.send)
@@ -125,92 +148,100 @@ class _Exchange:
             number = secrets.token_hex(4)
             log.exception("request %s: %s %s failed", number, self.scope["method"], self.scope["path"][:200])
             if self.code is None:
-                await self._refuse(Refusal(500, f"Internal error {number}; the server's log has it under that number"))
+                await self._refuse(
+                    Refusal(500, f"Internal error {number}; the server's log has more under that number")
+                )
 
-    def _check(self):
-        if not self.gate.authorized(self.scope):
+    def _check(self) -> None:
+        if not self.gate.authorized(self.scope["path"], self.headers.get("authorization", "")):
             raise Refusal(401, "The token is missing or wrong: send 'Authorization: Bearer <token>'")
-        site = _header(self.scope, b"sec-fetch-site").strip().lower()  # browsers say it, and no page can change it
-        # Another port of this machine is the same site, too.
-        if site in (b"cross-site", b"same-site") and self.scope["method"] in ("POST", "DELETE"):
+        site = self.headers.get("sec-fetch-site", "").strip().lower()  # set by browsers; pages cannot change it
+        # "same-site" is refused, too: it includes the pages of other ports of this machine.
+        if site in ("cross-site", "same-site") and self.scope["method"] in ("POST", "DELETE"):
             raise Refusal(403, "A page of another site may not do this: use the server's own page, or a program")
-        length = _header(self.scope, b"content-length")
-        if length.isdigit() and int(length) > self.max_body:
+        length = self.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length) > self.max_body:
             raise self._too_large()
 
-    async def receive(self):
-        """The next message of the request; a body beyond the bounds is a `Refusal`."""
+    async def receive(self) -> Message:
+        """The next message of the request.
+
+        Raises:
+            Refusal: 413 or 503, the body is beyond a limit.
+        """
         message = await self._receive()
         if message["type"] == "http.request":
             count = len(message.get("body", b""))
             self.size += count
-            self.gate.held += count if self.counts else 0
             self.complete = not message.get("more_body", False)
+            if not self.is_upload:
+                self.gate.held += count
             if self.size > self.max_body:
                 raise self._too_large()
             if self.gate.held > self.gate.limits.bodies:
-                raise Refusal(503, "Too much is being sent at a time. Try again later", retry_after=5)
+                raise Refusal(503, "Too much is being sent at the same time. Try again later", retry_after=5)
         else:
             self.complete = True
         return message
 
-    async def send(self, message):
-        """Send a part of the answer; once it has begun, it has as much time again."""
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer; once it has begun, it may take the request's time again."""
         if message["type"] == "http.response.start":
             self.code = message["status"]
             if self.timeout is not None:
                 self.timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
-            there = {name.lower() for name, _ in message["headers"]}
-            more = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-            if not self.complete:  # whoever sends on without end shall not go on doing so
-                more.append((b"connection", b"close"))
-            message = message | {"headers": [*message["headers"], *(pair for pair in more if pair[0] not in there)]}
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)  # a page has a policy of its own
+            if not self.complete:  # the client must not go on sending for ever
+                headers.setdefault("Connection", "close")
         await self._send(message)
 
-    async def _refuse(self, problem):
-        if not self.complete and _header(self.scope, b"expect").lower() != b"100-continue":
+    async def _refuse(self, refusal: Refusal | HTTPException) -> None:
+        if not self.complete and self.headers.get("expect", "").lower() != "100-continue":
             await self._drain()
-        response = refusal(problem, self.scope["method"], keyed=not self.counts)
+        response = refusal_response(refusal, self.scope["method"], with_reason=self.is_upload)
         await response(self.scope, self._receive, self.send)
 
-    async def _drain(self):
-        """Read on for a while: a connection that is closed with unread bytes loses the answer, too."""
-        rest = 2 * self.max_body
+    async def _drain(self) -> None:
+        """Read on for a while: closing a connection with unread bytes would discard the answer, too."""
+        left = 2 * self.max_body
         try:
             async with asyncio.timeout(LINGER):
-                while rest > 0:
+                while left > 0:
                     message = await self._receive()
-                    rest -= len(message.get("body", b""))
+                    left -= len(message.get("body", b""))
                     if message["type"] != "http.request" or not message.get("more_body", False):
                         return
         except TimeoutError:
             pass
 
-    def _too_large(self):
+    def _too_large(self) -> Refusal:
         return Refusal(413, f"The request is larger than {self.max_body:_} bytes")
 
-    def _too_slow(self):
+    def _too_slow(self) -> Refusal:
         if self.complete:
             return Refusal(504, f"The answer took more than {self.seconds:g} s", retry_after=5)
         return Refusal(408, f"The request was not sent within {self.seconds:g} s")
 
 
-def refusal(problem, method, keyed=False):
-    """The answer for a `Refusal` or for what Starlette refuses, 404 and 405; with a key as `/v1/videos` has it, or without."""
-    if isinstance(problem, HTTPException):
-        headers = dict(problem.headers or {})
-        if problem.status_code == 405 and method == "OPTIONS":
+def refusal_response(refusal: Refusal | HTTPException, method: str, with_reason: bool = False) -> Response:
+    """The answer to a request that is refused.
+
+    Args:
+        refusal: a `Refusal`, or what Starlette raises for unknown paths (404) and methods (405).
+        method: of the request.
+        with_reason: with a key, as `/v1/videos` has it.
+    """
+    headers: dict[str, str] = {}
+    if isinstance(refusal, HTTPException):
+        headers = dict(refusal.headers or {})
+        if refusal.status_code == 405 and method == "OPTIONS":
             return Response(None, 204, headers)
-        words = {404: "There is nothing here", 405: f"{method} is not possible here"}
-        problem = Refusal(problem.status_code, words.get(problem.status_code, problem.detail))
-        response = (VideoRefusal.of(problem) if keyed else problem).response()
-        response.headers.update(headers)
-        return response
-    response = (VideoRefusal.of(problem) if keyed else problem).response()
-    if problem.code == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
+        sentences = {404: "There is nothing here", 405: f"{method} is not possible here"}
+        refusal = Refusal(refusal.status_code, sentences.get(refusal.status_code, refusal.detail))
+    elif refusal.code == 401:
+        headers = {"WWW-Authenticate": "Bearer"}
+    response = (VideoRefusal.of(refusal) if with_reason else refusal).response()
+    response.headers.update(headers)
     return response
-
-
-def _header(scope, name):
-    return next((value for key, value in scope["headers"] if key == name), b"")

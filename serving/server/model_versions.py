@@ -1,39 +1,45 @@
-"""The versions of a model: the newest that works is served; a new one is taken up while the server runs."""
+"""The versions of a model: the newest that works is served, and a new one is loaded while the server runs."""
 
-import dataclasses
 import functools
 import gc
 import logging
 import os
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from google.protobuf import json_format
 from tensorflow.core.protobuf import saved_model_pb2
 
+from artifacts.errors import InputError
+from artifacts.layout import versions
 from model.recipes import CROP_SIZE
-from model.saved_model import versions
 from model.served import ServedModel
 from serving.server.refusals import Refusal
 
 log = logging.getLogger(__name__)
 
+# All files of a version: path, bytes, time of the last change in nanoseconds.
+_Files = list[tuple[str, int, int]]
 
-@dataclasses.dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class ModelVersion:
     """One loaded version.
 
     Attributes:
-        number: as in URLs; 1 where the folder is a single SavedModel.
-        model: the `ServedModel`.
+        number: as in URLs; 1 if the folder is a single SavedModel.
+        model: the model.
     """
 
     number: int
     model: ServedModel
 
     @functools.cached_property
-    def signatures(self):
-        """Its signatures as TensorFlow Serving prints them."""
+    def signatures(self) -> dict[str, dict[str, Any]]:
+        """Its signatures by name, as TensorFlow Serving prints them."""
         saved = saved_model_pb2.SavedModel()
         with open(os.path.join(self.model.path, "saved_model.pb"), "rb") as stream:
             saved.ParseFromString(stream.read())
@@ -46,76 +52,80 @@ class ModelVersion:
         }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class VersionStatus:
     """What became of a version, in TensorFlow Serving's words."""
 
-    state: str  # LOADING, AVAILABLE, END
+    state: Literal["LOADING", "AVAILABLE", "END"]
     error_code: str = "OK"
     error_message: str = ""
 
 
+def _ignore(loaded: bool) -> None:
+    """Report a version to nobody."""
+
+
 class ModelVersions:
-    """Keeps the newest version that works.
+    """Serves the newest version that works.
 
     A version that is replaced lives on until the requests that began with it are done: they hold it.
 
     Args:
-        folder: of versions, then watched by `watch`, or a single SavedModel.
-        max_batch: rows of the largest batch that each version is tried with.
-        changed: called with True after each version that was taken up, with False after each that was refused.
+        folder: with versions, which `watch` looks for, or a single SavedModel.
+        max_batch: faces of the largest batch that each version is tried with.
+        version_changed: called with True after each version that was loaded, with False after each that was refused.
 
     Attributes:
-        current: the `ModelVersion` that new requests go to.
+        current: the version for new requests; None before `load_first`.
     """
 
-    def __init__(self, folder, max_batch=1, changed=lambda worked: None):
-        self.folder, self.max_batch, self.changed = folder, max_batch, changed
-        self.current = None
+    def __init__(self, folder: str, max_batch: int = 1, version_changed: Callable[[bool], None] = _ignore) -> None:
+        self._folder, self._max_batch, self._version_changed = folder, max_batch, version_changed
+        self.current: ModelVersion | None = None
         self._single = not versions(folder)
-        self._status = {}  # number -> VersionStatus
-        self._refused = {}  # number -> what its files were then
+        self._status: dict[int, VersionStatus] = {}
+        self._refused: dict[int, _Files] = {}  # number -> its files when it was refused
         self._stop = threading.Event()
-        self._thread = None
+        self._thread: threading.Thread | None = None
 
-    def load_first(self):
+    def load_first(self) -> None:
         """Load the newest version that works.
 
         Raises:
-            ValueError: there is none.
+            InputError: no version works.
         """
         if self._single:
-            self._take(ModelVersion(1, self._tried(self.folder)))
+            self._serve(ModelVersion(1, self._load(self._folder)))
             return
         self.refresh()
         if self.current is None:
             reasons = "".join(f"\nversion {n}: {s.error_message}" for n, s in sorted(self._status.items()))
-            raise ValueError(f"{self.folder}: none of its versions works; push a model that does{reasons}")
+            raise InputError(f"{self._folder}: none of its versions works; push a model that does{reasons}")
 
-    def watch(self, seconds):
-        """Look for a new version every so often, in a thread of its own, until `stop`."""
+    def watch(self, seconds: float) -> None:
+        """Look for a new version every so many seconds, in a thread of its own, until `stop`."""
         if not self._single:
             self._thread = threading.Thread(target=self._watch, args=[seconds], name="versions", daemon=True)
             self._thread.start()
 
-    def stop(self):
+    def stop(self) -> None:
         """End the watching; waits for a version that is being loaded."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
 
-    def _watch(self, seconds):
+    def _watch(self, seconds: float) -> None:
         while not self._stop.wait(seconds):
             try:
                 self.refresh()
             except Exception:
                 log.exception("looking for new versions failed; trying again")
 
-    def refresh(self):
-        """Take up the newest version, if it is another than the current one and works."""
-        there = versions(self.folder)
-        self._forget({number for number, _ in there})
-        for number, path in there:
+    def refresh(self) -> None:
+        """Serve the newest version that works, if it is another than the current one."""
+        found = versions(self._folder)
+        self._forget_all_but({number for number, _ in found})
+        for number, path in found:  # the newest first
             if self.current is not None and number == self.current.number:
                 return
             files = _files(path)
@@ -123,86 +133,94 @@ class ModelVersions:
                 continue
             self._status[number] = VersionStatus("LOADING")
             try:
-                version = ModelVersion(number, self._tried(path))
+                version = ModelVersion(number, self._load(path))
                 if not version.signatures:
                     raise ValueError(f"{path}: has no signatures")
             except Exception as error:
                 self._refused[number] = files
-                # The log has the whole of it; clients get no paths.
-                self._status[number] = VersionStatus("END", "INVALID_ARGUMENT", _public(error, number))
-                serving = f"version {self.current.number} goes on" if self.current else "trying an older one"
-                log.error("version %s was refused, %s: %s", number, serving, error)
-                self.changed(False)
-                continue
-            self._take(version)
-            return
+                self._refuse(number, error)
+            else:
+                self._serve(version)
+                return
 
-    def _forget(self, there):
-        for number in self._status.keys() - there - {self.current and self.current.number}:
+    def _forget_all_but(self, numbers: set[int]) -> None:
+        if self.current is not None:
+            numbers.add(self.current.number)
+        for number in self._status.keys() - numbers:
             del self._status[number]
             self._refused.pop(number, None)
 
-    def _tried(self, path):
-        """Load a model and try it, with one face and with a whole batch."""
+    def _load(self, path: str) -> ServedModel:
+        """Load a model, and try it with one face and with a whole batch."""
         model = ServedModel(path)
         model.warm_up()
-        if self.max_batch > 1:
-            model.predict(np.zeros((self.max_batch, CROP_SIZE, CROP_SIZE, 3), np.uint8))
+        if self._max_batch > 1:
+            model.predict(np.zeros((self._max_batch, CROP_SIZE, CROP_SIZE, 3), np.uint8))
         return model
 
-    def _take(self, version):
+    def _refuse(self, number: int, error: Exception) -> None:
+        # The log has the whole error; clients get no paths.
+        self._status[number] = VersionStatus("END", "INVALID_ARGUMENT", _public_message(number, error))
+        instead = f"version {self.current.number} stays" if self.current else "trying an older one"
+        log.error("version %s was refused, %s: %s", number, instead, error)
+        self._version_changed(False)
+
+    def _serve(self, version: ModelVersion) -> None:
         before, self.current = self.current, version
         self._refused.pop(version.number, None)
         if before is not None:
             self._status[before.number] = VersionStatus("END")
             log.warning("version %s replaces version %s", version.number, before.number)
         self._status[version.number] = VersionStatus("AVAILABLE")
-        self.changed(True)
+        self._version_changed(True)
         del before
         gc.collect()  # a loaded model is a cycle of references
 
-    def find(self, number=None):
-        """The loaded version of that number, or the current one.
+    def find(self, number: int | None = None) -> ModelVersion:
+        """The current version, which must have that number if one is given.
 
         Raises:
-            Refusal: 404, it is not loaded; 503, none is.
+            Refusal: 404, the version is not loaded; 503, no version is.
         """
         current = self.current
         if current is None:
             raise Refusal(503, "No model is loaded yet. Try again in a moment", retry_after=5)
         if number is not None and number != current.number:
-            raise Refusal(
-                404,
-                f"Version {number} is not served; version {current.number} is. Leave the version out to get the newest",
+            message = (
+                f"Version {number} is not served; version {current.number} is. Leave the version out to get the newest"
             )
+            raise Refusal(404, message)
         return current
 
-    def status(self, number=None):
-        """[(number, `VersionStatus`)] of all versions that were seen, or of one; the newest first.
+    def status(self, number: int | None = None) -> list[tuple[int, VersionStatus]]:
+        """Number and status of one version, or of all versions that were seen, the newest first.
 
         Raises:
             Refusal: 404, no such version.
         """
         known = dict(self._status)
-        if number is not None and number not in known:
+        if number is None:
+            return sorted(known.items(), reverse=True)
+        if number not in known:
             raise Refusal(404, f"Version {number} is not known here")
-        return [(n, known[n]) for n in sorted(known, reverse=True) if number in (None, n)]
+        return [(number, known[number])]
 
 
-def _public(error, number):
+def _public_message(number: int, error: Exception) -> str:
     if "is not finite" in str(error):
-        return f"Version {number} answers with what is not a number. The server's log has more"
+        return f"Version {number} answers with NaN or infinity. The server's log has more"
     return f"Version {number} cannot be loaded. The server's log says why"
 
 
-def _files(path):
-    """What tells whether somebody mended a version since."""
+def _files(path: str) -> _Files:
+    """The files of a version; they differ once somebody has repaired it."""
     found = []
     for parent, _, names in os.walk(path):
         for name in names:
+            file = os.path.join(parent, name)
             try:
-                status = os.stat(os.path.join(parent, name))
+                status = os.stat(file)
             except OSError:
                 continue
-            found.append((os.path.join(parent, name), status.st_size, status.st_mtime_ns))
+            found.append((file, status.st_size, status.st_mtime_ns))
     return sorted(found)

@@ -1,4 +1,6 @@
-"""From encoded pictures to face crops, by the graph code that the model's own signature has."""
+"""Decode face crops, with the same graph code as the model's own signature."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -10,57 +12,67 @@ from serving.server.picture_headers import HeaderError, inspect
 from serving.server.refusals import Refusal
 
 
-class Decoder:
-    """Decodes face crops as signature `serving_default` does, so that all signatures can share batches.
+class PictureDecoder:
+    """Decodes crops as the signature `serving_default` does, so that requests of all signatures can share a batch.
 
     Args:
-        max_pixels: of all crops of one call.
+        max_pixels: of all crops in one call.
     """
 
-    def __init__(self, max_pixels):
-        self.max_pixels = max_pixels
-        _decode(tf.constant([], tf.string))  # traced now, not by the first request
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+        _decode(tf.constant([], tf.string))  # traced now, and not when the first request comes
 
-    def __call__(self, encoded):
-        """Decode a list of bytes to uint8 [n, 256, 256, 3].
+    def __call__(self, encoded: Sequence[bytes]) -> np.ndarray:
+        """Decode PNG, JPEG, BMP or GIF files.
+
+        Returns:
+            uint8 [n, 256, 256, 3], RGB.
 
         Raises:
             Refusal: 400, one is not a picture; 413, they have too many pixels.
         """
-        checked, total = [], 0
-        for number, one in enumerate(encoded):
-            try:
-                pixels, one = inspect(one)
-            except HeaderError as error:
-                raise Refusal(400, f"Picture {number} {error}") from None
-            total += pixels
-            if total > self.max_pixels:
-                raise Refusal(
-                    413, f"Pictures 0 to {number} have {total:_} pixels; {self.max_pixels:_} are allowed in a request"
-                )
-            checked.append(one)
+        checked = self._check(encoded)
         if not checked:
             return np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
         try:
-            return _decode(tf.constant(checked, tf.string)).numpy()
+            crops: np.ndarray = _decode(tf.constant(checked, tf.string)).numpy()
         except tf.errors.OpError:
-            raise self._culprit(checked) from None
+            raise _culprit(checked) from None
+        return crops
 
-    def _culprit(self, checked):
-        for number, one in enumerate(checked):
+    def _check(self, encoded: Sequence[bytes]) -> list[bytes]:
+        """Look at all headers before anything is decoded; returns what to decode."""
+        checked, total = [], 0
+        for number, picture in enumerate(encoded):
             try:
-                _decode(tf.constant([one], tf.string))
-            except tf.errors.OpError:
-                return Refusal(400, f"Picture {number} is damaged and cannot be decoded")
-        return Refusal(400, "The pictures cannot be decoded")
+                pixels, to_decode = inspect(picture)
+            except HeaderError as error:
+                raise Refusal(400, f"Picture {number} {error}") from None
+            total += pixels
+            if total > self._max_pixels:
+                message = f"Pictures 0 to {number} have {total:_} pixels; {self._max_pixels:_} are allowed in a request"
+                raise Refusal(413, message)
+            checked.append(to_decode)
+        return checked
 
 
-@tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-def _decode(encoded):
-    # Two at a time: as many as decode at all on few cores, and never ten large ones in memory.
+def _culprit(checked: Sequence[bytes]) -> Refusal:
+    """Which of several pictures cannot be decoded."""
+    for number, picture in enumerate(checked):
+        try:
+            _decode(tf.constant([picture], tf.string))
+        except tf.errors.OpError:
+            return Refusal(400, f"Picture {number} is damaged and cannot be decoded")
+    return Refusal(400, "The pictures cannot be decoded")
+
+
+@tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[untyped-decorator]  # no types
+def _decode(encoded: tf.Tensor) -> tf.Tensor:
+    # Two at a time keeps a few cores busy, and there are never ten large pictures in memory.
     spec = tf.TensorSpec([CROP_SIZE, CROP_SIZE, 3], tf.uint8)
     return tf.map_fn(_decode_one, encoded, fn_output_signature=spec, parallel_iterations=2)
 
 
-def _decode_one(encoded):
+def _decode_one(encoded: tf.Tensor) -> tf.Tensor:
     return load_crop(encoded, face_examples.decode_common)

@@ -1,33 +1,34 @@
-"""What an encoded picture will cost, from its headers: asked before anything is decoded."""
+"""What decoding a picture will cost, read from its headers before anything is decoded."""
 
 import io
 import struct
+from collections.abc import Callable
 
-from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin
+from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin
 
 MAX_SCANS = 100  # of a JPEG: progressive ones have about ten, and each is a pass over the whole picture
-PNG = b"\x89PNG\r\n\x1a\n"
-# Each decodes to as much as its author likes, and tells nothing of the pixels.
+PNG, JPEG, BMP, GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF8"
+_START_OF_SCAN = b"\xff\xda"
+# Chunks of a PNG that hold no pixels and may decompress to any size.
 _COMPRESSED_TEXT = (b"zTXt", b"iTXt", b"iCCP")
-# Not `Image.open`: it asks all formats that Pillow knows, and has an opinion of its own on what is too large.
-_OPEN = {
+# Not `Image.open`, which tries all formats that Pillow knows and has a limit of its own for sizes.
+_OPEN: dict[bytes, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     PNG: PngImagePlugin.PngImageFile,
-    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
-    b"BM": BmpImagePlugin.BmpImageFile,
+    JPEG: JpegImagePlugin.JpegImageFile,
+    BMP: BmpImagePlugin.BmpImageFile,
 }
-GIF = b"GIF8"
 
 
 class HeaderError(ValueError):
-    """No picture that is taken here; says why."""
+    """A file is not a picture that can be taken; the text goes on after the picture's name ("is empty")."""
 
 
-def inspect(encoded):
+def inspect(encoded: bytes) -> tuple[int, bytes]:
     """Look at the headers of a PNG, JPEG, GIF or BMP.
 
     Returns:
-        (pixels, encoded): how many there are, of a GIF those of all its pictures, since decoders unpack them all; and the
-        bytes to decode, without what only decompresses to a great deal of text.
+        (pixels, encoded): the number of pixels, for a GIF of all its frames, since decoders unpack them all; and the
+        bytes to decode, without compressed text that could take any amount of memory.
 
     Raises:
         HeaderError: another format, or damaged.
@@ -39,21 +40,21 @@ def inspect(encoded):
         encoded = _without_text(encoded)
     try:
         pixels = _gif_pixels(encoded) if magic == GIF else _pixels(_OPEN[magic], encoded)
-    except Exception as error:  # Pillow's plugins raise whatever the damage led them to
+    except Exception as error:  # damage can lead Pillow's plugins to any exception
         raise HeaderError("has a damaged header") from error
     if pixels <= 0:
         raise HeaderError("has no pixels")
-    if magic == b"\xff\xd8\xff" and encoded.count(b"\xff\xda") > MAX_SCANS:
+    if magic == JPEG and encoded.count(_START_OF_SCAN) > MAX_SCANS:
         raise HeaderError(f"is a JPEG of more than {MAX_SCANS} scans")
     return pixels, encoded
 
 
-def _pixels(opener, encoded):
-    with opener(io.BytesIO(encoded)) as image:
+def _pixels(open_image: Callable[[io.BytesIO], ImageFile.ImageFile], encoded: bytes) -> int:
+    with open_image(io.BytesIO(encoded)) as image:
         return image.size[0] * image.size[1]
 
 
-def _without_text(encoded):
+def _without_text(encoded: bytes) -> bytes:
     """A PNG without its compressed texts and colour profile."""
     if not any(kind in encoded for kind in _COMPRESSED_TEXT):
         return encoded
@@ -68,27 +69,27 @@ def _without_text(encoded):
     return b"".join(kept)
 
 
-def _gif_pixels(encoded):
-    """Pixels of all pictures of a GIF, at least of its screen, by walking over its blocks."""
+def _gif_pixels(encoded: bytes) -> int:
+    """Pixels of all frames of a GIF, at least those of its screen, by walking over its blocks."""
     screen_width, screen_height, flags = struct.unpack_from("<HHB", encoded, 6)
-    at, total = 13 + _palette(flags), 0
-    while at < len(encoded) and encoded[at] != 0x3B:
-        if encoded[at] == 0x2C:
+    at, total = 13 + _palette_size(flags), 0
+    while at < len(encoded) and encoded[at] != 0x3B:  # the trailer
+        if encoded[at] == 0x2C:  # a frame
             width, height, flags = struct.unpack_from("<HHB", encoded, at + 5)
             total += width * height
-            at = _after_blocks(encoded, at + 10 + _palette(flags) + 1)
-        elif encoded[at] == 0x21:
+            at = _after_blocks(encoded, at + 10 + _palette_size(flags) + 1)
+        elif encoded[at] == 0x21:  # an extension
             at = _after_blocks(encoded, at + 2)
         else:
-            raise ValueError("no block of a GIF")
-    return max(total, screen_width * screen_height)
+            raise ValueError("not a block of a GIF")
+    return int(max(total, screen_width * screen_height))
 
 
-def _palette(flags):
+def _palette_size(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _after_blocks(encoded, at):
+def _after_blocks(encoded: bytes, at: int) -> int:
     while at < len(encoded) and encoded[at]:
         at += encoded[at] + 1
     return at + 1

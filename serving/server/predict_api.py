@@ -2,20 +2,30 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from model.recipes import CROP_SIZE
-from model.served import SERVED
+from model.saved_model import SERVED
+from model.served import ServedModel
 from serving.server import predict_request
-from serving.server.batching import NotFinite, QueueFull
+from serving.server.batching import Method, NotFinite, Outputs, QueueFull
 from serving.server.gate import Gone, read_body
+from serving.server.predict_request import PredictRequest
 from serving.server.refusals import Refusal, json_response
+from serving.server.server_state import ServerState
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
-def routes(state):
+def routes(state: ServerState) -> list[BaseRoute]:
     """The routes of this part."""
     api = PredictApi(state)
     model, version = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
@@ -30,80 +40,83 @@ def routes(state):
 
 
 class PredictApi:
-    """Answers for one model."""
+    """The answers about one model."""
 
-    def __init__(self, state):
-        self.state, self.limits = state, state.options.limits
+    def __init__(self, state: ServerState) -> None:
+        self._state, self._limits = state, state.options.limits
 
-    async def predict(self, request):
+    async def predict(self, request: Request) -> Response:
         """POST /v1/models/<name>[/versions/<n>]:predict."""
-        deadline = time.monotonic() + self.limits.request_timeout
+        deadline = time.monotonic() + self._limits.request_timeout
         self._check_name(request)
-        version = self.state.models.find(_version(request))
-        if self.state.batcher.full:
+        version = self._state.models.find(_version(request))
+        if self._state.batcher.full:
             raise _busy(1.0)
         body = await read_body(request)
         asked, crops = await self._in_pool(self._prepare, body)
         del body
         if asked.signature not in version.model.signatures:
-            raise Refusal(
-                400,
-                f'Serving signature name: "{asked.signature}" not found: version {version.number} was exported without',
+            message = (
+                f'Serving signature name: "{asked.signature}" not found: version {version.number} was exported without'
             )
-        maps = asked.signature == "heat_maps"
-        if maps and len(crops) > self.limits.max_batch:
-            raise Refusal(413, f"{len(crops)} faces; {self.limits.max_batch} heat maps are allowed in a request")
-        outputs = await self._judged(request, version.model, crops, "heat_maps" if maps else "predict", deadline)
-        if maps:  # megabytes of text
-            return await self._in_pool(predict_request.answer, outputs, asked.by_row)
-        return predict_request.answer(outputs, asked.by_row)
+            raise Refusal(400, message)
+        if asked.signature != "heat_maps":
+            outputs = await self._score(request, version.model, crops, "predict", deadline)
+            return predict_request.answer(outputs, asked.by_row)
+        if len(crops) > self._limits.max_batch:
+            raise Refusal(413, f"{len(crops)} faces; {self._limits.max_batch} heat maps are allowed in a request")
+        outputs = await self._score(request, version.model, crops, "heat_maps", deadline)
+        return await self._in_pool(predict_request.answer, outputs, asked.by_row)  # megabytes of text
 
-    def _prepare(self, body):
-        asked = predict_request.parse(body, self.limits)
-        return asked, asked.crops if asked.pictures is None else self.state.decoder(asked.pictures)
+    def _prepare(self, body: bytes) -> tuple[PredictRequest, np.ndarray]:
+        """Parse a request and decode its crops: uint8 [n, 256, 256, 3]."""
+        asked = predict_request.parse(body, self._limits)
+        return asked, self._state.decoder(asked.pictures) if asked.crops is None else asked.crops
 
-    async def _judged(self, request, model, crops, method, deadline):
-        """The model's outputs; whoever hangs up meanwhile is not judged."""
+    async def _score(
+        self, request: Request, model: ServedModel, crops: np.ndarray, method: Method, deadline: float
+    ) -> Outputs:
+        """Wait for the model's outputs; the faces of a client that hangs up meanwhile are skipped."""
         if not len(crops):
-            return _nothing(model, method)
+            return _no_outputs(method)
         try:
-            work = self.state.batcher.submit(model, crops, method, deadline)
+            work = self._state.batcher.submit(model, crops, method, deadline)
         except QueueFull as full:
             raise _busy(full.seconds) from None
         outcome = asyncio.wrap_future(work.future)
         gone = asyncio.ensure_future(request.receive())  # the body is read: only the end of the connection can come
         try:
-            await asyncio.wait({outcome, gone}, return_when=asyncio.FIRST_COMPLETED)
+            either: list[asyncio.Future[Any]] = [outcome, gone]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not outcome.done():
                 raise Gone
             return outcome.result()
         except TimeoutError:
-            raise Refusal(504, "The model did not come to this request in time", retry_after=5) from None
+            raise Refusal(504, "The request's turn at the model did not come in time", retry_after=5) from None
         except NotFinite:
-            raise Refusal(500, "The model's answer holds what is not a number") from None
+            raise Refusal(500, "The model's answer holds NaN or infinity") from None
         finally:
             gone.cancel()
             outcome.cancel()
 
-    async def metadata(self, request):
+    async def metadata(self, request: Request) -> Response:
         """GET /v1/models/<name>[/versions/<n>]/metadata."""
         self._check_name(request)
-        version = self.state.models.find(_version(request))
+        version = self._state.models.find(_version(request))
+        name = self._state.options.model_name
         return json_response(
             {
-                "model_spec": {
-                    "name": self.state.options.model_name, "signature_name": "", "version": str(version.number)
-                },
+                "model_spec": {"name": name, "signature_name": "", "version": str(version.number)},
                 "metadata": {"signature_def": {"signature_def": version.signatures}},
             }
-        )  # fmt: skip
+        )
 
-    async def status(self, request):
+    async def status(self, request: Request) -> Response:
         """GET /v1/models/<name>[/versions/<n>]."""
-        if request.url.path.endswith(":predict"):  # it fits this route, too
+        if request.url.path.endswith(":predict"):  # it matches this route, too
             raise HTTPException(405, headers={"Allow": "POST"})
         self._check_name(request)
-        versions = self.state.models.status(_version(request))
+        versions = self._state.models.status(_version(request))
         return json_response(
             {
                 "model_version_status": [
@@ -117,28 +130,34 @@ class PredictApi:
             }
         )
 
-    def _check_name(self, request):
-        name, ours = request.path_params["name"], self.state.options.model_name
-        if name != ours:
-            raise Refusal(404, f"Model {name[:80]} is not served here; {ours} is")
+    def _check_name(self, request: Request) -> None:
+        name, served = request.path_params["name"], self._state.options.model_name
+        if name != served:
+            raise Refusal(404, f"Model {name[:80]} is not served here; {served} is")
 
-    async def _in_pool(self, function, *arguments):
-        return await asyncio.get_running_loop().run_in_executor(self.state.pool, function, *arguments)
+    async def _in_pool(
+        self, function: Callable[Arguments, Result], *arguments: Arguments.args, **more: Arguments.kwargs
+    ) -> Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._state.pool, lambda: function(*arguments, **more))
 
 
-def _version(request):
-    """The number in the address, or None; not Starlette's `int`, which fails at thousands of digits."""
+def _version(request: Request) -> int | None:
+    """The version in the URL, or None; not by Starlette's `int` converter, which fails at thousands of digits."""
     text = request.path_params.get("version")
-    if text is not None and not (text.isdecimal() and len(text) < 20):
+    if text is None:
+        return None
+    if not (text.isdecimal() and len(text) < 20):
         raise HTTPException(404)
-    return text and int(text)
+    return int(text)
 
 
-def _busy(seconds):
+def _busy(seconds: float) -> Refusal:
     return Refusal(429, "Too many faces wait for the model. Try again later", retry_after=seconds)
 
 
-def _nothing(model, method):
+def _no_outputs(method: Method) -> Outputs:
+    """The outputs for no faces."""
     if method == "heat_maps":
         return {"heat_map": np.zeros((0, CROP_SIZE, CROP_SIZE), np.float32)}
     return {name: np.zeros((0, 0) if name == "embedding" else (0,), np.float32) for name in SERVED}

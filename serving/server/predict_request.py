@@ -1,44 +1,48 @@
 """TensorFlow Serving's JSON: a predict request as tensors, and tensors as its answer."""
 
 import binascii
-import dataclasses
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import orjson
+from starlette.responses import Response
 
 from model.recipes import CROP_SIZE
 from serving.server.refusals import Refusal, json_response
+from serving.server.server_limits import ServerLimits
 
 SIGNATURES = {"serving_default": "image_bytes", "crops": "crops", "heat_maps": "crops"}  # name -> its only input
 CROP = (CROP_SIZE, CROP_SIZE, 3)
 _B64 = 'Binary values are sent as {"b64": "<base64>"}'
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class PredictRequest:
-    """What a client asks.
+    """What a client asks for.
 
     Attributes:
         signature: one of `SIGNATURES`.
         by_row: the row format (`instances`), else columns (`inputs`).
-        pictures: bytes of each encoded picture, or None.
-        crops: uint8 [n, 256, 256, 3], or None.
+        pictures: the encoded pictures, if the signature takes these.
+        crops: uint8 [n, 256, 256, 3], if it takes these; otherwise None.
     """
 
     signature: str
     by_row: bool
-    pictures: list | None = None
+    pictures: Sequence[bytes] = ()
     crops: np.ndarray | None = None
 
 
-def parse(body, limits):
+def parse(body: bytes, limits: ServerLimits) -> PredictRequest:
     """Parse the body of a predict request.
 
     Raises:
-        Refusal: 400, it is not one; 413, too many faces.
+        Refusal: 400, it is malformed; 413, it has too many faces.
     """
-    # A container takes thirty times its two characters in memory: count before parsing.
+    # An empty list or object takes thirty times its two characters in memory: count them before parsing.
     if body.count(b"{") > 2 * limits.max_crops + 8 or body.count(b"[") > 1000 + len(body) // 8:
         raise Refusal(413, f"The JSON has too many objects or lists; {limits.max_crops} faces are allowed in a request")
     try:
@@ -53,7 +57,7 @@ def parse(body, limits):
     if signature not in SIGNATURES:
         raise Refusal(400, f'Serving signature name: "{signature[:80]}" not found; there are: {", ".join(SIGNATURES)}')
     if ("instances" in document) == ("inputs" in document):
-        raise Refusal(400, "Expecting one of 'instances' (rows) and 'inputs' (columns), not both and not neither")
+        raise Refusal(400, "Expecting either 'instances' (rows) or 'inputs' (columns), and not both")
     by_row = "instances" in document
     name = SIGNATURES[signature]
     values = _rows(document["instances"], name, limits) if by_row else _column(document["inputs"], name, limits)
@@ -65,7 +69,8 @@ def parse(body, limits):
     return PredictRequest(signature, by_row, crops=crops)
 
 
-def _rows(instances, name, limits):
+def _rows(instances: Any, name: str, limits: ServerLimits) -> list[Any]:
+    """The value of each row, from `instances`."""
     if not isinstance(instances, list):
         raise Refusal(400, "'instances' must be a list")
     _check_count(instances, limits)
@@ -84,7 +89,8 @@ def _rows(instances, name, limits):
     return values
 
 
-def _column(inputs, name, limits):
+def _column(inputs: Any, name: str, limits: ServerLimits) -> list[Any]:
+    """The value of each row, from `inputs`."""
     if _is_named(inputs):
         if name not in inputs:
             raise Refusal(400, f"Missing named input: {name} in 'inputs' object")
@@ -95,42 +101,46 @@ def _column(inputs, name, limits):
     return inputs
 
 
-def _check_count(values, limits):
+def _check_count(values: Sequence[Any], limits: ServerLimits) -> None:
     if len(values) > limits.max_crops:
         raise Refusal(413, f"{len(values)} faces; {limits.max_crops} are allowed in a request")
 
 
-def _is_named(value):
-    """An object of named tensors, as against a value, which {"b64": ...} is."""
+def _is_named(value: Any) -> bool:
+    """Whether it is an object of named tensors; {"b64": ...} is not, but a value."""
     return isinstance(value, dict) and not (len(value) == 1 and isinstance(value.get("b64"), str))
 
 
-def _bytes(value, number):
+def _bytes(value: Any, number: int) -> bytes:
+    """The bytes of a picture."""
     if isinstance(value, str):
         return value.encode()
     if not isinstance(value, dict) or not isinstance(value.get("b64"), str) or len(value) != 1:
         raise Refusal(400, f"Element {number} is not a picture. {_B64}")
-    text = value["b64"]
+    text: str = value["b64"]
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         pass
-    try:  # with white space, without the padding: as TensorFlow Serving takes it
+    try:  # TensorFlow Serving also takes white space, and misses no padding
         text = "".join(text.split()).rstrip("=")
         return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except ValueError:
         raise Refusal(400, f"Element {number}: unable to base64 decode") from None
 
 
-def _crop(value, number):
-    """Nested lists as uint8 [256, 256, 3]; numpy sees them last: it would give each item the room of the longest text."""
+def _crop(value: Any, number: int) -> np.ndarray:
+    """Nested lists as uint8 [256, 256, 3].
+
+    They are checked before numpy sees them, which would give each item the room of the longest text among them.
+    """
     refused = Refusal(400, f"Element {number} is not a crop: a list of whole numbers 0 to 255 of shape {list(CROP)}")
     values = [value]
     for length in CROP:
         if not all(type(one) is list and len(one) == length for one in values):
             raise refused
         values = list(itertools.chain.from_iterable(values))
-    if set(map(type, values)) != {int}:  # True is none here
+    if set(map(type, values)) != {int}:  # and not bool, which is an int for `isinstance`
         raise refused
     try:
         return np.frombuffer(bytes(values), np.uint8).reshape(CROP)
@@ -138,8 +148,13 @@ def _crop(value, number):
         raise refused from None
 
 
-def answer(outputs, by_row):
-    """The answer for outputs name -> array with a row for each face; a single output goes without its name."""
+def answer(outputs: dict[str, np.ndarray], by_row: bool) -> Response:
+    """The answer; a single output goes without its name.
+
+    Args:
+        outputs: name -> array with a row for each face.
+        by_row: in the row format.
+    """
     if len(outputs) == 1:
         (values,) = outputs.values()
         return json_response({"predictions": list(values)} if by_row else {"outputs": values})

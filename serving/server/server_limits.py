@@ -1,4 +1,4 @@
-"""What a client may ask of the server. Everything that costs memory or time has a bound here, each with its flag."""
+"""What clients may ask of the server: everything that costs memory or time is limited, each limit by a flag."""
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -8,9 +8,9 @@ MIB = 1 << 20
 
 
 class ServerLimits(Parameters):
-    """ServerLimits of the server; each field is a flag of `python -m serving.server`."""
+    """Limits of the server; each field is a flag of `python -m serving.server`."""
 
-    max_body: PositiveInt = Field(32 * MIB, description="Bytes of a request with JSON; more is answered with 413.")
+    max_body: PositiveInt = Field(32 * MIB, description="Bytes of a JSON request; more is answered with 413.")
     max_upload: PositiveInt = Field(512 * MIB, description="Bytes of an uploaded video or picture; more is 413.")
     max_crops: PositiveInt = Field(128, description="Face crops in one request; more is 413.")
     max_crop_pixels: PositiveInt = Field(
@@ -21,30 +21,28 @@ class ServerLimits(Parameters):
     max_video_frames: PositiveInt = Field(72_000, description="Frames that an uploaded video may hold.")
     max_frames: PositiveInt = Field(
         64,
-        description="Frames that a client may ask to have judged of a video; of a crowd each takes 10 MB for a while.",
+        description="Frames of a video that a client may ask for; each frame of a crowd takes 10 MB for a while.",
     )
     request_timeout: PositiveFloat = Field(
         60.0,
         description="Seconds from a request's first byte to its answer; more is 504, or 408 while it is still sent.",
     )
-    video_timeout: PositiveFloat = Field(600.0, description="Seconds that an upload, or the work on one, may take.")
-    idle_timeout: PositiveFloat = Field(
-        20.0, description="Seconds without a byte after which an upload is given up: 408."
-    )
+    video_timeout: PositiveFloat = Field(600.0, description="Seconds that an upload, or the work on it, may take.")
+    idle_timeout: PositiveFloat = Field(20.0, description="Seconds without a byte after which an upload ends with 408.")
     queue: PositiveInt = Field(1024, description="Face crops that wait for the model; more is answered with 429.")
-    bodies: PositiveInt = Field(256 * MIB, description="Bytes of all requests with JSON at a time; more is 503.")
+    bodies: PositiveInt = Field(256 * MIB, description="Bytes of all JSON requests at a time; more is 503.")
     max_batch: PositiveInt = Field(32, description="Face crops in one forward pass.")
     jobs: PositiveInt = Field(8, description="Videos that wait; more is answered with 429.")
-    workers: PositiveInt = Field(1, description="Videos that are worked on at a time.")
-    keep_jobs: PositiveInt = Field(
-        64, description="Finished verdicts that are kept to be fetched; the oldest go first."
+    workers: PositiveInt = Field(1, description="Videos that are assessed at a time.")
+    keep_jobs: PositiveInt = Field(64, description="Verdicts that are kept for clients to fetch; the oldest go first.")
+    keep_seconds: PositiveFloat = Field(3600.0, description="Seconds for which a verdict is kept.")
+    keep_bytes: PositiveInt = Field(
+        256 * MIB, description="Bytes that the kept verdicts and their pictures may take; the oldest go first."
     )
-    keep_seconds: PositiveFloat = Field(3600.0, description="Seconds for which a finished verdict is kept.")
-    keep_bytes: PositiveInt = Field(256 * MIB, description="Bytes that their pictures may take; the oldest go first.")
     connections: PositiveInt = Field(256, description="Open connections; more is answered with 503.")
 
     @model_validator(mode="after")
-    def _check(self):
+    def _check(self) -> "ServerLimits":
         if self.queue < self.max_crops:
             raise ValueError(
                 f"queue ({self.queue}) is less than max_crops ({self.max_crops}): such a request could never be taken. "

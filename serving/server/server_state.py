@@ -1,66 +1,70 @@
 """What the parts of a running server share."""
 
 import concurrent.futures
-import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from serving.server.batching import Batcher
 from serving.server.model_versions import ModelVersions
-from serving.server.picture_decoding import Decoder
+from serving.server.picture_decoding import PictureDecoder
 from serving.server.prometheus import ServerMetrics
 from serving.server.server_options import ServerOptions
+
+if TYPE_CHECKING:
+    from serving.server.video_api import VideoApi
 
 DECODERS = 2  # threads that parse and decode requests
 
 
-@dataclasses.dataclass
+@dataclass
 class ServerState:
-    """It is `app.state.serving`, and what each part's `routes(state)` gets.
+    """Shared state; `app.state.serving`, and the argument of each part's `routes` and `lifespan`.
 
     Attributes:
-        options: the command line; `options.limits` are the `ServerLimits`.
-        models: `models.current.model` is the `ServedModel` of new requests, `models.current.number` its version.
-        batcher: `batcher.score(model, crops)` judges faces for whoever may block.
+        options: the command line, with the limits.
+        models: the versions of the model.
+        batcher: scores faces.
         decoder: encoded pictures -> crops.
-        metrics: the Prometheus metrics; further ones go into `metrics.registry`.
+        metrics: what Prometheus reads; further metrics go into `metrics.registry`.
         pool: threads for short work on requests.
-        videos: `serving.server.video_api.Videos`, where there are its routes.
-        stopping: the server finishes what it has; nothing new should be begun.
-        failure: what a part's lifespan failed with, or None.
+        videos: the answers about videos; None in a server without that part.
+        stopping: the server finishes what has begun; nothing new should begin.
+        failure: what a part raised when it started, or None.
     """
 
     options: ServerOptions
     models: ModelVersions
     batcher: Batcher
-    decoder: Decoder
+    decoder: PictureDecoder
     metrics: ServerMetrics
     pool: concurrent.futures.ThreadPoolExecutor
-    videos: object = None
+    videos: "VideoApi | None" = None
     stopping: bool = False
     failure: Exception | None = None
 
-    def close(self):
-        """Finish what waits and end all threads."""
+    def close(self) -> None:
+        """Finish the work that waits and end all threads."""
         self.models.stop()
         self.pool.shutdown()
         self.batcher.close()
 
 
-def open_state(options):
-    """Load the model and start what serves it.
+def open_state(options: ServerOptions) -> ServerState:
+    """Load the model and start the threads that serve it.
 
     Raises:
-        ValueError: no model that works.
+        InputError: no version of the model works.
     """
-    metrics = ServerMetrics()
-    models = ModelVersions(options.model, options.limits.max_batch, metrics.version_changed)
+    limits, metrics = options.limits, ServerMetrics()
+    models = ModelVersions(options.model, limits.max_batch, metrics.version_changed)
     models.load_first()
-    batcher = Batcher(options.limits.max_batch, options.limits.queue, metrics.batch_done)
+    batcher = Batcher(limits.max_batch, limits.queue, metrics.batch_done)
     metrics.watch(models, batcher)
     return ServerState(
         options=options,
         models=models,
         batcher=batcher,
-        decoder=Decoder(options.limits.max_crop_pixels),
+        decoder=PictureDecoder(limits.max_crop_pixels),
         metrics=metrics,
         pool=concurrent.futures.ThreadPoolExecutor(DECODERS, "requests"),
     )

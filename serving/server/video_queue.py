@@ -1,4 +1,4 @@
-"""The videos that wait, are worked on, and were judged: a bounded queue, threads that work, and results that are kept a while."""
+"""The queue of uploaded files: jobs wait, worker threads assess one after the other, results are kept for a while."""
 
 import asyncio
 import collections
@@ -7,45 +7,73 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
+from serving.server.kept_jobs import KeptJobs
 from serving.server.refusals import VideoRefusal
-from serving.server.video_job import CANCELLED, DONE, FAILED, RUNNING, Stopped
+from serving.server.server_limits import ServerLimits
+from serving.server.video_job import CANCELLED, DONE, FAILED, RUNNING, JobState, Stopped, VideoJob, VideoResult
 
-_KILL_AGAIN = 0.1  # seconds
+_ABORT_AGAIN = 0.1  # seconds
+_FIRST_GUESS = 5.0  # seconds that a job takes, before one was measured
 
 log = logging.getLogger(__name__)
 
 
+class JobAssessor(Protocol):
+    """Assesses the jobs of one worker thread."""
+
+    def assess(self, job: VideoJob) -> VideoResult:
+        """Do the work on a job; may raise `VideoRefusal` or `Stopped`."""
+
+    def abort(self) -> None:
+        """End the current work soon; called from another thread, perhaps several times."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+def _ignore(outcome: str, seconds: float) -> None:
+    """Report the end of a job to nobody."""
+
+
 class VideoQueue:
-    """Takes jobs, works on them in threads, keeps what came of them.
+    """Takes jobs, assesses them in worker threads, and keeps their results.
 
     Args:
-        new_judge: called without arguments once in each thread; returns what has `judge(job)`, which fills in the job and
-            may raise `VideoRefusal` or `Stopped`, `abort()`, called from another thread while it judges, and `close()`.
-        limits: `serving.server.server_limits.ServerLimits`.
-        ended: called with (outcome, seconds of work) after each job; outcome is its last state, or "error" for what is
-            nobody's but the server's fault.
+        new_assessor: called once in each worker thread.
+        limits: of the queue, the time for a job, and the results that are kept.
+        job_ended: called with (outcome, seconds of work) as each job ends. The outcome is the job's last state, or
+            "error" when the server itself is at fault.
     """
 
-    def __init__(self, new_judge, limits, ended=lambda outcome, seconds: None):
-        self.new_judge, self.limits, self.ended = new_judge, limits, ended
-        self._changed = threading.Condition()
-        self._jobs = {}  # id -> VideoJob
-        self._queue = collections.deque()
-        self._running = {}  # VideoJob -> its judge
-        self._receiving = 0  # uploads that have a place in the queue
-        self._usual, self._closing, self._threads = 5.0, False, []
+    def __init__(
+        self,
+        new_assessor: Callable[[], JobAssessor],
+        limits: ServerLimits,
+        job_ended: Callable[[str, float], None] = _ignore,
+    ) -> None:
+        self._new_assessor, self._limits, self._job_ended = new_assessor, limits, job_ended
+        self._changed = threading.Condition()  # its lock guards all that follows
+        self._kept = KeptJobs(limits)
+        self._queue: collections.deque[VideoJob] = collections.deque()
+        self._running: dict[VideoJob, JobAssessor] = {}
+        self._receiving = 0  # uploads that are being received and have a place in the queue
+        self._usual_seconds = _FIRST_GUESS  # that a job takes; a moving average
+        self._closing = False
+        self._threads: list[threading.Thread] = []
 
-    def start(self):
+    def start(self) -> None:
         """Start the threads."""
-        names = [f"videos-{number}" for number in range(self.limits.workers)]
-        self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for name in names]
+        for number in range(self._limits.workers):
+            self._threads.append(threading.Thread(target=self._work, name=f"videos-{number}", daemon=True))
         self._threads.append(threading.Thread(target=self._watch, name="videos-watch", daemon=True))
         for thread in self._threads:
             thread.start()
 
-    def stop(self, patience=10.0):
-        """Give up what is begun, and end the threads; waits for them at most `patience` seconds."""
+    def stop(self, patience: float = 10.0) -> None:
+        """Cancel all jobs and end the threads; wait for them at most `patience` seconds."""
         with self._changed:
             self._closing = True
             for job in (*self._queue, *self._running):
@@ -55,16 +83,16 @@ class VideoQueue:
         for thread in self._threads:
             thread.join(max(until - time.monotonic(), 0))
 
-    # --- the clients' side ----------------------------------------------------------------------------------------
+    # --- for requests -------------------------------------------------------------------------------------------
     @contextlib.contextmanager
-    def place(self):
-        """Hold a place in the queue while the upload comes; within it, `submit` uses it.
+    def place(self) -> Iterator[None]:
+        """Hold a place in the queue while an upload is received; `submit` within it uses the place.
 
         Raises:
             VideoRefusal: 429, the queue is full.
         """
         with self._changed:
-            if self._receiving + len(self._queue) >= self.limits.jobs:
+            if self._receiving + len(self._queue) >= self._limits.jobs:
                 raise self._full()
             self._receiving += 1
         try:
@@ -73,53 +101,52 @@ class VideoQueue:
             with self._changed:
                 self._receiving -= 1
 
-    def submit(self, job):
+    def submit(self, job: VideoJob) -> None:
         """Put a job into the queue."""
         with self._changed:
-            self._jobs[job.id] = job
+            self._kept.add(job)
             self._queue.append(job)
             self._changed.notify_all()
 
-    def get(self, key):
-        """The job of an id.
+    def get(self, job_id: str) -> VideoJob:
+        """The job with an id.
 
         Raises:
-            VideoRefusal: 404.
+            VideoRefusal: 404, there is none, or none any more.
         """
         with self._changed:
-            self._forget_old()
-            if key not in self._jobs:
-                raise VideoRefusal(
-                    404, "unknown_job", "there is no such video here; results are kept for a limited time"
-                )
-            return self._jobs[key]
+            self._kept.drop_surplus(time.monotonic())
+            job = self._kept.find(job_id)
+        if job is None:
+            raise VideoRefusal(404, "unknown_job", "there is no such video here; results are kept for a limited time")
+        return job
 
-    def ahead(self, job):
-        """How many jobs will be begun, or are, before this one; 0 once it has begun."""
+    def ahead(self, job: VideoJob) -> int:
+        """Number of jobs before this one, including those that run; 0 once it runs itself."""
         with self._changed:
             return len(self._running) + self._queue.index(job) if job in self._queue else 0
 
-    def cancel(self, job):
+    def cancel(self, job: VideoJob) -> None:
         """Stop a job; one that is over is forgotten."""
         with self._changed:
             if job.is_over:
-                self._jobs.pop(job.id, None)
+                self._kept.remove(job)
             else:
                 self._cancel(job)
                 self._changed.notify_all()
 
-    async def wait(self, job, seconds):
-        """Wait until a job is over, or for so many seconds."""
+    async def wait(self, job: VideoJob, seconds: float) -> None:
+        """Wait until a job is over, at most for some seconds."""
         loop, over = asyncio.get_running_loop(), asyncio.Event()
 
-        def tell():
-            with contextlib.suppress(RuntimeError):  # the server has ended
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the server has stopped
                 loop.call_soon_threadsafe(over.set)
 
         with self._changed:
             if job.is_over:
                 return
-            job._over.append(tell)
+            job.when_over.append(tell)
         try:
             async with asyncio.timeout(seconds):
                 await over.wait()
@@ -127,142 +154,138 @@ class VideoQueue:
             pass
         finally:
             with self._changed:
-                if tell in job._over:
-                    job._over.remove(tell)
+                if tell in job.when_over:
+                    job.when_over.remove(tell)
 
+    # --- for metrics --------------------------------------------------------------------------------------------
     @property
-    def waiting(self):
-        """How many jobs wait."""
+    def waiting(self) -> int:
+        """Number of jobs that wait."""
         return len(self._queue)
 
     @property
-    def running(self):
-        """How many jobs are worked on."""
+    def running(self) -> int:
+        """Number of jobs that run."""
         return len(self._running)
 
     @property
-    def kept(self):
-        """How many results are kept."""
+    def kept(self) -> int:
+        """Number of results that are kept."""
         with self._changed:
-            return sum(job.state == DONE for job in self._jobs.values())
+            return len(self._kept.done())
 
     @property
-    def kept_bytes(self):
-        """Bytes of them."""
+    def kept_bytes(self) -> int:
+        """Bytes of the results that are kept."""
         with self._changed:
-            return sum(job.size for job in self._jobs.values() if job.is_over)
+            return sum(job.size for job in self._kept.done())
 
-    # --- the inside; all but `_work`, `_do` and `_watch` with the lock held -------------------------------------------
-    def _full(self):
-        seconds = self._usual * (len(self._queue) + 1) / self.limits.workers
-        return VideoRefusal(
-            429, "queue_full", "too many videos wait already; try again later", min(max(seconds, 1), 600)
-        )
+    # --- with the lock held -------------------------------------------------------------------------------------
+    def _full(self) -> VideoRefusal:
+        seconds = self._usual_seconds * (len(self._queue) + 1) / self._limits.workers
+        message = "too many videos wait already; try again later"
+        return VideoRefusal(429, "queue_full", message, retry_after=min(max(seconds, 1), 600))
 
-    def _cancel(self, job):
-        """What is queued ends at once, what runs when its thread notices."""
+    def _cancel(self, job: VideoJob) -> None:
+        """End a job that waits at once; ask one that runs to stop."""
         if job in self._queue:
             self._queue.remove(job)
             job.upload.delete()
+            self._job_ended(CANCELLED, 0.0)
             self._end(job, CANCELLED)
-            self.ended(CANCELLED, 0.0)
         elif job.stop is None and not job.is_over:
             job.stop = CANCELLED
             self._running[job].abort()
 
-    def _end(self, job, state, error=None):
-        job.state, job.error, job.ended = state, error, time.monotonic()
-        job.stage = "done" if state == DONE else job.stage
-        job.progress = 1.0 if state == DONE else job.progress
-        if state != DONE:
-            job.view, job.pictures = None, {}
-        self._forget_old()
-        for tell in job._over:
+    def _end(
+        self, job: VideoJob, state: JobState, *, result: VideoResult | None = None, error: VideoRefusal | None = None
+    ) -> None:
+        if state == DONE:
+            job.stage, job.progress = "done", 1.0
+        job.result, job.error = result, error
+        job.state, job.ended = state, time.monotonic()
+        self._kept.drop_surplus(job.ended)
+        for tell in job.when_over:
             tell()
-        job._over.clear()
+        job.when_over.clear()
         self._changed.notify_all()
 
-    def _forget_old(self):
-        """Drop what is over the limits; failures push out no verdict."""
-        over = sorted((job for job in self._jobs.values() if job.is_over), key=lambda job: -job.ended)
-        for some in ([job for job in over if job.state == DONE], [job for job in over if job.state != DONE]):
-            size = 0
-            for number, job in enumerate(some):
-                size += job.size
-                too_old = time.monotonic() - job.ended > self.limits.keep_seconds
-                too_much = number > 0 and size > self.limits.keep_bytes
-                if too_old or too_much or number >= self.limits.keep_jobs:
-                    del self._jobs[job.id]
+    # --- worker threads -----------------------------------------------------------------------------------------
+    def _work(self) -> None:
+        assessor = self._new_assessor()
+        while (job := self._next(assessor)) is not None:
+            self._run(job, assessor)
+        assessor.close()
 
-    def _next(self, judge):
-        """Wait for the next job; None when the threads shall end."""
+    def _next(self, assessor: JobAssessor) -> VideoJob | None:
+        """Wait for the next job; None when the queue stops."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closing)
             if self._closing:
                 return None
             job = self._queue.popleft()
-            job.state, job.deadline = RUNNING, time.monotonic() + self.limits.video_timeout
-            self._running[job] = judge
+            job.state, job.deadline = RUNNING, time.monotonic() + self._limits.video_timeout
+            self._running[job] = assessor
             self._changed.notify_all()
             return job
 
-    def _work(self):
-        """A thread that works."""
-        judge = self.new_judge()
-        while (job := self._next(judge)) is not None:
-            self._do(job, judge)
-        judge.close()
-
-    def _do(self, job, judge):
-        begin = time.monotonic()
-        state, error, outcome = DONE, None, None
+    def _run(self, job: VideoJob, assessor: JobAssessor) -> None:
+        began = time.monotonic()
+        result: VideoResult | None = None
+        error: VideoRefusal | None = None
+        unexpected: Exception | None = None
         try:
-            judge.judge(job)
+            result = assessor.assess(job)
         except VideoRefusal as refusal:
-            state, error = FAILED, refusal
+            error = refusal
         except Stopped:
-            state = FAILED
-        except Exception as problem:
-            state, outcome, error = FAILED, "error", self._unexpected(job, problem)
+            pass
+        except Exception as exception:
+            unexpected = exception
         job.upload.delete()
-        seconds = time.monotonic() - begin
+        seconds = time.monotonic() - began
         with self._changed:
             del self._running[job]
-            if job.stop is not None and state != DONE:  # whatever it was told: it died of being stopped
-                state, error, outcome = job.stop, None, None
-                if state == FAILED:
-                    limit = f"the work on it took more than {self.limits.video_timeout:g} s"
-                    error = VideoRefusal(
-                        422, "time_limit", f"{limit}; send a shorter or smaller one, or ask for fewer frames"
-                    )
-            self._usual = 0.7 * self._usual + 0.3 * seconds
-            self._end(job, state, error)
-        self.ended(outcome or state, seconds)
+            self._usual_seconds = 0.7 * self._usual_seconds + 0.3 * seconds
+            state = DONE if result else FAILED
+            outcome: str = state
+            if result is None and job.stop is not None:  # whatever was raised, stopping the job was the cause
+                state = outcome = job.stop
+                error = self._too_late() if state == FAILED else None
+            elif unexpected is not None:
+                outcome, error = "error", _internal_error(job, unexpected)
+            self._job_ended(outcome, seconds)
+            self._end(job, state, result=result, error=error)
 
-    def _unexpected(self, job, problem):
-        if job.stop is not None:  # it died of that, perhaps in the midst of starting a process
-            return None
-        number = secrets.token_hex(4)
-        log.error("%s failed; error %s", job, number, exc_info=problem)
-        return VideoRefusal(500, "internal", f"the server failed; its log has more under the number {number}")
+    def _too_late(self) -> VideoRefusal:
+        limit = f"the work on it took more than {self._limits.video_timeout:g} s"
+        return VideoRefusal(422, "time_limit", f"{limit}; send a shorter or smaller file, or ask for fewer frames")
 
-    def _watch(self):
-        """A thread that stops what takes too long, and drops what is too old."""
+    # --- the thread that watches --------------------------------------------------------------------------------
+    def _watch(self) -> None:
+        """Stop jobs that take too long, and forget results that are too old."""
         with self._changed:
             while not (self._closing and not self._running):
                 now = time.monotonic()
-                for job, judge in self._running.items():
-                    if job.stop is None and now >= job.deadline:
+                for job, assessor in self._running.items():
+                    if job.stop is None and job.deadline is not None and now >= job.deadline:
                         job.stop = FAILED
                     if job.stop is not None:
-                        judge.abort()  # until it notices: what it waits for may only have begun now
-                self._forget_old()
+                        assessor.abort()  # again and again: the process that it kills may have started only now
+                self._kept.drop_surplus(now)
                 self._changed.wait(self._until_next(now))
 
-    def _until_next(self, now):
-        """Seconds until `_watch` has something to do; None while nothing will be."""
+    def _until_next(self, now: float) -> float | None:
+        """Seconds until `_watch` has something to do; None until something changes."""
         if any(job.stop is not None for job in self._running):
-            return _KILL_AGAIN
-        until = [job.deadline for job in self._running]
-        until += [job.ended + self.limits.keep_seconds for job in self._jobs.values() if job.is_over]
-        return max(min(until) - now, 0.01) if until else None
+            return _ABORT_AGAIN
+        times = [job.deadline for job in self._running]
+        times.append(self._kept.next_expiry())
+        next_time = min((moment for moment in times if moment is not None), default=None)
+        return None if next_time is None else max(next_time - now, 0.01)
+
+
+def _internal_error(job: VideoJob, error: Exception) -> VideoRefusal:
+    number = secrets.token_hex(4)
+    log.error("%s failed; error %s", job, number, exc_info=error)
+    return VideoRefusal(500, "internal", f"the server failed; its log has more under the number {number}")

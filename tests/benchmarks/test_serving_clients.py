@@ -26,6 +26,6 @@ def test_what_has_no_answer_is_lost(answer):
         threading.Thread(target=answer_all, daemon=True).start()
         address = listener.getsockname()
         found = serving_clients.run(address, "/", [b"{}"], [[]], 2, 5)
-        assert (found["lost"], found["wrong"], len(found["latencies"])) == (5, 0, 5)
+        assert (found.lost, found.wrong, len(found.latencies)) == (5, 0, 5)
         assert serving_clients.send(address, "/", b"{}") == (200 if answer == CUT else None)
         listener.shutdown(socket.SHUT_RDWR)

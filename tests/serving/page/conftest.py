@@ -1,4 +1,4 @@
-"""A server that behaves as a test of the page wants it to."""
+"""A fake server for tests of the page."""
 
 import io
 import socket
@@ -22,13 +22,13 @@ STEPS = (
 
 
 class FakeServer:
-    """Plays what the server's documentation says, by the names of the files that it gets.
+    """Answers as the server's documentation says, depending on the names of the uploaded files.
 
     Attributes:
         address: of the page.
-        log: (method, path or file name) of what is asked under /v1/videos, but for polls.
-        token: what it wants to be sent, or None.
-        busy: how many uploads it turns away from now on.
+        log: (method, path or file name) of each request under /v1/videos, except for polls.
+        token: that clients must send, or None.
+        busy: number of uploads that it will refuse.
     """
 
     TOKEN = "open-sesame"
@@ -45,7 +45,7 @@ class FakeServer:
             Route("/v1/videos/{id}", self._guarded(self.delete), methods=["DELETE"]),
             Route("/v1/videos/{id}/{path:path}", self._guarded(self.part)),
         ]
-        app = Starlette(routes=[Mount(f"/{folder}", routes=routes + page.routes(None))])
+        app = Starlette(routes=[Mount(f"/{folder}", routes=routes + page.routes())])
         listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{listener.getsockname()[1]}/{folder}"
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="off"))
@@ -108,7 +108,7 @@ class FakeServer:
         state, stage, progress, ahead = STEPS[step]
         error, view = None, None
         if state == "done" and name.startswith("bad"):
-            state, error = "failed", {"error": "the file cannot be judged: boo", "reason": "not_a_video"}
+            state, error = "failed", {"error": "the file cannot be assessed: boo", "reason": "not_a_video"}
         elif state == "done":
             view = self._view(key, name)
         job = {"id": key, "state": state, "stage": stage, "progress": progress, "ahead": ahead, "file": name}
@@ -144,7 +144,7 @@ def fake():
 
 @pytest.fixture
 def proxied():
-    """A `FakeServer` below a folder, as behind a proxy that takes the folder away."""
+    """A `FakeServer` under a path prefix, as behind a proxy that removes it."""
     server = FakeServer("below/a-folder/")
     yield server
     server.stop()

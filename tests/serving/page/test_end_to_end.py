@@ -1,4 +1,4 @@
-"""The page in a real browser on the real server: a clip and a picture from the upload to the verdict, and an error."""
+"""The page in a real browser, on the real server: from upload to verdict, and an error."""
 
 import json
 import urllib.request
@@ -9,14 +9,14 @@ from PIL import Image
 
 @pytest.fixture(scope="module")
 def address(served):
-    """Of the page of a server with a small model."""
+    """Address of the page, on a server with a small model."""
     host, port = served.address
     return f"http://{host}:{port}/"
 
 
 @pytest.fixture(scope="module")
 def paths(film, portrait, tmp_path_factory):
-    """A clip, a picture and a text that claims to be a clip, one a line."""
+    """A clip, a picture, and a text that claims to be a clip."""
     folder = tmp_path_factory.mktemp("files")
     Image.fromarray(portrait).save(folder / "portrait.png")
     (folder / "text.mp4").write_text("This is no video. " * 100)
@@ -43,8 +43,8 @@ def test_from_upload_to_verdict(browser, address, paths, width, height):
 
     seen = browser.run("return seen")
     assert any(text.startswith("Uploading") for text, _ in seen) and any(0.2 <= value < 1 for _, value in seen)
-    assert {"Finding faces", "Judging", "Drawing what it saw", "Uploaded", "Waiting"} & {text for text, _ in seen}
-    assert browser.text(".item.failed .how") == "This is not a video or a picture that can be read here."
+    assert {"Finding faces", "Scoring faces", "Drawing the result", "Uploaded", "Waiting"} & {text for text, _ in seen}
+    assert browser.text(".item.failed .how") == "This file cannot be read as a video or a picture."
 
     shown = browser.find("#report").get_attribute("href").removesuffix("/report.html")
     with urllib.request.urlopen(shown) as answer:
@@ -67,7 +67,7 @@ def test_from_upload_to_verdict(browser, address, paths, width, height):
 
 
 def test_its_report_runs_as_the_server_sends_it(browser, address, paths):
-    """Under the server's policy and its own, without a word to the server."""
+    """Under the server's policy and its own, without a request to the server."""
     browser.open(address)
     browser.until("document.querySelector('#about-model')")
     browser.find("#files").send_keys(str(paths[1]))

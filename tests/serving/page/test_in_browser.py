@@ -1,11 +1,11 @@
-"""The page in a real browser, with a server that behaves as a test wants it to: progress, refusals, tokens, a full queue."""
+"""The page in a real browser, on a fake server: progress, refusals, tokens, a full queue."""
 
 import pytest
 
 
 @pytest.fixture
 def opened(browser, fake):
-    """The page; its console must be silent in the end but for refusals that the test forgives by `silent = False`."""
+    """The page. Its console must stay empty, unless the test expects refusals and sets `silent = False`."""
     browser.silent = True
     browser.open(fake.address)
     browser.until(
@@ -36,7 +36,7 @@ def choose(browser, paths):
 
 
 def rows(browser):
-    """What is said of each file."""
+    """The text beside each file."""
     return [
         " ".join(text.split())
         for text in browser.run("return [...document.querySelectorAll('.item .how')].map((e) => e.textContent)")
@@ -51,7 +51,9 @@ RECORD = """
     window.seen = [];
     new MutationObserver(() => {
         const row = document.querySelector(".item"), bar = row?.querySelector("progress");
-        if (row) seen.push([row.querySelector(".how").textContent, bar.hidden ? null : bar.value, document.querySelector("#status").textContent]);
+        if (!row) return;
+        const value = bar.hidden ? null : bar.value;
+        seen.push([row.querySelector(".how").textContent, value, document.querySelector("#status").textContent]);
     }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });"""
 
 
@@ -62,12 +64,12 @@ def test_tells_how_far_it_is_and_shows_the_verdict(opened, fake, files):
     assert rows(opened) == ["Likely fake, fake probability 91.2 %"]
     seen = opened.run("return seen")
     words = list(dict.fromkeys(text for text, _, _ in seen))
-    at = [next(k for k, word in enumerate(words) if word.startswith(stage)) for stage in (
-        "Uploading", "Waiting: 2 files before it", "Finding faces", "Judging", "Drawing", "Likely fake")]  # fmt: skip
+    stages = ("Uploading", "Waiting: 2 files before it", "Finding faces", "Scoring faces", "Drawing", "Likely fake")
+    at = [next(k for k, word in enumerate(words) if word.startswith(stage)) for stage in stages]
     assert at == sorted(at), words
     bar = [value for _, value, _ in seen if value is not None]
     assert bar == sorted(bar) and any(0.2 < value < 0.9 for value in bar)
-    assert {"Uploading clip.mp4", "clip.mp4: Finding faces", "clip.mp4: Judging"} <= {said for _, _, said in seen}
+    assert {"Uploading clip.mp4", "clip.mp4: Finding faces", "clip.mp4: Scoring faces"} <= {said for _, _, said in seen}
     assert opened.text("#status") == "clip.mp4: Likely fake, fake probability 91.2 %"
     assert opened.text(".headline h2") == "Likely fake" and opened.driver.title == "Likely fake: clip.mp4"
     assert opened.run("return document.activeElement === document.querySelector('.headline h2')")
@@ -76,10 +78,10 @@ def test_tells_how_far_it_is_and_shows_the_verdict(opened, fake, files):
     assert opened.find("#report").get_attribute("download") == "clip-verdict.html"
 
 
-def test_judges_several_one_after_the_other_and_forgets_on_demand(opened, fake, files, made):
+def test_takes_several_one_after_the_other_and_forgets_on_demand(opened, fake, files, made):
     choose(opened, files("a.mp4", "bad.mp4", "<img src=x onerror=alert(1)>.mp4".replace("/", "")))
     until_row(opened, 2, "Likely fake")
-    assert rows(opened)[1] == "This is not a video or a picture that can be read here."
+    assert rows(opened)[1] == "This file cannot be read as a video or a picture."
     uploads = [entry for entry in fake.log if entry[0] == "POST"]
     assert [name for _, name in uploads] == ["a.mp4", "bad.mp4", "<img src=x onerror=alert(1)>.mp4"]
     assert fake.log.index(("GET", "faces/0/0.webp")) < fake.log.index(uploads[1]), (
@@ -136,10 +138,10 @@ def test_what_will_be_refused_is_not_sent(opened, fake, files, film):
     choose(opened, str(film("long.mp4", frames=25)))
     until_row(opened, 3, "too long")
     assert rows(opened) == [
-        "The file is too large: 0.4 MiB; at most 0.3 MiB are taken here.",
+        "The file is too large: 0.4 MiB; this server takes at most 0.3 MiB.",
         "The file is empty.",
         "This is not a video or a picture.",
-        "The video is too long: 1.0 s; at most 0.7 s are taken here. Cut out the part that matters.",
+        "The video is too long: 1.0 s; this server takes at most 0.7 s. Cut out the part that matters.",
     ]
     assert fake.log == [] and "at most 0.3 mib, 0.7 s, 1 megapixel" in opened.text("#limits").lower()
 
@@ -155,7 +157,7 @@ def test_a_server_that_is_gone(opened, fake, files):
     opened.silent = False
     fake.stop()
     choose(opened, files("clip.mp4"))
-    until_row(opened, 0, "The server does not answer. Is it still running")
+    until_row(opened, 0, "The server does not answer. Check that it is running")
     assert opened.find(".item button").text == "Try again"
 
 
@@ -163,7 +165,8 @@ def test_files_can_be_dropped_anywhere(opened):
     opened.run("""
         const transfer = new DataTransfer();
         transfer.items.add(new File(["x"], "dropped.mp4"));
-        const send = (kind) => document.querySelector("h1").dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+        const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
+        const send = (kind) => document.querySelector("h1").dispatchEvent(new DragEvent(kind, options));
         send("dragover");
         window.over = document.querySelector("#drop").className;
         send("drop");""")
@@ -171,7 +174,7 @@ def test_files_can_be_dropped_anywhere(opened):
     until_row(opened, 0, "Likely fake")
 
 
-def test_works_below_a_folder_of_a_proxy(browser, proxied, files):
+def test_works_under_a_path_prefix_of_a_proxy(browser, proxied, files):
     browser.open(proxied.address)
     browser.until("document.querySelector('#about-model')")
     choose(browser, files("other.mp4"))
@@ -192,9 +195,8 @@ def test_asks_for_a_token_and_keeps_it_in_this_tab_only(guarded, opened, fake, f
     assert opened.find("dialog").is_displayed() and opened.run("return document.activeElement.id") == "token"
     assert [fault for fault in opened.faults() if "h1" not in str(fault)] == []
     opened.find("#token").send_keys("wrong\n")
-    opened.until(
-        "document.querySelector('#ask-why').textContent.includes('not the right one') && document.querySelector('dialog').open"
-    )
+    opened.until("document.querySelector('#ask-why').textContent.includes('is wrong')")
+    opened.until("document.querySelector('dialog').open")
     opened.find("#token").send_keys(f"{fake.TOKEN}\n")
     opened.until("document.querySelector('#limits').textContent.includes('At most')")
     choose(opened, files("clip.mp4"))
@@ -217,7 +219,7 @@ def test_without_the_token_says_so(guarded, opened):
     opened.silent = False
     opened.find("dialog button[value='']").click()
     opened.until("!document.querySelector('#trouble').hidden")
-    assert opened.text("#trouble") == "The server answers only with its token."
+    assert opened.text("#trouble") == "The server needs its token."
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -234,7 +236,7 @@ def test_is_legible_for_everyone(opened, fake, files, width):
             assert opened.faults() == [], scheme
 
 
-def test_all_of_it_by_keyboard_and_what_has_the_focus_is_seen(opened, files):
+def test_works_by_keyboard_and_shows_the_focus(opened, files):
     choose(opened, files("other.mp4"))
     until_row(opened, 0, "Likely fake")
     from selenium.webdriver import ActionChains

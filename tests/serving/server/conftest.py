@@ -1,4 +1,4 @@
-"""A model as small as one can be, in several versions, and servers of it."""
+"""A tiny model in several versions, and servers for it."""
 
 import base64
 import io
@@ -33,7 +33,7 @@ REPOSITORY = Path(__file__).parents[3]
 CROPS = tf.TensorSpec([None, 256, 256, 3], tf.uint8, name="crops")
 PREDICT = "/v1/models/deepfake:predict"
 CORE = (Part(predict_api.routes), Part(health_api.routes))  # without videos and the page
-WAIT = 60.0  # seconds, the deadline of whatever is waited for
+WAIT = 60.0  # seconds that a test waits for anything
 
 
 class Tiny(tf.Module):
@@ -68,7 +68,7 @@ class Tiny(tf.Module):
 
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory):
-    """Four SavedModels, name -> path: `a`, `b` with logits higher by 100, `nan`, and `broken`, which cannot be loaded."""
+    """Paths of SavedModels: `a`, `b` with logits higher by 100, `nan`, and `broken`, which cannot be loaded."""
     folder = tmp_path_factory.mktemp("saved")
     for name, shift in (("a", 0.0), ("b", 100.0), ("nan", float("nan"))):
         module = Tiny(shift)
@@ -197,7 +197,7 @@ def models_folder(tmp_path_factory, push):
 
 @pytest.fixture
 def open_client(models_folder):
-    """open_client(limits={}, **of ServerOptions) -> a client of an application in this process, and its `ServerState`."""
+    """open_client(limits={}, **of ServerOptions) -> a client of an app in this process, and its `ServerState`."""
     opened = []
 
     def open_client(limits=None, folder=models_folder, **options):

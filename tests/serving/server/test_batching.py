@@ -58,7 +58,7 @@ def test_nobody_waits_for_company(made, batcher):
 
 
 def three_at_once(made, queue):
-    """A model that has judged three clients in one pass, which took its time."""
+    """A model that has scored the faces of three clients in one slow pass."""
     model, _ = held(made, queue)
     works = [queue.submit(model, made.grey(value)) for value in (1, 2, 3)]
     model.go.set()
@@ -69,7 +69,7 @@ def three_at_once(made, queue):
 
 def test_those_who_were_answered_together_come_again_together(made, batcher, monkeypatch):
     """The first of them does not go alone, and the last one is not waited for any longer."""
-    monkeypatch.setattr(batching, "MOST_GATHER", 10 * WAIT)
+    monkeypatch.setattr(batching, "MAX_GATHER", 10 * WAIT)
     monkeypatch.setattr(batching, "GATHER", 1e9)
     queue = batcher(max_batch=32)
     model = three_at_once(made, queue)
@@ -81,7 +81,7 @@ def test_those_who_were_answered_together_come_again_together(made, batcher, mon
 
 
 def test_whoever_does_not_come_again_is_waited_for_a_moment_only(made, batcher, monkeypatch):
-    monkeypatch.setattr(batching, "MOST_GATHER", 0.01)
+    monkeypatch.setattr(batching, "MAX_GATHER", 0.01)
     queue = batcher(max_batch=32)
     model = three_at_once(made, queue)
     assert queue.submit(model, made.grey(4)).future.result(WAIT)["logit"].tolist() == [4]
@@ -90,7 +90,7 @@ def test_whoever_does_not_come_again_is_waited_for_a_moment_only(made, batcher, 
 
 
 def test_a_batcher_that_gathers_can_be_closed(made, monkeypatch):
-    monkeypatch.setattr(batching, "MOST_GATHER", 10 * WAIT)
+    monkeypatch.setattr(batching, "MAX_GATHER", 10 * WAIT)
     monkeypatch.setattr(batching, "GATHER", 1e9)
     queue = Batcher(32, 100)
     model = three_at_once(made, queue)
@@ -144,14 +144,14 @@ def test_a_video_waits_for_its_faces_however_many(made, batcher):
     assert answer["logit"].tolist() == list(range(11))
     assert answer["embedding"].shape == (11, 2)
     assert max(map(len, model.batches)) <= 4
-    assert queue.score(model, made.grey(0, 51, 255), "heat_maps")[:, 0, 0].tolist() == pytest.approx([0, 0.2, 1])
+    assert queue.heat_maps(model, made.grey(0, 51, 255))[:, 0, 0].tolist() == pytest.approx([0, 0.2, 1])
     assert queue.score(model, made.grey())["logit"].shape == (0,)
 
 
 def test_an_old_export_has_no_heat_maps(made, batcher):
     model = made.Fake()
     model.signatures = ("serving_default", "crops")
-    assert batcher().score(model, made.grey(1), "heat_maps") is None
+    assert batcher().heat_maps(model, made.grey(1)) is None
 
 
 def test_whoever_is_late_or_gone_is_skipped(made, batcher):
@@ -177,7 +177,7 @@ def test_a_failure_is_its_requests_own(made, batcher):
     assert queue.waiting == {"clients": 0, "videos": 0}
 
 
-def test_what_is_no_number_fails_its_request_and_not_its_neighbour(made, batcher):
+def test_nan_fails_only_its_own_request(made, batcher):
     class Odd(made.Fake):
         def predict(self, crops):
             answer = super().predict(crops)
@@ -194,7 +194,7 @@ def test_what_is_no_number_fails_its_request_and_not_its_neighbour(made, batcher
 
 def test_many_threads_each_get_their_own(made, batcher):
     seen = []
-    queue, model = batcher(max_batch=8, max_waiting=10_000, observe=lambda *batch: seen.append(batch)), made.Fake()
+    queue, model = batcher(max_batch=8, max_waiting=10_000, batch_done=lambda *batch: seen.append(batch)), made.Fake()
     wrong = []
 
     def client(number):
@@ -249,5 +249,5 @@ def test_closing_finishes_what_waits(made):
     assert [work.future.result(WAIT)["logit"].tolist() for work in works] == [[1], [2], [3]]
     closing.join(WAIT)
     assert not closing.is_alive()
-    with pytest.raises(RuntimeError, match="stops"):
+    with pytest.raises(RuntimeError, match="stopping"):
         queue.submit(model, made.grey(1))

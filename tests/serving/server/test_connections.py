@@ -33,7 +33,7 @@ def open_server(models_folder):
     with contextlib.ExitStack() as stack:
 
         def open_server(**limits):
-            parts = (Part(page.routes), Part(lambda state: [Route("/report", report)]))
+            parts = (Part(lambda state: page.routes()), Part(lambda state: [Route("/report", report)]))
             app = create_app(ServerOptions(model=str(models_folder), limits=ServerLimits(**limits)), parts)
             listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             config = uvicorn.Config(app, http=connections.Connection, ws="none", log_level="error", access_log=False)

@@ -55,7 +55,7 @@ def test_the_token_is_asked_for(open_client):
 
 
 @pytest.mark.parametrize("options", [{}, {"token": "right"}])
-def test_pages_of_other_sites_make_it_do_nothing(options, open_client, made):
+def test_pages_of_other_sites_can_change_nothing(options, open_client, made):
     client, state = open_client(**options)
     state.decoder = None  # whoever got that far would fail
 
@@ -140,8 +140,19 @@ def exchange(client, *messages, path="/v1/models/deepfake:predict"):
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
-             "http_version": "1.1", "scheme": "http", "root_path": "", "server": None, "client": None}  # fmt: skip
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "http_version": "1.1",
+        "scheme": "http",
+        "root_path": "",
+        "server": None,
+        "client": None,
+    }
     asyncio.run(client.app(scope, receive, send))
     return (sent[0]["status"], b"".join(one.get("body", b"") for one in sent[1:])) if sent else None
 
@@ -162,7 +173,7 @@ def test_who_hangs_up_gets_no_answer_and_no_error(open_client, caplog):
     assert caplog.records == []
 
 
-def test_whose_client_is_gone_is_not_judged(open_client, made):
+def test_faces_of_a_client_that_is_gone_are_skipped(open_client, made):
     client, state = open_client()
     model = made.Fake(go=False)
     state.models.current = ModelVersion(7, model)
@@ -219,7 +230,7 @@ def test_other_methods_and_places(client, made):
 
 
 @pytest.mark.parametrize("version", ["9" * 20, "9" * 5000, "-7", "7.0", "7_0", "%B2", "x"])
-def test_versions_that_are_no_numbers(version, client, made):
+def test_versions_that_are_not_numbers(version, client, made):
     for method, path in (("GET", ""), ("GET", "/metadata"), ("POST", ":predict")):
         answer = client.request(method, f"/v1/models/deepfake/versions/{version}{path}")
         assert answer.status_code == 404 and answer.json() == {"error": "There is nothing here"}, (method, path)

@@ -1,6 +1,6 @@
-"""What a hostile client may send costs a clear refusal and nothing else: against a real server, by the hundred.
+"""Hostile requests get a clear refusal and do no harm: hundreds of them, against a real server.
 
-DEEPFAKE_FUZZ=1000 sends a thousand malformed requests in place of 150.
+DEEPFAKE_FUZZ=1000 sends a thousand malformed requests instead of 150.
 """
 
 import base64
@@ -31,16 +31,16 @@ COUNT = int(os.environ.get("DEEPFAKE_FUZZ", "150"))
 WAYS = 4  # clients at a time
 LARGEST = 8 << 20  # bytes of an upload
 MOST_GROWTH = 100  # MiB of resident memory after the malformed requests, compared with after a warm-up
-# Codes that are the client's fault, or that tell of a limit; and verdicts on what can be read.
+# Success, the client's errors, and limits.
 CLEAR = {200, 202, 204, 400, 404, 405, 408, 411, 413, 415, 417, 422, 429, 431}
-# An address of this server's, and words that hold a slash without being a path.
+# Addresses on this server, and words with a slash that are not paths.
 HARMLESS = re.compile(r"/v1/(videos/[\w-]{22}[\w/.]*|videos|models?)|multipart/form-data|image/webp|text/html")
 LEAK = re.compile(r"(?<![\w<])/\w+[/.]\w|Traceback|tmp|deepfake-serve|site-packages|\.py\b|0x[0-9a-f]{6}|\\\\", re.I)
 
 
 @pytest.fixture(scope="module")
 def hostile(start_server, models_folder, tmp_path_factory):
-    """A server of its own, with a folder for temporary files of its own; at the end nothing of it may be left there."""
+    """A server with its own folder for temporary files, which must be empty in the end."""
     temporary = tmp_path_factory.mktemp("temporary")
     before = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = str(temporary)
@@ -84,12 +84,12 @@ def files(film, portrait, made):
 
 
 def leaks(text):
-    """What of the server's insides stands in an answer."""
+    """What an answer reveals about the inside of the server."""
     return LEAK.search(HARMLESS.sub("", text))
 
 
 def children(server):
-    """Processes that the server has."""
+    """The server's child processes."""
     return [child for child in psutil.Process(server.process.pid).children(recursive=True) if child.is_running()]
 
 
@@ -134,24 +134,44 @@ CASES = {
     "a picture bomb": (413, "too_large", lambda files: png(30000, 30000, chunk(b"IDAT", ROWS))),
     "a picture that ends early": (415, "not_an_image", lambda files: png(5000, 5000, chunk(b"IDAT", ROWS))),
     "a text bomb in a picture": (
-        415, None, lambda files: png(9, 9, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 28))))
+        415,
+        None,
+        lambda files: png(9, 9, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 28)))),
     ),
-    "a huge jpeg": (413, "too_large", lambda files: replaced(files["a.jpeg"], (b"\0\x78\0\x78\x03", b"\x75\x30\x75\x30\x03"))),
-    "a huge gif": (413, "too_large", lambda files: replaced(files["a.gif"], (b"GIF89a\x78\0\x78\0", b"GIF89a\xff\xff\xff\xff"))),
+    "a huge jpeg": (
+        413,
+        "too_large",
+        lambda files: replaced(files["a.jpeg"], (b"\0\x78\0\x78\x03", b"\x75\x30\x75\x30\x03")),
+    ),
+    "a huge gif": (
+        413,
+        "too_large",
+        lambda files: replaced(files["a.gif"], (b"GIF89a\x78\0\x78\0", b"GIF89a\xff\xff\xff\xff")),
+    ),
     "a huge webp": (
-        413, "too_large", lambda files: b"RIFF\x20\0\0\0WEBPVP8L\x14\0\0\0\x2f" + struct.pack("<I", (1 << 28) - 1) + bytes(15)
+        413,
+        "too_large",
+        lambda files: b"RIFF\x20\0\0\0WEBPVP8L\x14\0\0\0\x2f" + struct.pack("<I", (1 << 28) - 1) + bytes(15),
     ),
-    "a huge bmp": (413, "too_large", lambda files: b"BM" + struct.pack("<IHHIIiiHH", 99, 0, 0, 54, 40, 30000, 30000, 1, 24) + bytes(99)),
+    "a huge bmp": (
+        413,
+        "too_large",
+        lambda files: b"BM" + struct.pack("<IHHIIiiHH", 99, 0, 0, 54, 40, 30000, 30000, 1, 24) + bytes(99),
+    ),
     "a huge ppm": (413, "too_large", lambda files: b"P6\n30000 30000\n255\n" + bytes(99)),
     "a huge film": (413, "too_large", lambda files: y4m(8000, 8000, 1)),
     "many frames": (413, "too_long", lambda files: y4m(2, 2, 100_000)),
     "a playlist": (415, "not_a_video", lambda files: b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"),
     "a list of files": (415, "not_a_video", lambda files: b"ffconcat version 1.0\nfile /etc/passwd\n"),
     "a stream description": (
-        415, "not_a_video", lambda files: b"v=0\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+        415,
+        "not_a_video",
+        lambda files: b"v=0\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
     ),
     "a drawing that fetches": (
-        415, "not_a_video", lambda files: b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
+        415,
+        "not_a_video",
+        lambda files: b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
     ),
     "a zip": (415, "not_a_video", lambda files: zipped(1 << 24)),
     "a program": (415, "not_a_video", lambda files: Path(sys.executable).read_bytes()[:100_000]),
@@ -160,7 +180,7 @@ CASES = {
     "nothing": (400, "empty_file", lambda files: b""),
     "half an mp4": (415, "not_a_video", lambda files: files["a.mp4"][: len(files["a.mp4"]) // 2]),
     "half a jpeg's header": (415, None, lambda files: files["a.jpeg"][:100]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -306,7 +326,7 @@ def spliced(content, rng):
 
 
 def headed(content, rng):
-    """Nonsense where headers have their numbers."""
+    """Random values where headers have their numbers."""
     damaged = bytearray(content)
     for _ in range(rng.choice([1, 4])):
         at = rng.randrange(min(len(damaged) - 4, 400))
@@ -329,7 +349,7 @@ def a_file(rng, files):
 
 
 def a_form(rng, files):
-    """A form that is none, or of a file that is none."""
+    """A malformed form, or one whose file cannot be read."""
     content = rng.choice([files["a.jpeg"], b"", b"x" * 9])
     disposition = rng.choice(
         ['form-data; name="file"; filename="a"', "form-data", 'form-data; name="file"', "", '"' * 99, "\xff;"]
@@ -344,18 +364,32 @@ def a_form(rng, files):
 
 
 def a_predict(rng, files):
-    """A predict request that is none."""
+    """A malformed predict request."""
     picture = base64.b64encode(
         rng.choice(DAMAGES)(files[rng.choice(["a.png", "a.jpeg", "a.gif", "a.webp"])], rng)
     ).decode()
     good = {"instances": [{"b64": picture}]}
-    body = json.dumps(rng.choice([
-        good, {"instances": [picture]}, {"inputs": {"image_bytes": [{"b64": picture[:-3]}]}}, {"instances": []}, {}, [], 3,
-        {"instances": {"b64": picture}}, {"instances": [[[[1.5]]]], "signature_name": "crops"}, {"instances": [None, 1, "x", {}]},
-        {"signature_name": rng.choice(["none", 3, "crops", "heat_maps"]), "instances": [{"b64": ""}]}, good | {"inputs": []},
-        {"instances": [[]] * 500}, {"instances": [{"b64": picture, "x": 1}] * 3},
-        {"signature_name": "crops", "instances": [["x" * 1000] + [""] * 200_000]},
-    ])).encode()  # fmt: skip
+    body = json.dumps(
+        rng.choice(
+            [
+                good,
+                {"instances": [picture]},
+                {"inputs": {"image_bytes": [{"b64": picture[:-3]}]}},
+                {"instances": []},
+                {},
+                [],
+                3,
+                {"instances": {"b64": picture}},
+                {"instances": [[[[1.5]]]], "signature_name": "crops"},
+                {"instances": [None, 1, "x", {}]},
+                {"signature_name": rng.choice(["none", 3, "crops", "heat_maps"]), "instances": [{"b64": ""}]},
+                good | {"inputs": []},
+                {"instances": [[]] * 500},
+                {"instances": [{"b64": picture, "x": 1}] * 3},
+                {"signature_name": "crops", "instances": [["x" * 1000] + [""] * 200_000]},
+            ]
+        )
+    ).encode()
     body = rng.choice([body, body, flipped(body, rng), truncated(body, rng), b"[" * 20000, b"\xff\xfe" + body])
     paths = [
         "/v1/models/deepfake",
@@ -370,23 +404,39 @@ def a_predict(rng, files):
 def an_address(rng, files):
     """Odd methods, addresses and options."""
     method = rng.choice(["GET", "POST", "DELETE", "PUT", "HEAD", "OPTIONS", "PATCH"])
-    path = rng.choice([
-        "/v1/videos/" + rng.choice(["x", "..%2f..%2fetc%2fpasswd", "%00", "x" * 3000, "a/frames/1.webp", "a/heat/0/../1.webp"]),
-        "/v1/videos?" + rng.choice(["frames=-1", "wait=1e9", "x=" + "y" * 3000, "frames=1&frames=2", "%ff=%fe", "threshold=inf"]),
-        "/v1/models/deepfake/versions/" + "9" * 5000 + rng.choice(["", "/metadata", ":predict"]), "/v1/model/..", "//etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/metrics/../x", "/v1/models/" + "x" * 500,
-    ])  # fmt: skip
+    path = rng.choice(
+        [
+            "/v1/videos/"
+            + rng.choice(["x", "..%2f..%2fetc%2fpasswd", "%00", "x" * 3000, "a/frames/1.webp", "a/heat/0/../1.webp"]),
+            "/v1/videos?"
+            + rng.choice(["frames=-1", "wait=1e9", "x=" + "y" * 3000, "frames=1&frames=2", "%ff=%fe", "threshold=inf"]),
+            "/v1/models/deepfake/versions/" + "9" * 5000 + rng.choice(["", "/metadata", ":predict"]),
+            "/v1/model/..",
+            "//etc/passwd",
+            "/%2e%2e/%2e%2e/etc/passwd",
+            "/metrics/../x",
+            "/v1/models/" + "x" * 500,
+        ]
+    )
     return method, path, b"x" if method in ("POST", "PUT", "PATCH") else None, {"Accept-Encoding": "br" * 99}
 
 
 RAW = (
-    b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(99), b"GET /healthz\r\n\r\n",
-    b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\nx", b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(99),
+    b"GET /healthz\r\n\r\n",
+    b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\nx",
+    b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
     b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n",
     b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhalf", b"GET /\0 HTTP/1.1\r\n\r\n", b"\r\n" * 99,
-    b"POST /v1/videos?wait=9 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhalf!!", b"A" * 100_000,
-    b"GET /v1/videos/x HTTP/1.1\r\nHost: a\r\nX: \xff\xfe\x00\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: a\r\n : x\r\n\r\n",
-)  # fmt: skip
+    b"POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhalf",
+    b"GET /\0 HTTP/1.1\r\n\r\n",
+    b"\r\n" * 99,
+    b"POST /v1/videos?wait=9 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhalf!!",
+    b"A" * 100_000,
+    b"GET /v1/videos/x HTTP/1.1\r\nHost: a\r\nX: \xff\xfe\x00\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: a\r\n : x\r\n\r\n",
+)
 
 
 def send_raw(server, data):

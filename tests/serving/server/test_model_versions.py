@@ -69,7 +69,7 @@ def test_a_version_that_nobody_holds_is_freed(models, versions, push):
     assert gone() is None
 
 
-@pytest.mark.parametrize("name, message", [("broken", "cannot be loaded"), ("nan", "not a number")])
+@pytest.mark.parametrize("name, message", [("broken", "cannot be loaded"), ("nan", "NaN or infinity")])
 def test_a_broken_one_is_refused_once_and_the_old_one_stays(name, message, models, versions, push, made, caplog):
     push(versions, name, 4)
     with caplog.at_level(logging.ERROR):
@@ -83,7 +83,7 @@ def test_a_broken_one_is_refused_once_and_the_old_one_stays(name, message, model
     assert models.changes == [True, False]
 
 
-def test_one_that_was_mended_is_tried_again(models, versions, push, saved, made):
+def test_a_repaired_version_is_tried_again(models, versions, push, saved, made):
     push(versions, "broken", 4)
     models.refresh()
     shutil.copytree(saved["b"] / "variables", versions / "4" / "variables", dirs_exist_ok=True)
@@ -138,9 +138,9 @@ def test_at_the_start_an_older_one_stands_in(versions, push):
     assert states(models) == {9: ("END", "INVALID_ARGUMENT"), 3: ("AVAILABLE", "OK")}
 
 
-def test_without_any_the_reason_is_told(tmp_path, push):
+def test_without_any_the_reason_is_reported(tmp_path, push):
     push(tmp_path / "models", "nan", 1)
-    with pytest.raises(ValueError, match="none of its versions works(.|\n)*version 1: .*not a number"):
+    with pytest.raises(ValueError, match="none of its versions works(.|\n)*version 1: .*NaN or infinity"):
         ModelVersions(str(tmp_path / "models")).load_first()
     with pytest.raises(ValueError, match="holds no SavedModel"):
         ModelVersions(str(tmp_path)).load_first()

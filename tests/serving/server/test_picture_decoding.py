@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from model.served import ServedModel
-from serving.server.picture_decoding import Decoder
+from serving.server.picture_decoding import PictureDecoder
 from serving.server.refusals import Refusal
 
 
 @pytest.fixture(scope="module")
 def decoder():
-    return Decoder(max_pixels=2_000_000)
+    return PictureDecoder(max_pixels=2_000_000)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ def noise(height, width):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP"])
-def test_pixels_are_the_header_s(kind, made):
+def test_pixels_are_those_of_the_header(kind, made):
     data = made.encode(noise(31, 47), kind)
     assert inspect(data) == (31 * 47, data)
 
@@ -78,7 +78,7 @@ def test_a_jpeg_of_a_thousand_scans_is_refused(made):
         (b"BM", "damaged header"),
     ],
 )
-def test_what_is_none_says_why(data, message):
+def test_other_files_are_refused_with_a_reason(data, message):
     with pytest.raises(HeaderError, match=message):
         inspect(data)
 

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's protocol, held against the model itself."""
+"""TensorFlow Serving's protocol, compared with the model itself."""
 
 import concurrent.futures
 import json
@@ -69,7 +69,7 @@ def test_signature_heat_maps(client, crops, made):
     same(post(client, made.PREDICT, document)["outputs"], crops[:1, ..., 0] / 255)
 
 
-def test_heat_maps_that_the_model_has_not(open_client, crops, made):
+def test_heat_maps_of_a_model_without_them(open_client, crops, made):
     client, state = open_client()
     old = made.Fake()
     old.signatures = ("serving_default", "crops")
@@ -176,7 +176,7 @@ def test_a_full_queue_is_429_and_not_ready(open_client, made):
     assert client.get("/readyz").status_code == 200
 
 
-def test_who_waits_too_long_gets_504_and_is_not_judged(open_client, made):
+def test_who_waits_too_long_gets_504_and_is_skipped(open_client, made):
     client, state = open_client({"request_timeout": 0.3})
     model = made.Fake(go=False)
     state.models.current = ModelVersion(7, model)
@@ -190,7 +190,7 @@ def test_who_waits_too_long_gets_504_and_is_not_judged(open_client, made):
     assert model.batches == [[9], [9]]
 
 
-@pytest.mark.parametrize("fails, message", [(None, "not a number"), (RuntimeError("/secret"), "Internal error")])
+@pytest.mark.parametrize("fails, message", [(None, "NaN or infinity"), (RuntimeError("/secret"), "Internal error")])
 def test_what_the_model_gets_wrong_is_500_and_leaks_nothing(fails, message, open_client, made):
     client, state = open_client()
     state.models.current = ModelVersion(7, made.Fake(fails=fails, shift=float("nan")))

@@ -40,7 +40,13 @@ def test_pictures_in_every_form(document, by_row):
 
 @pytest.mark.parametrize("signature", ["crops", "heat_maps"])
 @pytest.mark.parametrize(
-    "values", [{"instances": CROPS}, {"instances": [{"crops": c} for c in CROPS]}, {"inputs": CROPS}, {"inputs": {"crops": CROPS}}]
+    "values",
+    [
+        {"instances": CROPS},
+        {"instances": [{"crops": c} for c in CROPS]},
+        {"inputs": CROPS},
+        {"inputs": {"crops": CROPS}},
+    ],
 )  # fmt: skip
 def test_crops_in_every_form(signature, values):
     request = asked(signature_name=signature, **values)
@@ -67,8 +73,8 @@ def test_columns_may_be_empty_and_rows_may_not():
 @pytest.mark.parametrize(
     "document, message",
     [
-        ({}, "Expecting one of 'instances'"),
-        ({"instances": [PICTURE], "inputs": [PICTURE]}, "Expecting one of"),
+        ({}, "Expecting either 'instances'"),
+        ({"instances": [PICTURE], "inputs": [PICTURE]}, "Expecting either"),
         ({"instances": PICTURE}, "'instances' must be a list"),
         ({"inputs": PICTURE}, "'inputs' must be a list"),
         ({"inputs": "x"}, "'inputs' must be a list"),
@@ -139,7 +145,7 @@ def test_too_many_faces():
         (b'{"instances": [1e999999]}', 400),
     ],
 )
-def test_json_that_is_none_or_grows(body, code):
+def test_malformed_or_growing_json_is_refused(body, code):
     with pytest.raises(Refusal) as refused:
         parse(body, LIMITS)
     assert refused.value.code == code

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 from serving.server import __main__ as serve
-from serving.server import connections, model_versions, uploads, video_api
+from serving.server import connections, model_versions, upload_folder, video_api
 
 WAIT = 60.0
 
 
 def ask(address, method, path, body=None, headers=None, chunked=False):
-    """(code, answer) of one request; the answer from JSON where it is some."""
+    """(code, answer) of one request; the answer is parsed if it is JSON."""
     connection = http.client.HTTPConnection(*address, timeout=WAIT)
     try:
         connection.request(method, path, body, headers or {}, encode_chunked=chunked)
@@ -157,7 +157,8 @@ def test_a_port_that_is_taken_is_named(capsys, models_folder):
         assert serve.main(["--model", str(models_folder), "--port", str(port)]) == 2
     error = capsys.readouterr().err
     assert (
-        f"--port {port}: cannot be had on 127.0.0.1 (Address already in use)" in error and "0 takes a free one" in error
+        f"--port {port}: is not available on 127.0.0.1 (Address already in use)" in error
+        and "0 chooses a free one" in error
     )
 
 
@@ -166,10 +167,10 @@ def test_a_port_that_is_taken_is_named(capsys, models_folder):
     [
         (["--model", "/nowhere", "--port", "0"], "error: /nowhere: holds no SavedModel"),
         (["--host", "no.such.host.invalid"], "error: --host no.such.host.invalid: no such address"),
-        (["--port", "99999"], "error: --port 99999: must be between 0 and 65535"),
+        (["--port", "99999"], 'error: --port: must be less than or equal to 65535. Given: "99999"'),
     ],
 )
-def test_what_the_user_can_mend_is_2(arguments, message, capsys):
+def test_what_the_user_can_fix_is_2(arguments, message, capsys):
     assert serve.main(arguments) == 2
     assert message in capsys.readouterr().err
 
@@ -178,8 +179,8 @@ def test_no_folder_for_uploads_is_2(capsys, models_folder, monkeypatch):
     def full(**_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(uploads.tempfile, "mkdtemp", full)
-    monkeypatch.setattr(uploads.tempfile, "tempdir", tempfile.gettempdir())
+    monkeypatch.setattr(upload_folder.tempfile, "mkdtemp", full)
+    monkeypatch.setattr(upload_folder.tempfile, "tempdir", tempfile.gettempdir())
     assert serve.main(["--model", str(models_folder), "--port", "0"]) == 2
     error = capsys.readouterr().err
     assert error.startswith(
@@ -188,7 +189,7 @@ def test_no_folder_for_uploads_is_2(capsys, models_folder, monkeypatch):
     assert "TMPDIR" in error and "Traceback" not in error and "port" not in error
 
 
-def test_a_fault_of_ours_at_the_start_is_not_hidden(capsys, models_folder, monkeypatch):
+def test_an_error_of_the_server_at_the_start_is_not_hidden(capsys, models_folder, monkeypatch):
     def fail():
         raise KeyError("ours")
 

@@ -3,20 +3,18 @@
 import asyncio
 import errno
 import os
-import signal
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from starlette.requests import Request
 
-from serving.server import uploads
+from serving.server import upload_form, uploads
 from serving.server.gate import Gone
 from serving.server.refusals import VideoRefusal
 from serving.server.server_limits import ServerLimits
-from serving.server.uploads import UploadFolder, display_name, receive, remove_abandoned
+from serving.server.upload_folder import UploadFolder
+from serving.server.uploads import receive
 
 CONTENT = bytes(range(256)) * 20 + b"\r\n--b\r\n--bound-\r\n\r\n" * 3
 
@@ -40,7 +38,7 @@ def part(content=CONTENT, name="file", filename="clip.mp4"):
 
 
 def request(body, kind="multipart/form-data; boundary=bound", query="", piece=None, length=None, ends="whole"):
-    """A request whose body comes in pieces of so many bytes; then it is whole, the client is gone, or it says no more."""
+    """A request whose body comes in pieces; then it is whole, or the client is "gone" or "silent"."""
     piece = piece or len(body) or 1
     pieces = [body[at : at + piece] for at in range(0, len(body), piece)]
     headers = [(b"content-type", kind.encode())] if kind else []
@@ -99,16 +97,16 @@ def test_what_follows_the_form_does_not_count(folder):
 
 
 def test_large_files_are_written_piece_by_piece(folder, monkeypatch):
-    sizes, write = [], uploads._File.write
+    sizes, write = [], upload_form.UploadFile.write
 
     def watched(file):
         sizes.append(len(file.waiting))
         write(file)
 
-    monkeypatch.setattr(uploads._File, "write", watched)
+    monkeypatch.setattr(upload_form.UploadFile, "write", watched)
     content = os.urandom(5 << 20)
     assert got(folder, content, kind=None, piece=65536) == ("upload", content)
-    assert len(sizes) >= 5 and max(sizes) <= uploads._AT_ONCE + 65536
+    assert len(sizes) >= 5 and max(sizes) <= uploads._WRITE_AT + 65536
 
 
 @pytest.mark.parametrize(("body", "reason"), [
@@ -128,7 +126,7 @@ def test_large_files_are_written_piece_by_piece(folder, monkeypatch):
     (form(part(b"")), "empty_file"),
 ])  # fmt: skip
 @pytest.mark.parametrize("piece", [5, None])
-def test_forms_that_are_none(body, reason, piece, folder):
+def test_malformed_forms_are_refused(body, reason, piece, folder):
     assert refused(folder, body, piece=piece) == (400, reason)
 
 
@@ -136,7 +134,7 @@ def test_forms_that_are_none(body, reason, piece, folder):
     "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=" + "x" * 1000,
     "multipart/form-data; boundary=other", "multipart/form-data; boundary=\"bo\"und",
 ])  # fmt: skip
-def test_boundaries_that_are_none(kind, folder):
+def test_malformed_boundaries_are_refused(kind, folder):
     assert refused(folder, form(part()), kind=kind) == (400, "malformed_form")
 
 
@@ -194,88 +192,25 @@ def test_a_client_that_leaves_leaves_nothing(body, folder):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_told_and_nothing_is_left(number, folder, monkeypatch):
+def test_a_full_disk_is_reported_and_nothing_is_left(number, folder, monkeypatch):
     def full(file):
-        file.stream.write(b"a part")
+        file._stream.write(b"a part")
         raise OSError(number, os.strerror(number), "a path")
 
-    monkeypatch.setattr(uploads._File, "write", full)
+    monkeypatch.setattr(upload_form.UploadFile, "write", full)
     assert refused(folder, CONTENT, kind=None) == (507, "disk_full")
 
 
-def test_another_error_is_no_full_disk(folder, monkeypatch):
+def test_other_errors_are_raised(folder, monkeypatch):
     def broken(file):
         raise OSError(errno.EIO, "broken")
 
-    monkeypatch.setattr(uploads._File, "write", broken)
+    monkeypatch.setattr(upload_form.UploadFile, "write", broken)
     with pytest.raises(OSError, match="broken"):
         got(folder, CONTENT, kind=None)
     assert os.listdir(folder.path) == []
 
 
-# --- names --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("given", "shown"), [
-    ("clip.mp4", "clip.mp4"),
-    ("../../etc/passwd", "passwd"),
-    ("C:\\videos\\a b.mp4", "a b.mp4"),
-    ("/", "upload"),
-    ("", "upload"),
-    ("a\x00b\x1b[31m\r\nSet-Cookie: x.mp4", "ab[31m Set-Cookie: x.mp4"),
-    ("\u202egpj.exe", "gpj.exe"),
-    ("  grüße  日本.webm ", "grüße 日本.webm"),
-    ("\ud800.mp4", ".mp4"),
-])  # fmt: skip
-def test_names_are_fit_to_be_shown(given, shown):
-    assert display_name(given) == shown
-
-
-def test_long_names_keep_their_end():
-    shown = display_name("x" * 5000 + ".mp4")
-    assert len(shown) == uploads.LONGEST_NAME and shown.endswith("xxx.mp4") and "…" in shown
-
-
 def test_the_name_of_a_form_is_utf8(folder):
     headers = 'Content-Disposition: form-data; name="file"; filename="grüße.mp4"'.encode()
     assert got(folder, form((headers, b"x")))[0] == "grüße.mp4"
-
-
-# --- the folder ---------------------------------------------------------------------------------------------------
-def test_the_folder_is_private_and_goes_with_its_content(tmp_path):
-    folder = UploadFolder(tmp_path)
-    assert stat.S_IMODE(os.stat(folder.path).st_mode) == 0o700 and Path(folder.path).parent == tmp_path
-    Path(folder.new()).write_bytes(b"x")
-    assert folder.new() != folder.new()
-    folder.close()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_crash_leaves_nothing_for_long(tmp_path):
-    code = f"""
-from serving.server.uploads import UploadFolder
-folder = UploadFolder({str(tmp_path)!r})
-open(folder.new(), "w").close()
-print("made", flush=True)
-input()
-"""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=Path(__file__).parents[3], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdout.readline() == b"made\n"
-    (theirs,) = tmp_path.iterdir()
-    (tmp_path / "deepfake-serve-a-file").touch()
-    (tmp_path / "other").mkdir()
-    mine = UploadFolder(tmp_path)
-    assert theirs.exists(), "its process lives"
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    remove_abandoned(tmp_path)
-    assert not theirs.exists() and Path(mine.path).exists()
-    mine.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["deepfake-serve-a-file", "other"]
-
-
-def test_cleaning_follows_no_link(tmp_path):
-    (tmp_path / "precious").mkdir()
-    (tmp_path / "deepfake-serve-x").symlink_to(tmp_path / "precious")
-    UploadFolder(tmp_path).close()
-    assert (tmp_path / "precious").exists()

@@ -1,4 +1,4 @@
-"""The queue of videos: its bounds, its threads, what is cancelled or late, and what is kept; the judge is a stand-in."""
+"""The queue of videos: its limits, threads, cancelled and late jobs, and kept results; the assessor is a stand-in."""
 
 import asyncio
 import json
@@ -11,21 +11,22 @@ import pytest
 from serving.server.refusals import VideoRefusal
 from serving.server.server_limits import ServerLimits
 from serving.server.uploads import Upload
-from serving.server.video_job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, STAGES, Stopped, VideoJob
+from serving.server.video_job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, STAGES, Stopped, VideoJob, VideoResult
+from serving.server.video_options import VideoOptions
 from serving.server.video_queue import VideoQueue
 
 
-class Judge:
-    """Does what the job's wish says: a function of (job, judge)."""
+class Assessor:
+    """Does what the world says for a job: a function of (job, assessor), which may return pictures."""
 
-    def __init__(self):
+    def __init__(self, work):
+        self.work = work
         self.aborted, self.closed, self.thread = threading.Event(), False, None
 
-    def judge(self, job):
+    def assess(self, job):
         self.thread = threading.current_thread()
         self.aborted.clear()
-        job.wish(job, self)
-        job.view = b'{"verdict": "real"}'
+        return VideoResult(b'{"verdict": "real"}', self.work[job](job, self) or {})
 
     def abort(self):
         self.aborted.set()
@@ -35,42 +36,46 @@ class Judge:
 
 
 class World:
-    """VideoQueue whose judges are kept, and what was told of the jobs' ends."""
+    """A `VideoQueue`, its assessors, what they do for each job, and what was reported about the jobs' ends."""
 
     def __init__(self, folder, **limits):
-        self.folder, self.judges, self.ends = folder, [], []
-        self.jobs = VideoQueue(self._judge, ServerLimits(**limits), lambda outcome, seconds: self.ends.append(outcome))
+        self.folder, self.work, self.assessors, self.ends = folder, {}, [], []
+        self.jobs = VideoQueue(
+            self._assessor, ServerLimits(**limits), lambda outcome, seconds: self.ends.append(outcome)
+        )
         self.go, self.began = threading.Event(), threading.Semaphore(0)
 
-    def _judge(self):
-        self.judges.append(Judge())
-        return self.judges[-1]
+    def _assessor(self):
+        self.assessors.append(Assessor(self.work))
+        return self.assessors[-1]
 
-    def held(self, job, judge):
+    def held(self, job, assessor):
         """Work that goes on until `go`, or until it is to stop."""
         self.began.release()
         while not self.go.wait(0.005):
             job.at("judging")
 
-    def deaf(self, job, judge):
+    def deaf(self, job, assessor):
         """Work that notices only that its decoding was ended, and says so as `FaceFinder` does."""
         self.began.release()
-        assert judge.aborted.wait(30)
+        assert assessor.aborted.wait(30)
         raise VideoRefusal(422, "decoder_crashed", "the decoder crashed (SIGKILL)")
 
-    def job(self, wish=lambda job, judge: None, name="a.mp4"):
+    def job(self, work=lambda job, assessor: None, name="a.mp4"):
         path = self.folder / f"{len(list(self.folder.iterdir()))}"
         path.write_bytes(b"x")
-        return VideoJob(Upload(str(path), name, 1), wish)
+        job = VideoJob(Upload(str(path), name, 1), VideoOptions())
+        self.work[job] = work
+        return job
 
     def submit(self, *arguments, **options):
         job = self.job(*arguments, **options)
         self.jobs.submit(job)
         return job
 
-    def running(self, wish=None):
+    def running(self, work=None):
         """A job whose work has begun."""
-        job = self.submit(wish or self.held)
+        job = self.submit(work or self.held)
         assert self.began.acquire(timeout=30)
         return job
 
@@ -90,7 +95,7 @@ def world(tmp_path):
         one.go.set()
         one.jobs.stop()
         assert not any(thread.is_alive() for thread in one.jobs._threads)
-        assert all(judge.closed for judge in one.judges)
+        assert all(assessor.closed for assessor in one.assessors)
 
 
 def over(job, jobs):
@@ -111,16 +116,14 @@ def test_jobs_are_done_in_their_order(world):
     assert [over(job, world.jobs) for job in (first, *rest)] == [DONE] * 4
     assert first.ended <= rest[0].ended <= rest[1].ended <= rest[2].ended
     assert world.ends == [DONE] * 4 and (world.jobs.waiting, world.jobs.running) == (0, 0)
-    assert list(world.folder.iterdir()) == [], "what was judged is deleted"
+    assert list(world.folder.iterdir()) == [], "files are deleted once they are assessed"
 
 
 def test_a_job_as_json(world):
     world = world()
     job = world.running()
     shown = json.loads(job.as_json(world.jobs.ahead(job)))
-    assert set(shown) == {
-        "id", "state", "stage", "progress", "ahead", "file", "created", "error", "view", "report"
-    }  # fmt: skip
+    assert set(shown) == {"id", "state", "stage", "progress", "ahead", "file", "created", "error", "view", "report"}
     assert shown["state"] == "running" and shown["view"] is None and shown["file"] == "a.mp4"
     assert shown["created"].endswith("+00:00") and shown["report"] == f"/v1/videos/{job.id}/report.html"
     world.go.set()
@@ -130,7 +133,7 @@ def test_a_job_as_json(world):
     assert shown["view"] == {"verdict": "real"} and shown["error"] is None
 
 
-def test_ids_cannot_be_guessed_and_stand_in_no_log(world):
+def test_ids_cannot_be_guessed_and_are_not_logged(world):
     world = world()
     ids = {world.job().id for _ in range(50)}
     assert len(ids) == 50 and all(len(one) >= 22 for one in ids)
@@ -139,12 +142,18 @@ def test_ids_cannot_be_guessed_and_stand_in_no_log(world):
 
 
 def test_progress_goes_through_the_stages_and_never_back():
-    job = VideoJob(Upload("", "a", 1))
+    job = VideoJob(Upload("", "a", 1), VideoOptions())
     seen = []
     for stage, done, total in [
-        ("finding faces", 0, 4), ("finding faces", 2, 4), ("finding faces", 4, 4), ("finding faces", 1, 4), ("judging", 0, 1),
-        ("judging", 1, 2), ("drawing", 0, 0), ("drawing", 9, 3),
-    ]:  # fmt: skip
+        ("finding faces", 0, 4),
+        ("finding faces", 2, 4),
+        ("finding faces", 4, 4),
+        ("finding faces", 1, 4),
+        ("judging", 0, 1),
+        ("judging", 1, 2),
+        ("drawing", 0, 0),
+        ("drawing", 9, 3),
+    ]:
         job.at(stage, done, total)
         seen.append(job.progress)
     assert seen == pytest.approx([0, 0.35, 0.7, 0.7, 0.7, 0.775, 0.85, 1.0])
@@ -191,8 +200,8 @@ def test_a_running_job_is_cancelled_and_the_thread_goes_on(how, world):
     after = world.submit()
     world.jobs.cancel(job)
     assert json.loads(job.as_json())["state"] == "cancelled", "as the client sees it"
-    assert over(job, world.jobs) == CANCELLED and job.error is None and job.view is None
-    assert over(after, world.jobs) == DONE and len(world.judges) == 1
+    assert over(job, world.jobs) == CANCELLED and job.error is None and job.result is None
+    assert over(after, world.jobs) == DONE and len(world.assessors) == 1
     assert world.ends == [CANCELLED, DONE] and list(world.folder.iterdir()) == []
 
 
@@ -200,11 +209,11 @@ def test_an_abort_that_comes_too_early_is_repeated(world):
     world = world()
     may_clear = threading.Event()
 
-    def late(job, judge):
+    def late(job, assessor):
         world.began.release()
         assert may_clear.wait(30)
-        judge.aborted.clear()  # as where the decoding process starts after it was to be ended
-        assert judge.aborted.wait(30)
+        assessor.aborted.clear()  # as where the decoding process starts after it was to be ended
+        assert assessor.aborted.wait(30)
         raise VideoRefusal(422, "decoder_crashed", "")
 
     job = world.running(late)
@@ -232,20 +241,19 @@ def test_time_in_the_queue_does_not_count(world):
 def test_a_refused_file_says_why(world):
     world = world()
 
-    def refuse(job, judge):
-        job.view, job.pictures = b"half", {"frames/0.webp": b"x"}
+    def refuse(job, assessor):
         raise VideoRefusal(415, "not_a_video", "it is none")
 
     job = world.submit(refuse)
     assert over(job, world.jobs) == FAILED and world.ends == [FAILED]
     assert json.loads(job.as_json())["error"] == {"error": "it is none", "reason": "not_a_video"}
-    assert job.view is None and job.pictures == {}
+    assert job.result is None
 
 
 def test_an_unexpected_error_has_a_number_in_the_log_and_ends_no_thread(world, caplog):
     world = world()
 
-    def fail(job, judge):
+    def fail(job, assessor):
         raise KeyError("/secret/path")
 
     with caplog.at_level(logging.ERROR):
@@ -255,15 +263,15 @@ def test_an_unexpected_error_has_a_number_in_the_log_and_ends_no_thread(world, c
     number = str(job.error).split()[-1]
     assert number in caplog.text and "KeyError" in caplog.text and job.id not in caplog.text
     assert over(world.submit(), world.jobs) == DONE and world.ends == ["error", DONE]
-    assert len(world.judges) == 1 and world.judges[0].thread.is_alive()
+    assert len(world.assessors) == 1 and world.assessors[0].thread.is_alive()
 
 
-def test_what_dies_of_being_stopped_is_no_error(world, caplog):
+def test_errors_that_stopping_a_job_causes_are_ignored(world, caplog):
     world = world()
 
-    def die(job, judge):
+    def die(job, assessor):
         world.began.release()
-        assert judge.aborted.wait(30)
+        assert assessor.aborted.wait(30)
         raise RuntimeError("the decoding process does not start")
 
     with caplog.at_level(logging.ERROR):
@@ -273,19 +281,19 @@ def test_what_dies_of_being_stopped_is_no_error(world, caplog):
     assert caplog.text == "" and world.ends == [CANCELLED]
 
 
-def test_several_threads_have_a_judge_each(world):
+def test_each_thread_has_its_own_assessor(world):
     world = world(workers=2)
     jobs = [world.running(), world.running()]
-    assert world.jobs.running == 2 and len({judge.thread for judge in world.judges}) == 2
+    assert world.jobs.running == 2 and len({assessor.thread for assessor in world.assessors}) == 2
     world.jobs.cancel(jobs[1])
     assert over(jobs[1], world.jobs) == CANCELLED and jobs[0].state == RUNNING
 
 
 def results(world, count, size=0):
-    done = [world.submit(lambda job, judge: job.pictures.update(a=b"x" * size)) for _ in range(count)]
+    done = [world.submit(lambda job, assessor: {"a": b"x" * size}) for _ in range(count)]
     for job in done:
         over(job, world.jobs)
-    return [any(known is job for known in world.jobs._jobs.values()) for job in done]
+    return [job in world.jobs._kept for job in done]
 
 
 def test_so_many_results_are_kept(world):
@@ -307,21 +315,21 @@ def test_failures_push_out_no_verdict(world):
     done = world.submit()
     over(done, world.jobs)
 
-    def refuse(job, judge):
+    def refuse(job, assessor):
         raise VideoRefusal(415, "not_a_video", "")
 
     failed = [world.submit(refuse) for _ in range(4)]
     for job in failed:
         over(job, world.jobs)
     assert world.jobs.get(done.id) is done
-    assert [job.id in world.jobs._jobs for job in failed] == [False, False, True, True]
+    assert [job in world.jobs._kept for job in failed] == [False, False, True, True]
 
 
 def test_results_are_kept_for_a_while_and_dropped_without_a_request(world, made):
     world = world(keep_seconds=0.2)
     job = world.submit()
     over(job, world.jobs)
-    made.wait_until(lambda: not world.jobs._jobs)
+    made.wait_until(lambda: not len(world.jobs._kept))
     with pytest.raises(VideoRefusal) as refused:
         world.jobs.get(job.id)
     assert refused.value.code == 404
@@ -343,20 +351,20 @@ def test_waiting_for_a_job(world):
     async def wait():
         began = time.monotonic()
         await world.jobs.wait(job, 0.05)
-        assert not job.is_over and time.monotonic() - began < 10 and job._over == []
+        assert not job.is_over and time.monotonic() - began < 10 and job.when_over == []
         waiting = [asyncio.create_task(world.jobs.wait(job, 30)) for _ in range(3)]
         waiting[0].cancel()
         await asyncio.sleep(0)
         world.go.set()
         await asyncio.gather(*waiting[1:])
-        assert job.is_over and job._over == []
+        assert job.is_over and job.when_over == []
         await world.jobs.wait(job, 30)
 
     asyncio.run(wait())
 
 
 def test_a_job_that_is_told_to_stop_raises_at_its_next_step():
-    job = VideoJob(Upload("", "a", 1))
+    job = VideoJob(Upload("", "a", 1), VideoOptions())
     job.stop = CANCELLED
     with pytest.raises(Stopped):
         job.at("drawing")
@@ -368,12 +376,12 @@ def test_the_end_of_the_server_ends_what_runs_and_what_waits(tmp_path):
     running, waiting = world.running(world.deaf), world.submit()
     world.jobs.stop()
     assert (running.state, waiting.state) == (CANCELLED, CANCELLED) and list(tmp_path.iterdir()) == []
-    assert not any(thread.is_alive() for thread in world.jobs._threads) and world.judges[0].closed
+    assert not any(thread.is_alive() for thread in world.jobs._threads) and world.assessors[0].closed
 
 
 def test_times_of_jobs_tell_when_to_come_again(world):
     world = world(jobs=1)
-    world.jobs._usual = 30.0
+    world.jobs._usual_seconds = 30.0
     world.running()
     world.submit()
     with pytest.raises(VideoRefusal) as refused, world.jobs.place():
@@ -381,18 +389,10 @@ def test_times_of_jobs_tell_when_to_come_again(world):
     assert refused.value.retry_after == pytest.approx(60)
 
 
-def test_a_job_has_a_view_only_when_it_is_done(world):
-    """The judge fills it in before its thread has ended the job."""
-    one = world()
-
-    def shows_early(job, judge):
-        job.view = b'{"verdict": "early"}'
-        one.held(job, judge)
-
-    job = one.running(shows_early)
-    shown = json.loads(job.as_json())
-    assert shown["state"] == RUNNING and shown["view"] is None
-    one.go.set()
-    over(job, one.jobs)
-    shown = json.loads(job.as_json())
-    assert shown["state"] == DONE and shown["view"] == {"verdict": "real"}
+def test_a_job_has_a_view_only_when_it_is_done():
+    """The worker thread sets the result before the state."""
+    job = VideoJob(Upload("", "a", 1), VideoOptions())
+    job.state, job.result = RUNNING, VideoResult(b'{"verdict": "early"}')
+    assert json.loads(job.as_json())["view"] is None
+    job.state = DONE
+    assert json.loads(job.as_json())["view"] == {"verdict": "early"}
