@@ -1,15 +1,22 @@
-"""Prediction rows on disk: Parquet, one file for each TFRecord file, its rows in the records' order."""
+"""Prediction rows on disk: Parquet, one file for each TFRecord file, its rows in the order of the records."""
 
 import contextlib
 import glob
 import os
-import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow
 import pyarrow.parquet
 
 from artifacts.errors import InputError
+from artifacts.writing import whole
+
+# Rows as columns of equal length, by name. A text column may be a `pyarrow.DictionaryArray`, so that no text is held
+# for each row; every other column is a NumPy array [n].
+Column: TypeAlias = np.ndarray | pyarrow.DictionaryArray
+Columns: TypeAlias = dict[str, Column]
 
 _TEXT = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
 SCHEMA = pyarrow.schema(
@@ -31,31 +38,31 @@ TEXTS = tuple(field.name for field in SCHEMA if field.type == _TEXT)
 ROW_GROUP = 1 << 16  # rows; what a writer and a reader hold at a time
 
 
-def file_name(split, number, count):
-    """`predictions-test-00000-of-00016.parquet` and its like."""
+def file_name(split: str, number: int, count: int) -> str:
+    """Return the name of one of a split's files, such as `predictions-test-00000-of-00016.parquet`."""
     return f"predictions-{split}-{number:05d}-of-{count:05d}.parquet"
 
 
-def find_predictions(folder, split):
+def find_predictions(folder: str, split: str) -> list[str]:
     """List the prediction files of a split in their canonical order.
 
     Raises:
-        InputError: there is none, or not each of so many once.
+        InputError: there are none, some are missing, or some belong to another run.
     """
     pattern = os.path.join(glob.escape(folder), f"predictions-{glob.escape(split)}-*-of-*.parquet")
     paths = sorted(glob.glob(pattern))
     if not paths:
         raise InputError(f"{folder}: holds no predictions-{split}-*.parquet. Name the Evaluator's `predictions` folder")
-    count = int(re.search(r"-of-(\d+)\.parquet$", paths[0])[1])
+    count = int(paths[0].rpartition("-of-")[2].removesuffix(".parquet"))
     expected = [os.path.join(folder, file_name(split, number, count)) for number in range(count)]
     if paths != expected:
         odd = sorted(set(paths) ^ set(expected))[0]
         state = "is of another run" if os.path.exists(odd) else "is missing"
-        raise InputError(f"{odd}: {state}; the {split} predictions are not whole. Evaluate again into an empty folder")
+        raise InputError(f"{odd}: {state}; the {split} predictions are incomplete. Evaluate again into an empty folder")
     return paths
 
 
-def read_predictions(folder, split):
+def read_predictions(folder: str, split: str) -> Columns:
     """Read all rows of a split, in the order of the TFRecord files and of the records in each.
 
     Takes 33 bytes a row: 20 million rows are 0.66 GB.
@@ -69,42 +76,52 @@ def read_predictions(folder, split):
     paths = find_predictions(folder, split)
     total = sum(row_count(path) for path in paths)
     empty = pyarrow.table({name: [] for name in SCHEMA.names}, SCHEMA)
-    columns = {name: np.empty(total, np.int32 if name in TEXTS else empty[name].to_numpy().dtype) for name in COLUMNS}
-    codes = {name: {} for name in TEXTS}  # text -> its index
+    columns: Columns = {
+        name: np.empty(total, np.int32 if name in TEXTS else empty[name].to_numpy().dtype) for name in COLUMNS
+    }
+    codes: dict[str, dict[str, int]] = {name: {} for name in TEXTS}  # text -> its code over all files
     start = 0
     for path in paths:  # one open at a time: each holds buffers
         for batch in _open(path).iter_batches(ROW_GROUP, columns=list(COLUMNS)):
             rows = slice(start, start + batch.num_rows)
             for name in COLUMNS:
                 values = batch.column(name)
-                if name in TEXTS:  # each row group has indices of its own
-                    ours = [codes[name].setdefault(text, len(codes[name])) for text in values.dictionary.to_pylist()]
-                    columns[name][rows] = np.array(ours, np.int32)[values.indices.to_numpy()]
+                if name in TEXTS:  # each row group has codes of its own
+                    known = codes[name]
+                    code_of = [known.setdefault(text, len(known)) for text in values.dictionary.to_pylist()]
+                    columns[name][rows] = np.array(code_of, np.int32)[values.indices.to_numpy()]
                 else:
                     columns[name][rows] = values.to_numpy()
             start = rows.stop
     for name in TEXTS:
-        columns[name] = pyarrow.DictionaryArray.from_arrays(columns[name], pyarrow.array(codes[name], pyarrow.string()))
+        names = pyarrow.array(codes[name], pyarrow.string())
+        columns[name] = pyarrow.DictionaryArray.from_arrays(columns[name], names)
     return columns
 
 
-def row_count(path):
-    """How many rows a prediction file has; `InputError` where it is damaged."""
-    return _open(path).metadata.num_rows
+def row_count(path: str) -> int:
+    """Return how many rows a prediction file has.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    return int(_open(path).metadata.num_rows)
 
 
-def locate(folder, split, rows):
-    """Say where the faces of some rows lie.
+def locate(folder: str, split: str, rows: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the face examples that some rows were predicted from.
 
     Args:
-        rows: numbers in the order of `read_predictions`, int [n], rising.
+        folder: a `predictions` artifact.
+        split: "val" or "test".
+        rows: row numbers in the order of `read_predictions`, int [n], ascending.
 
     Returns:
-        (file, offset), each int64 [n]: which TFRecord file by number, and the record's first byte in it.
+        (file, offset), each int64 [n]: the number of the TFRecord file, and the record's first byte in it.
 
     Raises:
         InputError: files are missing or damaged.
-        IndexError: a row that is not there.
+        IndexError: a row that does not exist.
     """
     paths = find_predictions(folder, split)
     ends = np.cumsum([row_count(path) for path in paths])
@@ -112,61 +129,61 @@ def locate(folder, split, rows):
     if len(rows) and not (rows[0] >= 0 and rows[-1] < ends[-1] and (np.diff(rows) >= 0).all()):
         raise IndexError(f"rows must rise from 0 to {ends[-1] - 1}. Received: {rows[0]}, ..., {rows[-1]}")
     number = np.searchsorted(ends, rows, side="right")
-    offsets = [np.empty(0, np.int64)]
+    offset = np.empty(len(rows), np.int64)
     for k in np.unique(number):
+        of_file = number == k
         start = ends[k - 1] if k else 0
-        offsets.append(_open(paths[k]).read(["offset"]).column(0).to_numpy()[rows[number == k] - start])
-    return number, np.concatenate(offsets)
+        offset[of_file] = _open(paths[k]).read(["offset"]).column(0).to_numpy()[rows[of_file] - start]
+    return number, offset
 
 
-def is_of(path, origin):
-    """Whether a finished prediction file is there and has this origin, a dict of strings; see `writer`."""
+def is_of(path: str, origin: Mapping[str, str]) -> bool:
+    """Tell whether a finished prediction file exists and has this origin; see `writer`."""
     try:
         found = pyarrow.parquet.read_schema(path).metadata or {}
-    except (OSError, pyarrow.ArrowInvalid):  # none, or not from here
+    except (OSError, pyarrow.ArrowInvalid):  # missing, or not a file that `writer` wrote
         return False
     return all(found.get(key.encode()) == value.encode() for key, value in origin.items())
 
 
 @contextlib.contextmanager
-def writer(path, origin):
-    """Open a prediction file for writing; it appears under its name when the body has ended well.
+def writer(path: str, origin: Mapping[str, str]) -> Iterator[Callable[[Columns], None]]:
+    """Open a prediction file for writing; it appears under its name once the body has succeeded.
 
     Args:
         path: of the file.
-        origin: dict of strings that tell what the predictions come from; stored in the file.
+        origin: what the predictions come from; stored in the file.
 
     Yields:
-        A function that takes the next rows: a dict with `SCHEMA`'s columns.
+        A function that appends rows, given as all of `SCHEMA`'s columns.
+
+    Raises:
+        InputError: the file cannot be written.
     """
-    partial = f"{path}.{os.getpid()}.partial"
-    waiting, rows = [], 0
-    try:
-        with pyarrow.parquet.ParquetWriter(partial, SCHEMA.with_metadata(origin)) as stream:
+    waiting: list[Columns] = []
+    rows = 0
+    with whole(path) as beside, pyarrow.parquet.ParquetWriter(beside, SCHEMA.with_metadata(dict(origin))) as stream:
 
-            def flush():
-                nonlocal waiting, rows
-                if waiting:
-                    joined = {name: np.concatenate([part[name] for part in waiting]) for name in SCHEMA.names}
-                    stream.write_table(pyarrow.table(joined, SCHEMA))
-                waiting, rows = [], 0
+        def flush() -> None:
+            nonlocal rows
+            if waiting:
+                joined = {name: np.concatenate([part[name] for part in waiting]) for name in SCHEMA.names}
+                stream.write_table(pyarrow.table(joined, SCHEMA))
+            waiting.clear()
+            rows = 0
 
-            def write(columns):
-                nonlocal rows
-                waiting.append(columns)
-                rows += len(columns["label"])
-                if rows >= ROW_GROUP:
-                    flush()
+        def write(columns: Columns) -> None:
+            nonlocal rows
+            waiting.append(columns)
+            rows += len(columns["label"])
+            if rows >= ROW_GROUP:
+                flush()
 
-            yield write
-            flush()
-        os.replace(partial, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(partial)
+        yield write
+        flush()
 
 
-def _open(path):
+def _open(path: str) -> pyarrow.parquet.ParquetFile:
     try:
         return pyarrow.parquet.ParquetFile(path)
     except (OSError, pyarrow.ArrowInvalid) as error:

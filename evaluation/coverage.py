@@ -1,4 +1,4 @@
-"""What became of every listed video: judged, without a face, or never decoded."""
+"""What became of every listed video in the extraction of faces: it has a face, it has none, or it was never decoded."""
 
 import glob
 import json
@@ -6,36 +6,43 @@ import os
 
 from artifacts.errors import InputError
 from artifacts.manifest import read_manifest
+from evaluation.metrics import ListedVideo
+from evaluation.vocabulary import Outcome
 
 
-def outcomes(videos_dir, rejects_dir, split):
+def listed_videos(videos_dir: str, rejects_dir: str, split: str) -> list[ListedVideo]:
     """List a split's videos with what FaceExampleGen made of them.
 
     Args:
-        videos_dir, rejects_dir: artifacts of VideoExampleGen and of FaceExampleGen.
-
-    Returns:
-        Dicts with `video_id, dataset, method, label, outcome`, as `evaluation.metrics.evaluate` takes them.
+        videos_dir: a `videos` artifact.
+        rejects_dir: the `rejects` artifact of FaceExampleGen.
+        split: "train", "val" or "test".
 
     Raises:
-        InputError: a manifest or a list of rejects that cannot be read.
+        InputError: a manifest or a list of rejects cannot be read.
     """
-    lost = _rejected_videos(rejects_dir)
-    outcome = {None: "judged", "no_face": "no_face"}
+    reasons = _rejected_videos(rejects_dir)
     return [
         {
             "video_id": video.video_id,
             "dataset": video.dataset,
             "method": video.method,
             "label": video.label,
-            "outcome": outcome.get(lost.get(video.video_id), "undecoded"),
+            "outcome": _outcome(reasons.get(video.video_id)),
         }
         for video in read_manifest(videos_dir, split)
     ]
 
 
-def _rejected_videos(folder):
-    """video_id -> why nothing came of it."""
+def _outcome(reason: str | None) -> Outcome:
+    """Return what a video's reason for rejection means; None if it was not rejected."""
+    if reason is None:
+        return "with_face"
+    return "no_face" if reason == "no_face" else "undecoded"
+
+
+def _rejected_videos(folder: str) -> dict[str, str]:
+    """Read why videos were rejected: video_id -> reason."""
     found = {}
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.jsonl"))):
         with open(path) as stream:

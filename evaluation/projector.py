@@ -2,25 +2,28 @@
 
 import math
 import os
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
 from tensorboard.plugins import projector
 
-_SPRITE_LIMIT = 8192  # pixels a side; what browsers take as a texture
+_SPRITE_LIMIT = 8192  # pixels a side; the largest texture that browsers accept
 
 
-def write_projector(folder, columns, embeddings, thumbnails):
-    """Write what the projector shows.
+def write_projector(
+    folder: str, columns: Mapping[str, np.ndarray], embeddings: np.ndarray, thumbnails: np.ndarray
+) -> None:
+    """Write embeddings for the projector.
 
     Args:
-        folder: to be made; a TensorBoard log directory.
+        folder: a TensorBoard log directory, created if missing.
         columns: of the n faces: `dataset`, `method`, `label`, `video_id`, `logit`.
         embeddings: float [n, d], n > 0.
         thumbnails: uint8 [n, side, side, 3].
 
     Raises:
-        ValueError: more faces than a sprite may hold.
+        ValueError: more faces than fit in a sprite.
     """
     os.makedirs(folder, exist_ok=True)
     config = projector.ProjectorConfig()
@@ -43,14 +46,23 @@ def write_projector(folder, columns, embeddings, thumbnails):
     projector.visualize_embeddings(folder, config)
 
 
-def sprite(thumbnails):
-    """Lay n pictures in a square of rows, as the projector wants them: uint8 [n, side, side, 3] -> [k side, k side, 3]."""
+def sprite(thumbnails: np.ndarray) -> np.ndarray:
+    """Lay out pictures in a square, as the projector expects them.
+
+    Args:
+        thumbnails: uint8 [n, side, side, 3].
+
+    Returns:
+        uint8 [k side, k side, 3], the rest black.
+
+    Raises:
+        ValueError: more pictures than fit.
+    """
     count, height, width, _ = thumbnails.shape
     across = math.ceil(math.sqrt(count))
     if across * max(height, width) > _SPRITE_LIMIT:
-        raise ValueError(
-            f"a sprite of {height}x{width} pictures holds {(_SPRITE_LIMIT // max(height, width)) ** 2}. Received: {count}"
-        )
+        most = (_SPRITE_LIMIT // max(height, width)) ** 2
+        raise ValueError(f"a sprite holds at most {most} pictures of {height}x{width}. Received: {count}")
     padded = np.zeros((across**2, height, width, 3), np.uint8)
     padded[:count] = thumbnails
     return padded.reshape(across, across, height, width, 3).swapaxes(1, 2).reshape(across * height, across * width, 3)

@@ -1,23 +1,26 @@
-"""Rows drawn so that all groups are shown alike, for what cannot show every row."""
+"""Draw rows so that every group is represented, for what cannot show or process all of them."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
-from evaluation.video_scores import encode
+from evaluation.columns import Column, encode
 
 
-def spread(group, most=None, each=None, seed=0):
+def draw_evenly(group: np.ndarray, most: int | None = None, each: int | None = None, seed: int = 0) -> np.ndarray:
     """Draw rows of each group, the same ones every time.
 
-    Groups with fewer rows than their share leave the rest to the others. Within a group the rows are drawn from even
-    stretches, hence from all over its videos.
+    Groups with fewer rows than their share leave the rest to the others. Within a group, one row is drawn from each of
+    several equally long stretches, hence from all over its videos.
 
     Args:
-        group: which group each row is of, [n].
-        most: rows in all; None for as many as `each` lets in.
-        each: rows of a group at most; None for as many as `most` lets in.
+        group: which group each row belongs to, [n].
+        most: rows in all; None for as many as `each` allows.
+        each: rows of a group at most; None for as many as `most` allows.
+        seed: of the draw.
 
     Returns:
-        Rising row numbers, int64.
+        Ascending row numbers, int64.
     """
     group = np.asarray(group)
     names, sizes = np.unique(group, return_counts=True)
@@ -32,7 +35,24 @@ def spread(group, most=None, each=None, seed=0):
     return np.sort(np.concatenate(chosen))
 
 
-def groups_of(columns):
-    """A number for each row's data set and method together, int64 [n]."""
-    (dataset, _), (method, methods) = encode(columns["dataset"]), encode(columns["method"])
-    return dataset.astype(np.int64) * len(methods) + method
+def rows_of_some_videos(columns: Mapping[str, Column], most: int | None = None) -> np.ndarray:
+    """Choose all rows of some videos.
+
+    Args:
+        columns: one row per face; see `evaluation.columns`.
+        most: videos of each data set and label at most, evenly spaced among them; None takes all.
+
+    Returns:
+        Ascending row numbers, int64.
+    """
+    if most is None:
+        return np.arange(len(columns["label"]))
+    video, _ = encode(columns["video_id"])
+    dataset, _ = encode(columns["dataset"])
+    codes, first = np.unique(video, return_index=True)
+    group = 2 * dataset[first] + columns["label"][first]
+    chosen = [np.zeros(0, codes.dtype)]
+    for name in np.unique(group):
+        of_group = codes[group == name]
+        chosen.append(of_group[np.linspace(0, len(of_group) - 1, min(most, len(of_group))).astype(int)])
+    return np.flatnonzero(np.isin(video, np.concatenate(chosen)))

@@ -1,4 +1,4 @@
-"""python -m components.evaluator"""
+"""python -m components.evaluator."""
 
 import sys
 

@@ -1,39 +1,40 @@
 """Evaluator: the spec."""
 
 import os
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
+from artifacts.layout import files_below
 from commands.parameters import Parameters
 from components.base import Component, Context
 from evaluation.blessing import Threshold
+from evaluation.vocabulary import ChangeName, NoFacePolicy, VideoRule
 
 
 class EvaluatorParameters(Parameters):
     """Parameters of Evaluator."""
 
-    thresholds: tuple[Threshold, ...] = Field((), description="All must hold for the blessing; none means no blessing.")
-    max_loss: float = Field(
-        0.02, ge=0, le=1, description="How much worse than the last blessed model is borne, of the thresholds' figures."
+    thresholds: tuple[Threshold, ...] = Field(
+        (), description="All must hold for the model to be blessed; without any, no model is."
     )
-    video_rule: Literal["mean_logit", "median_logit", "mean_probability", "max_logit"] = Field(
-        "mean_logit", description="How a video's frames are joined to one score."
+    max_drop: float = Field(
+        0.02, ge=0, le=1, description="How far the thresholds' figures may drop below those of the last blessed model."
     )
-    no_face: Literal["left_out", "real", "fake"] = Field(
-        "left_out", description="What a video without a face counts as, at video level."
-    )
-    resamples: int = Field(1000, ge=2, description="Resamples of videos for the 95 % intervals.")
-    seed: NonNegativeInt = Field(0, description="Of the resamples, and of what is drawn for the report.")
-    robustness: tuple[Literal["jpeg", "blur", "noise", "downscale", "brightness"], ...] = Field(
-        (), description="Changes of the faces to sweep over, five severities each; each takes five more evaluations."
+    video_rule: VideoRule = Field("mean_logit", description="How a video's frames are joined to one score.")
+    no_face: NoFacePolicy = Field("left_out", description="What a video without a face counts as at video level.")
+    resamples: int = Field(1000, ge=2, description="Bootstrap resamples of videos for the 95 % intervals.")
+    seed: NonNegativeInt = Field(0, description="Seed of the resamples and of the faces drawn for the report.")
+    robustness: tuple[ChangeName, ...] = Field(
+        (), description="Changes of the faces to test, in five severities each; each takes five more evaluations."
     )
     robustness_videos: PositiveInt | None = Field(
-        100, description="Videos of each data set and label that the sweep takes; null takes all."
+        100, description="Videos of each data set and label used for that; null takes all."
     )
-    name: str = Field("this model", description="What the model is called beside others.")
+    name: str = Field("this model", description="The model's name beside other models.")
     models: dict[str, str] = Field(
-        {}, description="Name -> folder of other models to judge on the same faces, for the matrix and the embeddings."
+        {}, description="Name -> folder of other models to score on the same faces, for the matrix and the embeddings."
     )
     embeddings: NonNegativeInt = Field(
         2000, description="Faces whose embeddings go into the report and TensorBoard's projector; 0 leaves them out."
@@ -44,41 +45,43 @@ class EvaluatorParameters(Parameters):
     batch_size: PositiveInt = Field(32, description="Faces per forward pass.")
     caveats: dict[str, str] = Field({}, description="Data set -> a sentence to print with its figures.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_old_names(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "max_loss" in given:
+            raise ValueError("max_loss is called max_drop now; rename it")
+        return given
+
     @field_validator("models")
     @classmethod
-    def _models_are_there(cls, models):
+    def _models_exist(cls, models: dict[str, str]) -> dict[str, str]:
         for name, folder in models.items():
             if not os.path.isdir(folder):
                 raise ValueError(f"{name}: {folder}: no such folder; name one that Trainer wrote")
         return models
 
 
-def execute(context: Context):
+def execute(context: Context) -> Mapping[str, Any]:
     """Evaluate on the test split; see `components.evaluator.executor`."""
     from components.evaluator import executor  # imports TensorFlow, scikit-learn and matplotlib
 
     return executor.execute(context)
 
 
-def _digests(parameters):
-    """The other models' contents, as far as names and sizes tell."""
+def _other_models(parameters: EvaluatorParameters) -> str:
+    """Return a string that changes with the files of the other models, as far as names, sizes and times tell."""
     found = []
     for name, folder in sorted(parameters.models.items()):
-        for parent, _, files in sorted(os.walk(folder)):
-            paths = (os.path.join(parent, file) for file in sorted(files))
-            found += [(name, os.path.relpath(path, folder), *_stat(path)) for path in paths]
+        for path, size in files_below(folder):
+            found.append((name, path, size, os.stat(os.path.join(folder, path)).st_mtime_ns))
     return repr(found)
-
-
-def _stat(path):
-    stat = os.stat(path)
-    return stat.st_size, stat.st_mtime_ns
 
 
 COMPONENT = Component(
     name="Evaluator",
     module="components.evaluator.component",
-    summary="Judge a model on the test split: exact figures with intervals per data set and method, a report, the blessing.",
+    summary="Evaluate a model on the test split: exact figures with intervals per data set and method, a report, "
+    "the blessing.",
     inputs={
         "examples": "Examples",
         "model": "Model",
@@ -90,8 +93,9 @@ COMPONENT = Component(
     outputs={"predictions": "Predictions", "evaluation": "Evaluation", "blessing": "Blessing"},
     parameters=EvaluatorParameters,
     execute=execute,
+    late_imports=("tensorflow", "apache_beam", "sklearn", "matplotlib"),
     libraries=("tensorflow-cpu", "tensorflow", "scikit-learn", "scipy", "pyarrow", "matplotlib", "jinja2", "pillow"),
     resumable=True,
     uses_beam=True,
-    sources=_digests,
+    sources=_other_models,
 )

@@ -1,57 +1,60 @@
 """Evaluator: the executor."""
 
-import json
 import os
-import shlex
-import time
-from importlib.metadata import version
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from artifacts import face_examples
+from artifacts import face_examples, layout
 from artifacts.errors import InputError
-from artifacts.predictions import read_predictions
+from artifacts.predictions import Columns, read_predictions
+from artifacts.writing import write_json, write_text
 from components.base import Context
+from components.evaluator.component import EvaluatorParameters
 from components.evaluator.inference import write_predictions
-from evaluation import crops, matrix, robustness
-from evaluation.blessing import judge
+from components.evaluator.provenance import lineage, reproduce
+from evaluation import crops, metrics_table, robustness
+from evaluation.blessing import bless
+from evaluation.columns import groups_of, plain_texts, take
 from evaluation.comparison import compare
-from evaluation.coverage import outcomes
+from evaluation.coverage import listed_videos
+from evaluation.matrix import auc_matrix
 from evaluation.metrics import evaluate
-from evaluation.metrics_table import print_table
 from evaluation.projector import write_projector
+from evaluation.report import sections
 from evaluation.report.page import write_report
 from evaluation.report.showcase import choose, show
-from evaluation.sampling import groups_of, spread
+from evaluation.results import AucMatrix, ComparisonRow, Metrics, RobustnessRow, Temperature, Thresholds
+from evaluation.sampling import draw_evenly
 from evaluation.video_scores import videos_of
-from model import calibration, card
-from model.saved_model import digest, find_saved_model
+from evaluation.vocabulary import Level
+from model.saved_model import find_saved_model, read_calibration
+
+Split = Literal["test", "val"]
 
 
-def execute(context: Context):
+def execute(context: Context) -> Mapping[str, Any]:
     """Evaluate on the test split.
 
-    Writes the predictions of the validation and test splits as Parquet, `metrics.json`, `report.html`, `tensorboard/` with
-    the embeddings, and `BLESSED` or `NOT_BLESSED` with the reasons.
+    Writes the predictions of the validation and test splits as Parquet, `metrics.json`, `report.html`, `tensorboard/`
+    with the embeddings, and `BLESSED` or `NOT_BLESSED` with the reasons.
     """
+    parameters: EvaluatorParameters = context.parameters
     evaluation = Evaluation(context)
     metrics = evaluation.metrics()
     if "baseline" in context.inputs:
-        metrics["comparison"] = evaluation.comparison(metrics)
-    if context.parameters.models:
+        metrics["comparison"] = evaluation.comparison(metrics["thresholds"])
+    if parameters.models:
         metrics["matrix"] = evaluation.matrix()
-    if context.parameters.robustness:
+    if parameters.robustness:
         metrics["robustness"] = evaluation.robustness()
-    blessed, reasons = judge(
-        metrics, context.parameters.thresholds, metrics.get("comparison"), context.parameters.max_loss
-    )
-    verdict = "BLESSED" if blessed else "NOT_BLESSED"
-    with open(os.path.join(context.outputs["evaluation"], "metrics.json"), "w") as stream:
-        json.dump(metrics, stream, indent=1)
-    with open(os.path.join(context.outputs["blessing"], verdict), "w") as stream:
-        stream.writelines(f"{reason}\n" for reason in reasons)
-    evaluation.report(metrics, verdict, reasons)
-    print_table(metrics)
+    blessed, reasons = bless(metrics, parameters.thresholds, metrics.get("comparison"), parameters.max_drop)
+    verdict = layout.BLESSED if blessed else layout.NOT_BLESSED
+    write_json(os.path.join(context.outputs["evaluation"], layout.METRICS), metrics)
+    write_text(os.path.join(context.outputs["blessing"], verdict), "".join(f"{reason}\n" for reason in reasons))
+    evaluation.report(metrics, blessed, reasons)
+    metrics_table.print_table(metrics)
     if "matrix" in metrics:
-        matrix.print_matrix(metrics["matrix"])
+        metrics_table.print_matrix(metrics["matrix"])
     for reason in reasons:
         print(f"{verdict}: {reason}")
     best = metrics["video"]["all"]["logit"]
@@ -59,57 +62,67 @@ def execute(context: Context):
 
 
 class Evaluation:
-    """A model's predictions on the validation and test splits, and what is made of them.
+    """A model's predictions on the validation and test splits, and what is computed from them.
+
+    Attributes:
+        context: of the component.
+        parameters: of the component.
+        folder: of the predictions.
+        models: SavedModels of the inputs `model` and `baseline`.
+        others: SavedModels of the other models, by name.
+        files: TFRecord files of each split.
+        columns: predictions of each split.
+        temperature: of the model's calibration, or None.
+        videos: predictions of the test split, by video.
 
     Raises:
-        InputError: no test split, no model, or files that cannot be used.
+        InputError: there is no test split or no model, or files cannot be used.
     """
 
-    def __init__(self, context):
-        self.context, self.parameters = context, context.parameters
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.parameters: EvaluatorParameters = context.parameters
         self.folder = context.outputs["predictions"]
-        # Once: a model server's folder may get a newer version meanwhile.
+        # Resolved once: a model server's folder may get a newer version in the meantime.
         self.models = {
             key: find_saved_model(context.inputs[key]) for key in ("model", "baseline") if key in context.inputs
         }
         self.others = {name: find_saved_model(folder) for name, folder in self.parameters.models.items()}
-        self.files = {"test": self._files("test")}
+        self.files: dict[Split, list[str]] = {"test": self._files("test")}
         try:
             self.files["val"] = self._files("val")
         except InputError as error:
             print(f"no threshold can be fixed on validation: {error}")
-        self.temperature = self._temperature(self.models["model"])
-        self.columns = {split: self._predicted(self.models["model"], self.folder, split) for split in self.files}
+        self.temperature = _temperature(self.models["model"])
+        self.columns = self._predictions(self.models["model"], self.folder)
         self.videos = videos_of(self.columns["test"], self.parameters.video_rule, self.temperature)
 
-    def _files(self, split):
+    def _files(self, split: Split) -> list[str]:
         try:
             return face_examples.find_files(self.context.inputs["examples"], split)
-        except face_examples.ExamplesError as error:
+        except InputError as error:
             raise InputError(f"nothing to evaluate: {error}") from error
 
-    def _temperature(self, saved_model):
-        try:
-            fitted = calibration.read(saved_model)
-        except ValueError as error:
-            raise InputError(str(error)) from error
-        return {level: fitted[level] for level in ("frame", "video")} if fitted else None
+    def _predictions(self, saved_model: str, folder: str) -> dict[Split, Columns]:
+        """Write a model's predictions of all splits into `folder`, and read them."""
+        return {split: self._predict(saved_model, folder, split) for split in self.files}
 
-    def _predicted(self, saved_model, folder, split):
-        """Predictions of a model, written below `folder` and read again."""
+    def _predict(self, saved_model: str, folder: str, split: Split) -> Columns:
         os.makedirs(folder, exist_ok=True)
         beam_args, batch_size = self.context.beam_args, self.parameters.batch_size
         write_predictions(self.files[split], split, saved_model, folder, beam_args, batch_size)
         return read_predictions(folder, split)
 
-    def metrics(self):
-        """See `evaluation.metrics.evaluate`."""
+    def metrics(self) -> Metrics:
+        """Compute all figures; see `evaluation.metrics.evaluate`."""
         inputs, parameters = self.context.inputs, self.parameters
         listed = None
         if "videos" in inputs and "rejects" in inputs:
-            listed = outcomes(inputs["videos"], inputs["rejects"], "test")
+            listed = listed_videos(inputs["videos"], inputs["rejects"], "test")
         elif parameters.no_face != "left_out":
-            raise InputError(f"no_face {parameters.no_face!r} needs the inputs videos and rejects, which tell them")
+            raise InputError(
+                f"no_face {parameters.no_face!r} needs the inputs videos and rejects, which say which videos have none"
+            )
         found = evaluate(
             self.columns["test"],
             self.columns.get("val"),
@@ -122,16 +135,20 @@ class Evaluation:
         )
         return {"split": "test", **found, "caveats": parameters.caveats}
 
-    def comparison(self, metrics):
-        """The model beside the last blessed one, on the same faces."""
+    def comparison(self, thresholds: Thresholds) -> list[ComparisonRow]:
+        """Compare the model with the last blessed one on the same faces; `thresholds` are the model's."""
         baseline, parameters = self.models["baseline"], self.parameters
-        folder = os.path.join(self.folder, "baseline")
-        columns = {split: self._predicted(baseline, folder, split) for split in self.files}
-        temperature = self._temperature(baseline)
+        columns = self._predictions(baseline, os.path.join(self.folder, "baseline"))
+        temperature = _temperature(baseline)
         fixed = None
         if "val" in columns:
-            options = {"video_rule": parameters.video_rule, "temperature": temperature, "resamples": 0}
-            fixed = evaluate(columns["test"], columns["val"], **options)["thresholds"]
+            fixed = evaluate(
+                columns["test"],
+                columns["val"],
+                video_rule=parameters.video_rule,
+                temperature=temperature,
+                resamples=0,
+            )["thresholds"]
         return compare(
             self.columns["test"],
             columns["test"],
@@ -140,23 +157,19 @@ class Evaluation:
             parameters.seed,
             video_rule=parameters.video_rule,
             temperatures=(self.temperature, temperature),
-            fixed=(metrics["thresholds"], fixed),
+            fixed=(thresholds, fixed),
         )
 
-    def matrix(self):
-        """AUC of this and the other models on each data set, at video level."""
+    def matrix(self) -> AucMatrix:
+        """Compute the AUC of this and the other models on each data set, at video level."""
         models = {self.parameters.name: self.videos}
-        for name, path in self.others.items():
-            columns = self._predicted(path, self._folder_of(name), "test")
-            models[name] = videos_of(columns, self.parameters.video_rule, self._temperature(path))
-        return matrix.matrix(models, "video", self.parameters.resamples, self.parameters.seed)
+        for number, (name, path) in enumerate(self.others.items()):
+            columns = self._predict(path, os.path.join(self.folder, "models", str(number)), "test")
+            models[name] = videos_of(columns, self.parameters.video_rule, _temperature(path))
+        return auc_matrix(models, "video", self.parameters.resamples, self.parameters.seed)
 
-    def _folder_of(self, name):
-        number = list(self.parameters.models).index(name)
-        return os.path.join(self.folder, "models", str(number))
-
-    def robustness(self):
-        """See `evaluation.robustness.sweep`."""
+    def robustness(self) -> list[RobustnessRow]:
+        """Compute the AUC on changed faces; see `evaluation.robustness.sweep`."""
         return robustness.sweep(
             self.files["test"],
             self.folder,
@@ -170,43 +183,44 @@ class Evaluation:
             seed=self.parameters.seed,
         )
 
-    # --- the report -----------------------------------------------------------------------------------------------------
-    def report(self, metrics, verdict, reasons):
+    # --- The report
+    def report(self, metrics: Metrics, blessed: bool, reasons: list[str]) -> None:
         """Write `report.html`, and `tensorboard/` for the projector."""
-        folder, validation = self.context.outputs["evaluation"], None
+        folder, test = self.context.outputs["evaluation"], self.columns["test"]
+        validation: dict[Level, Mapping[str, Any]] = {}
         if "val" in self.columns:
-            by_video = videos_of(self.columns["val"], self.parameters.video_rule, self.temperature)
-            validation = {"frame": self.columns["val"], "video": by_video}
-        chosen = choose(self.columns["test"], self.parameters.panels)
-        shown, lineage = [], self.lineage()
+            validation["frame"] = self.columns["val"]
+            validation["video"] = videos_of(self.columns["val"], self.parameters.video_rule, self.temperature)
+        lines = lineage(self.context.inputs, self.models["model"], self.others)
+        chosen, shown = choose(test, self.parameters.panels), []
         if chosen:
             try:
-                shown = show(chosen, self.files["test"], self.folder, self.columns["test"], self.models["model"])
+                shown = show(chosen, self.files["test"], self.folder, test, self.models["model"])
             except InputError as error:
-                lineage.append({"name": "heat maps", "value": f"none: {error}"})
+                lines.append({"name": "heat maps", "value": f"none: {error}"})
         write_report(
-            os.path.join(folder, "report.html"),
+            os.path.join(folder, layout.REPORT),
             metrics,
-            self.columns["test"],
-            verdict,
+            test,
+            blessed,
             reasons,
             videos=self.videos,
             validation=validation,
             embeddings=self.embeddings(os.path.join(folder, "tensorboard")),
             faces=shown,
-            lineage=lineage,
-            reproduce=self.reproduce(),
+            lineage=lines,
+            reproduce=reproduce(self.context),
         )
 
-    def embeddings(self, projector):
-        """Of some faces by this model, also written for TensorBoard, and by the others that are judged beside it."""
+    def embeddings(self, projector: str) -> list[sections.Embeddings]:
+        """Embed some faces by this and the other models; those by this model are also written to `projector`."""
         if not self.parameters.embeddings:
             return []
         test = self.columns["test"]
-        rows = spread(groups_of(test), self.parameters.embeddings, seed=self.parameters.seed)
-        columns, result = crops.take(test, rows), []
-        models = {self.parameters.name: self.models["model"]} | self.others
-        for name, model in models.items():
+        rows = draw_evenly(groups_of(test), self.parameters.embeddings, seed=self.parameters.seed)
+        columns = plain_texts(take(test, rows))
+        result: list[sections.Embeddings] = []
+        for name, model in ({self.parameters.name: self.models["model"]} | self.others).items():
             vectors, thumbnails = crops.embeddings(
                 self.files["test"], self.folder, "test", rows, model, self.parameters.batch_size
             )
@@ -215,38 +229,8 @@ class Evaluation:
             result.append({"name": name, "vectors": vectors, "columns": columns})
         return result
 
-    def lineage(self):
-        """Where data and model come from: [{"name", "value"}]."""
-        inputs = self.context.inputs
-        lines = [("model", self.models["model"]), ("model's digest", digest(self.models["model"]))]
-        fields = recipe_of(self.models["model"])
-        lines += [("recipe", fields["name"])] if fields else []
-        lines += [(f"recipe: {name}", str(value)) for name, value in fields.items() if name != "name"]
-        lines += [(key, inputs[key]) for key in ("examples", "videos", "rejects", "baseline") if key in inputs]
-        lines += [(f"other model: {name}", f"{path} ({digest(path)})") for name, path in self.others.items()]
-        lines.append(("date", time.strftime("%Y-%m-%d %H:%M")))
-        lines += [(name, version(name)) for name in ("tensorflow-cpu", "keras", "scikit-learn")]
-        return [{"name": name, "value": value} for name, value in lines]
 
-    def reproduce(self):
-        """The command that makes this report again, an argument a line."""
-        words = [f"--{key}={path}" for key, path in self.context.inputs.items()]
-        words += [f"--{key}={key}" for key in self.context.outputs]
-        given = self.parameters.model_dump(exclude_defaults=True, mode="json")
-        words += [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in given.items()]
-        lines = ["python -m components.evaluator", *(f"    {shlex.quote(word)}" for word in words)]
-        return [f"{line} \\" for line in lines[:-1]] + lines[-1:]
-
-
-def recipe_of(saved_model):
-    """A model's recipe: of the `recipe.json` that Trainer or `model.train` wrote, or of its card; {} if none is there."""
-    folder = os.path.dirname(os.path.abspath(saved_model))
-    for path in (os.path.join(folder, "recipe.json"), os.path.join(folder, "run", "recipe.json")):
-        if os.path.exists(path):
-            with open(path) as stream:
-                return json.load(stream)
-    try:
-        found = card.read(saved_model)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    return {"name": found["name"]} | found["recipe"] if found and found["name"] else {}
+def _temperature(saved_model: str) -> Temperature | None:
+    """Read a model's temperatures; None if it is not calibrated."""
+    fitted = read_calibration(saved_model)
+    return {"frame": fitted["frame"], "video": fitted["video"]} if fitted else None

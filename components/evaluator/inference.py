@@ -1,31 +1,36 @@
 """Predictions of a split by a served model, on Beam.
 
-Only paths travel: who gets one streams the file's faces through the model into Parquet under a temporary name, renamed
-when whole. So memory does not grow with the data, a retry is idempotent, and an interrupted run goes on file by file.
+Only paths travel: the worker that gets one streams the file's faces through the model into Parquet under a temporary
+name, renamed when it is complete. So memory does not grow with the data, a retry is idempotent, and an interrupted run
+continues file by file.
 """
 
 import contextlib
 import functools
-import glob
 import json
 import math
 import os
 import re
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 import numpy as np
 
 from commands.quiet import import_tensorflow
 
-tf = import_tensorflow()  # in a worker process it is this module that imports it first
+tf = import_tensorflow()  # in a worker process, this module is the first to import it
 
-from artifacts import face_examples, predictions  # noqa: E402
+from artifacts import predictions  # noqa: E402
 from artifacts.digests import content_digest  # noqa: E402
 from artifacts.errors import InputError  # noqa: E402
+from artifacts.predictions import Columns  # noqa: E402
 from commands import progress  # noqa: E402
 from components.beam import DirectOptions, beam, pipeline_options  # noqa: E402
 from model import scoring  # noqa: E402
-from model.saved_model import digest, find_saved_model, load_model  # noqa: E402
+from model.saved_model import digest, find_saved_model  # noqa: E402
+from model.served import Predict, load_model  # noqa: E402
 
 # Column -> key of the face example.
 _KEYS = {
@@ -39,28 +44,44 @@ _KEYS = {
 OUTPUTS = ("logit", "center_similarity", "fake_probability")
 
 
-def write_predictions(files, split, model_dir, out_dir, beam_args, batch_size=32):
-    """Write `predictions-<split>-NNNNN-of-NNNNN.parquet`, one for each file; those that are finished are kept.
+class Job(NamedTuple):
+    """One file to predict.
+
+    Attributes:
+        records: the TFRecord file.
+        target: the Parquet file.
+        origin: what its predictions come from; see `origin`.
+    """
+
+    records: str
+    target: str
+    origin: dict[str, str]
+
+
+def write_predictions(
+    files: Sequence[str], split: str, model_dir: str, out_dir: str, beam_args: Sequence[str], batch_size: int = 32
+) -> int:
+    """Write `predictions-<split>-NNNNN-of-NNNNN.parquet`, one for each file; finished ones are kept.
 
     Args:
         files: TFRecord files of face examples.
         split: "train", "val" or "test".
-        model_dir: a SavedModel of ours, or what holds one; see `model.saved_model.find_saved_model`.
+        model_dir: a SavedModel of this project, or what holds one; see `model.saved_model.find_saved_model`.
         out_dir: an existing folder; this split's predictions of other files or another model are removed from it.
         beam_args: Beam's arguments, naming a runner; see `components.beam`.
         batch_size: faces per forward pass.
 
     Returns:
-        How many faces there are.
+        The number of faces.
 
     Raises:
-        InputError: no SavedModel there, no face, a file that is cut or damaged, a model that gives NaN, or a folder that
+        InputError: there is no SavedModel or no face, a file is cut or damaged, the model gives NaN, or the folder
             cannot be written.
     """
     options = pipeline_options(beam_args)
     model = digest(find_saved_model(model_dir))
     jobs = [
-        (path, os.path.join(out_dir, predictions.file_name(split, number, len(files))), origin(path, model))
+        Job(path, os.path.join(out_dir, predictions.file_name(split, number, len(files))), origin(path, model))
         for number, path in enumerate(files)
     ]
     finished = _keep_finished(jobs, split, out_dir)
@@ -69,31 +90,31 @@ def write_predictions(files, split, model_dir, out_dir, beam_args, batch_size=32
         with _progress(jobs), beam.Pipeline(options=options) as pipeline:
             _ = (
                 pipeline
-                | "Files" >> beam.Create([job for job in jobs if job[1] not in finished])
+                | "Files" >> beam.Create([job for job in jobs if job.target not in finished])
                 | "Spread" >> beam.Reshuffle()
                 | "Predict" >> beam.Map(predict_file, **how)
             )
-    except Exception as error:  # Beam wraps whatever a worker raised: its text is left
+    except Exception as error:  # Beam wraps whatever a worker raised; only its text is left
         reason = re.search(r"InputError: (.*?) ?(\[while running|\n|$)", f"{type(error).__name__}: {error}")
         if not reason:
             raise
         raise InputError(reason[1]) from error
     finally:
         _keep_finished(jobs, split, out_dir)
-    rows = sum(predictions.row_count(target) for _, target, _ in jobs)
+    rows = sum(predictions.row_count(job.target) for job in jobs)
     if not rows:
         where = os.path.dirname(files[0]) if files else "no file"
         raise InputError(f"{where}: the {split} split holds no face. Give it videos, or evaluate another split")
     return rows
 
 
-def origin(path, model):
-    """What predictions come from, as stored with them: the face examples' digest and the model's."""
+def origin(path: str, model: str) -> dict[str, str]:
+    """Return what predictions come from, as stored with them: the digests of the face examples and of the model."""
     return {"examples": content_digest(path), "model": model}
 
 
-def threads_per_process(options):
-    """How many threads TensorFlow may use, so that Beam's processes of one machine share its cores; None for its choice."""
+def threads_per_process(options: beam.options.pipeline_options.PipelineOptions) -> int | None:
+    """Return how many threads TensorFlow may use so that Beam's processes share the cores; None for its default."""
     direct = options.view_as(DirectOptions)
     if direct.direct_running_mode != "multi_processing":
         return None
@@ -101,53 +122,48 @@ def threads_per_process(options):
     return max(1, cores // (direct.direct_num_workers or cores))
 
 
-def predict_file(job, model_dir, batch_size, threads=None):
+def predict_file(job: Job, model_dir: str, batch_size: int, threads: int | None = None) -> None:
     """Write the predictions of one TFRecord file.
 
     Args:
-        job: (path, path of the Parquet file, its origin).
-        model_dir: a SavedModel of ours, or what holds one; see `model.saved_model.find_saved_model`.
+        job: which file.
+        model_dir: a SavedModel of this project, or what holds one; see `model.saved_model.find_saved_model`.
         batch_size: faces per forward pass.
-        threads: of TensorFlow, where it has not begun to work in this process. They do not change the figures.
+        threads: of TensorFlow, if it has not started to compute in this process. They do not change the figures.
 
     Raises:
         InputError: see `write_predictions`.
     """
     if threads:
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError):  # TensorFlow has started already
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-    path, target, origin = job
-    if predictions.is_of(target, origin):  # written by an attempt whose success was not heard of
+    records, target, origin = job
+    if predictions.is_of(target, origin):  # written by an attempt whose success was not reported
         return
+    predict = load_model(model_dir)
     faces, noted = 0, -math.inf
-    try:
-        with predictions.writer(target, origin) as write:
-            for columns in score(load_model(model_dir), path, batch_size):
-                write(columns)
-                faces += len(columns["label"])
-                if time.monotonic() > noted + 1:
-                    _note(target, int(columns["offset"][-1]), faces)
-                    noted = time.monotonic()
-    except face_examples.ExamplesError as error:
-        raise InputError(str(error)) from error
-    except OSError as error:
-        reason = f"{error.filename or target}: cannot be read or written ({error.strerror or error})"
-        raise InputError(f"{reason}. Make room; finished files are kept and a re-run goes on") from error
+    with predictions.writer(target, origin) as write:
+        for columns in score_file(predict, records, batch_size):
+            write(columns)
+            faces += len(columns["label"])
+            if time.monotonic() > noted + 1:
+                _note(target, int(columns["offset"][-1]), faces)
+                noted = time.monotonic()
 
 
-def score(predict, path, batch_size):
+def score_file(predict: Predict, path: str, batch_size: int) -> Iterator[Columns]:
     """Yield the columns of `predictions.SCHEMA` of a TFRecord file, batch by batch.
 
     Raises:
-        ExamplesError: the file is cut or damaged.
-        InputError: the model gives NaN.
+        InputError: the file is cut or damaged, or the model gives NaN.
     """
     end = 0
     for batch in scoring.score_examples(predict, [path], batch_size, (*_KEYS.values(), "record/size"), OUTPUTS):
         for name in OUTPUTS:
-            if not np.isfinite(batch[name]).all():
-                row = int(np.argmin(np.isfinite(batch[name])))
+            finite = np.isfinite(batch[name])
+            if not finite.all():
+                row = int(np.argmin(finite))
                 raise InputError(
                     f"{path}: the model's {name} is {batch[name][row]} for {batch['video_id'][row]}, frame "
                     f"{batch['frame/index'][row]}: its training diverged. Train again, with a lower learning_rate"
@@ -158,33 +174,33 @@ def score(predict, path, batch_size):
         end = int(ends[-1])
 
 
-def _keep_finished(jobs, split, out_dir):
-    """Remove what else there is of the split; return the paths that are finished."""
-    finished = {target for _, target, origin in jobs if predictions.is_of(target, origin)}
-    for path in glob.glob(os.path.join(glob.escape(out_dir), f"predictions-{glob.escape(split)}-*")):
-        if path not in finished:
+def _keep_finished(jobs: Sequence[Job], split: str, out_dir: str) -> set[str]:
+    """Remove everything of the split but the finished files, whose paths are returned."""
+    finished = {job.target for job in jobs if predictions.is_of(job.target, job.origin)}
+    for name in os.listdir(out_dir):
+        path = os.path.join(out_dir, name)
+        if name.removeprefix(".").startswith(f"predictions-{split}-") and path not in finished:
             os.remove(path)
     return finished
 
 
-def _progress(jobs):
-    """A bar over the bytes of the files, with the faces so far, added up over all processes."""
-    sizes = {target: os.path.getsize(path) for path, target, _ in jobs}
-    return progress.shown(
-        functools.partial(_count, sizes), sum(sizes.values()), desc="predicting", unit="B", unit_scale=True
-    )
+def _progress(jobs: Sequence[Job]) -> AbstractContextManager[None]:
+    """Show a bar over the bytes of the files, with the number of faces so far, summed over all processes."""
+    sizes = {job.target: os.path.getsize(job.records) for job in jobs}
+    count = functools.partial(_count, sizes)
+    return progress.watched(count, sum(sizes.values()), desc="predicting", unit="B", unit_scale=True)
 
 
-def _note(target, done, faces):
-    with open(f"{target}.progress", "w") as stream:
+def _note(target: str, done: int, faces: int) -> None:
+    with contextlib.suppress(OSError), open(f"{target}.progress", "w") as stream:
         json.dump([done, faces], stream)
 
 
-def _count(sizes):
-    """(bytes done, {"faces": how many}) over the files that are finished or under way."""
+def _count(sizes: Mapping[str, int]) -> tuple[int, dict[str, int]]:
+    """Return (bytes done, {"faces": how many}) over the files that are finished or in progress."""
     done = faces = 0
     for target, size in sizes.items():
-        with contextlib.suppress(OSError, ValueError):  # not begun, or its note is just being replaced
+        with contextlib.suppress(OSError, ValueError):  # not started, or its note is just being replaced
             if os.path.exists(target):
                 done, faces = done + size, faces + predictions.row_count(target)
             else:

@@ -2,14 +2,22 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypedDict
 
 import jinja2
 
-from evaluation.report import published, sections, summary
-from evaluation.report.panels import panels
+from artifacts.predictions import Columns
+from artifacts.writing import whole
+from evaluation import vocabulary
+from evaluation.columns import Column
+from evaluation.report import published, sections, tables
+from evaluation.report.panels import ShownFace, panels
+from evaluation.results import Metrics
+from evaluation.vocabulary import VIDEO_FIRST, Level
 
-HEADLINES = ("model", "recipe", "date")  # lines of the lineage that stand in the header, too
+HEADLINES = ("model", "recipe", "date")  # lines of the lineage that also appear in the header
 SECTIONS = {
     "figures": "Figures per data set and method",
     "coverage": "Coverage",
@@ -26,65 +34,80 @@ SECTIONS = {
 }
 
 
+class LineageLine(TypedDict):
+    """Where something in the report comes from, in words."""
+
+    name: str
+    value: str
+
+
 def write_report(
-    path,
-    metrics,
-    frames,
-    verdict,
-    reasons,
+    path: str,
+    metrics: Metrics,
+    frames: Columns,
+    blessed: bool,
+    reasons: Sequence[str],
     *,
-    videos=None,
-    validation=None,
-    embeddings=None,
-    faces=None,
-    lineage=(),
-    reproduce=(),
-):
+    videos: Mapping[str, Column] | None = None,
+    validation: Mapping[Level, Mapping[str, Column]] | None = None,
+    embeddings: Sequence[sections.Embeddings] = (),
+    faces: Sequence[ShownFace] = (),
+    lineage: Sequence[LineageLine] = (),
+    reproduce: Sequence[str] = (),
+) -> None:
     """Render the page. Equal arguments give equal bytes.
 
     Args:
         path: of the HTML file.
-        metrics: of `evaluation.metrics.evaluate`; `robustness`, `matrix` and `comparison` are shown if there.
-        frames, videos: predictions as columns, one row per frame and per video; without videos no plots at their level.
-        verdict: "BLESSED" or "NOT_BLESSED".
-        reasons: of the verdict, sentences.
-        validation: {"frame" | "video": columns} of the validation split, for its reliability diagrams.
-        embeddings: [{"name": of a model, "vectors": float [n, d], "columns": columns [n]}]; one projection for each.
-        faces: dicts as `evaluation.report.panels.panels` takes them.
-        lineage: [{"name", "value"}]; lines named as in `HEADLINES` stand in the header, too.
+        metrics: of the test split.
+        frames: its predictions, one row per face; see `evaluation.columns`.
+        blessed: whether the model is blessed.
+        reasons: for that, as sentences.
+        videos: the predictions by video; without them there are no plots at this level.
+        validation: the predictions of the validation split by level, for its reliability diagrams.
+        embeddings: of some faces; one projection for each model.
+        faces: to be shown with their heat maps.
+        lineage: lines named as in `HEADLINES` also appear in the header.
         reproduce: command lines.
+
+    Raises:
+        InputError: the file cannot be written.
     """
     colors = sections.palette(metrics)
-    levels = {"video": videos, "frame": frames}
+    levels: dict[Level, Mapping[str, Column] | None] = {"video": videos, "frame": frames}
     content = {
-        "figures": summary.views(metrics),
-        "coverage": summary.coverage(metrics),
-        "published": published.load() | {"tables": published.beside(metrics)},
+        "figures": tables.figures(metrics),
+        "coverage": tables.coverage(metrics),
+        "published": {**published.load(), "tables": published.beside(metrics)},
         "plots": {
             name: sections.of_dataset(number, name, metrics, levels, colors)
             for number, name in enumerate(metrics["frame"]["datasets"])
         },
         "calibration": sections.of_validation(validation or {}, metrics),
-        "embeddings": sections.of_embeddings(embeddings or []),
-        "faces": panels(faces or []),
-        "robustness": sections.of_robustness(metrics.get("robustness") or []),
-        "matrix": summary.matrix(metrics["matrix"]) if metrics.get("matrix") else None,
-        "comparison": summary.comparison(metrics["comparison"]) if metrics.get("comparison") else None,
+        "embeddings": sections.of_embeddings(embeddings),
+        "faces": panels(faces),
+        "robustness": sections.of_robustness(metrics.get("robustness", [])),
+        "matrix": tables.matrix(metrics["matrix"]) if metrics.get("matrix") else None,
+        "comparison": tables.comparison(metrics["comparison"]) if metrics.get("comparison") else None,
         "lineage": list(lineage),
         "reproduce": list(reproduce),
     }
+    caveats = metrics.get("caveats", {})
     header = {
         "metrics": metrics,
-        "caveats": {name: text for name, text in metrics["caveats"].items() if name in metrics["frame"]["datasets"]},
-        "blessed": verdict == "BLESSED",
+        "caveats": {name: text for name, text in caveats.items() if name in metrics["frame"]["datasets"]},
+        "blessed": blessed,
         "reasons": reasons,
         "facts": _facts(metrics, lineage),
     }
-    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
-        stream.write(_render(header, content))
+    with (
+        whole(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream,
+    ):
+        stream.write(_render(header, content, metrics))
 
 
-def _render(header, content):
+def _render(header: Mapping[str, Any], content: Mapping[str, Any], metrics: Metrics) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -96,31 +119,33 @@ def _render(header, content):
     environment.filters["signed"] = lambda value: f"{value:+.3f}".replace("-", "\u2212")
     environment.filters["count"] = lambda value: f"{value:,}"
     script = environment.get_template("report.js.j2").render()
-    # Only this very script may run in the page, and nothing is ever fetched.
+    # Only exactly this script may run in the page, and nothing is ever fetched.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html.j2").render(
         header,
         content=content,
         contents=[(id, title) for id, title in SECTIONS.items() if content[id]],
         absent=[title.lower() for id, title in SECTIONS.items() if not content[id]],
-        summary=summary,
-        percent=f"{100 * header['metrics']['bootstrap']['level']:g}",
+        words=vocabulary,
+        coverage_heads=tables.COVERAGE,
+        percent=_percent(metrics),
         per_group=sections.PER_GROUP,
         script=script,
         script_hash=f"sha256-{digest}",
     )
 
 
-def _facts(metrics, lineage):
-    """Lines (name, value) that say what was evaluated."""
+def _percent(metrics: Metrics) -> str:
+    return f"{100 * metrics['bootstrap']['level']:g}"
+
+
+def _facts(metrics: Metrics, lineage: Sequence[LineageLine]) -> list[tuple[str, str]]:
+    """Return lines (name, value) that say what was evaluated."""
     facts = [(line["name"], line["value"]) for line in lineage if line["name"].lower() in HEADLINES]
     facts += [("split", metrics["split"]), ("data sets", ", ".join(metrics["frame"]["datasets"]) or "none")]
-    for level in summary.LEVELS:
-        counts = metrics[level]["all"]
-        text = f"{counts['real'] + counts['fake']:,}: {counts['real']:,} real, {counts['fake']:,} fake"
-        facts.append((f"{level}s judged", text))
+    for level in VIDEO_FIRST:
+        real, fake = metrics[level]["all"]["real"], metrics[level]["all"]["fake"]
+        facts.append((f"{level}s", f"{real + fake:,}: {real:,} real, {fake:,} fake"))
     made = metrics["bootstrap"]
-    facts.append(
-        ("intervals", f"{100 * made['level']:g} %, {made['resamples']:,} bootstrap resamples of {made['unit']}s")
-    )
+    facts.append(("intervals", f"{_percent(metrics)} %, {made['resamples']:,} bootstrap resamples of {made['unit']}s"))
     return facts

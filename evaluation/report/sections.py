@@ -1,242 +1,358 @@
-"""What each section of the report shows: the plots of data sets, calibration, robustness and embeddings, with legends.
+"""What sections of the report show: plots of data sets, calibration, robustness and embeddings, with legends."""
 
-A plot is a dict: `title`, `svg` (None where it cannot be drawn), `legend` ([{"name", "color", "dashed"}]), and `why`
-(None, or why it cannot be drawn).
-"""
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from scipy.special import expit
 
+from evaluation.columns import Column, encode
 from evaluation.report import curves, plots, tsne
-from evaluation.report.summary import LEVELS, SCORES, Notes
-from evaluation.sampling import spread
-from evaluation.video_scores import encode
+from evaluation.report.tables import Notes
+from evaluation.results import Metrics, RobustnessRow, Thresholds
+from evaluation.sampling import draw_evenly
+from evaluation.vocabulary import SCORES, VIDEO_FIRST, Level, ScoreName
 
 PER_GROUP = 200  # embeddings shown of the reals, and of each method
 _SCORE_COLORS = {"logit": "ink", "center_similarity": "c6"}
-_SIGNS = {"logit": 1, "center_similarity": -1}  # towards fake
-_AXES = {"logit": "logit, fake minus real", "center_similarity": "similarity to the real centre"}
 _PLURAL = {"video": "videos", "frame": "frames"}
+_NOT_FINITE = "the model gave NaN or infinite scores"
 
 
-def palette(metrics):
-    """Method -> name of its colour, the same in the whole page."""
+class Key(NamedTuple):
+    """One entry of a legend."""
+
+    name: str
+    color: str
+    dashed: bool = False
+
+
+class Plot(NamedTuple):
+    """A plot with its legend; `svg` is None where it cannot be drawn, and `why` says the reason."""
+
+    title: str
+    svg: str | None = None
+    legend: Sequence[Key] = ()
+    why: str | None = None
+
+
+class FixedCell(TypedDict):
+    """A number that was fixed on validation; None with a reason and the number of its footnote."""
+
+    value: float | None
+    reason: str | None
+    note: int | None
+
+
+class FixedRow(TypedDict):
+    """The thresholds of one level, by score, and its temperature."""
+
+    level: Level
+    cells: list[FixedCell]
+
+
+class Validation(TypedDict):
+    """What was fixed on the validation split."""
+
+    rows: list[FixedRow]
+    notes: list[str]
+    plots: list[Plot]
+
+
+class Robustness(TypedDict):
+    """The robustness on one data set: plots of both levels, and rows by change and severity for a table."""
+
+    plots: list[Plot]
+    changes: dict[str, dict[int, RobustnessRow]]
+    severities: list[int]
+    units: dict[str, str]
+
+
+class Embeddings(TypedDict):
+    """Embeddings of faces by one model: float [n, d], and the n faces' columns."""
+
+    name: str
+    vectors: np.ndarray
+    columns: Mapping[str, Column]
+
+
+class EmbeddingRow(TypedDict):
+    """The panels of one model; `name` is None where their titles tell it."""
+
+    name: str | None
+    panels: list[Plot]
+
+
+class _Part(NamedTuple):
+    """What the plots need of the rows of a data set.
+
+    Attributes:
+        label: 0 or 1, [n].
+        scores: float [n] each.
+        probability: of fake, float [n].
+        method: codes, int32 [n].
+        methods: name of a method with fakes -> its code.
+    """
+
+    label: np.ndarray
+    scores: dict[ScoreName, np.ndarray]
+    probability: np.ndarray
+    method: np.ndarray
+    methods: dict[str, int]
+
+
+def palette(metrics: Metrics) -> dict[str, str]:
+    """Return the name of each method's colour, the same in the whole page."""
     methods = {method for group in metrics["frame"]["datasets"].values() for method in group["methods"]}
     return {method: f"c{number % 8}" for number, method in enumerate(sorted(methods), 2)}
 
 
-def of_dataset(number, dataset, metrics, by_level, colors):
-    """The plots of a data set.
+def of_dataset(
+    number: int,
+    dataset: str,
+    metrics: Metrics,
+    by_level: Mapping[Level, Mapping[str, Column] | None],
+    colors: Mapping[str, str],
+) -> list[Plot]:
+    """Draw the plots of a data set.
 
     Args:
         number: of the data set, for the plots' names.
-        by_level: {"video" | "frame": columns or None}.
+        dataset: its name.
+        metrics: thresholds and temperatures are used.
+        by_level: predictions at each level, or None.
         colors: of `palette`.
     """
     parts = {level: _part(columns, dataset) for level, columns in by_level.items() if columns}
-    thresholds = metrics["thresholds"]
+    thresholds: Thresholds = metrics["thresholds"]
     name = f"d{number}"
     result = [_roc(f"{name}-roc", dataset, parts), _roc_by_method(f"{name}-log", dataset, parts, colors)]
     for score in SCORES:
-        result.append(_histogram(f"{name}-{score}", dataset, parts["frame"], score, thresholds["frame"][score], colors))
-    temperature = metrics["temperature"] or {}
+        threshold = thresholds["frame"][score]
+        result.append(_histogram(f"{name}-{score}", dataset, parts["frame"], score, threshold, colors))
     for level, part in parts.items():
-        title = f"Reliability, {_PLURAL[level]}"
-        result.append(_reliability(f"{name}-{level}", title, dataset, part, temperature.get(level)))
+        title, temperature = f"Reliability, {_PLURAL[level]}", _temperature(metrics, level)
+        result.append(
+            _reliability(
+                f"{name}-{level}", title, dataset, part.label, part.scores["logit"], part.probability, temperature
+            )
+        )
     return result
 
 
-def of_validation(by_level, metrics):
-    """What was fixed on the validation split: `rows` of thresholds and temperatures, `notes`, `plots`."""
-    thresholds, temperature = metrics["thresholds"], metrics["temperature"] or {}
-    notes = Notes()
-    rows = []
-    for level in LEVELS:
-        values = {score: (thresholds[level][score], thresholds["reason"]) for score in SCORES}
-        values["temperature"] = (temperature.get(level), "the model holds no temperature")
-        rows.append({"level": level, "cells": [_number(*value, notes) for value in values.values()]})
-    drawn = []
-    for level in LEVELS:
-        if by_level.get(level):
-            title, of = f"Reliability, validation {_PLURAL[level]}", f"the validation {_PLURAL[level]}"
-            drawn.append(_reliability(f"v-{level}", title, of, by_level[level], temperature.get(level)))
+def _temperature(metrics: Metrics, level: Level) -> float | None:
+    return metrics["temperature"][level] if metrics["temperature"] else None
+
+
+def of_validation(by_level: Mapping[Level, Mapping[str, Column]], metrics: Metrics) -> Validation:
+    """Show what was fixed on the validation split, whose predictions are given by level."""
+    thresholds = metrics["thresholds"]
+    notes, rows, drawn = Notes(), list[FixedRow](), list[Plot]()
+    for level in VIDEO_FIRST:
+        temperature = _temperature(metrics, level)
+        cells = [_fixed(thresholds[level][score], thresholds["reason"], notes) for score in SCORES]
+        cells.append(_fixed(temperature, "the model holds no temperature", notes))
+        rows.append({"level": level, "cells": cells})
+        columns = by_level.get(level)
+        if columns:
+            drawn.append(
+                _reliability(
+                    f"v-{level}",
+                    f"Reliability, validation {_PLURAL[level]}",
+                    f"the validation {_PLURAL[level]}",
+                    columns["label"],
+                    columns["logit"],
+                    columns["fake_probability"],
+                    temperature,
+                )
+            )
     return {"rows": rows, "notes": notes.texts, "plots": drawn}
 
 
-def _number(value, reason, notes):
-    missing = value is None and reason
-    return {"value": value, "reason": reason, "note": notes.number(reason) if missing else None}
+def _fixed(value: float | None, reason: str | None, notes: Notes) -> FixedCell:
+    note = notes.number(reason) if value is None and reason else None
+    return {"value": value, "reason": reason, "note": note}
 
 
-def _part(columns, dataset):
-    """What the plots need of a data set's rows; `method` as codes, and `methods`: the names of its fakes' -> code."""
+def _part(columns: Mapping[str, Column], dataset: str) -> _Part:
     codes, names = encode(columns["dataset"])
     rows = np.isin(codes, np.flatnonzero(names == dataset))
-    part = {key: columns[key][rows] for key in ("label", "fake_probability", *SCORES)}
+    label = columns["label"][rows]
     codes, names = encode(columns["method"])
-    part["method"] = codes[rows]
-    found = np.unique(part["method"][part["label"] == 1])
-    return part | {"methods": {names[code]: code for code in sorted(found, key=lambda code: names[code])}}
+    method = codes[rows]
+    found = np.unique(method[label == 1])  # in alphabetical order, as the codes are
+    return _Part(
+        label=label,
+        scores={score: columns[score][rows] for score in SCORES},
+        probability=columns["fake_probability"][rows],
+        method=method,
+        methods={names[code]: code for code in found},
+    )
 
 
-def _plot(title, svg=None, legend=(), why=None):
-    return {"title": title, "svg": svg, "legend": list(legend), "why": why}
-
-
-def _key(name, color, dashed=False):
-    return {"name": name, "color": color, "dashed": dashed}
-
-
-def _unfit(part, score):
-    """Why there is no curve of these rows, or None."""
-    label = part["label"]
+def _why_no_curve(label: np.ndarray, score: np.ndarray) -> str | None:
+    """Say why there is no curve of these rows, or None."""
     if not len(label):
         return "no rows"
     if label.min() == label.max():
         return f"only {'fakes' if label[0] else 'reals'}"
-    return "the model gave scores that are no numbers" if np.isnan(part[score]).any() else None
+    return _NOT_FINITE if np.isnan(score).any() else None
 
 
-def _line(part, score, color, dashed, **options):
-    false, true = curves.roc(part["label"], _SIGNS[score] * part[score], **options)
-    return {"false": false, "true": true, "color": color, "dashed": dashed}
-
-
-def _roc(name, dataset, parts):
-    lines, legend, whys = [], [], []
+def _roc(name: str, dataset: str, parts: Mapping[Level, _Part]) -> Plot:
+    lines, legend, reasons = [], [], []
     for level, part in parts.items():
-        for score, text in SCORES.items():
-            why = _unfit(part, score)
+        for score, about in SCORES.items():
+            why = _why_no_curve(part.label, part.scores[score])
             if why:
-                whys.append(why)
+                reasons.append(why)
                 continue
-            lines.append(_line(part, score, _SCORE_COLORS[score], level == "frame"))
-            legend.append(_key(f"{text}, {_PLURAL[level]}", _SCORE_COLORS[score], level == "frame"))
+            color, dashed = _SCORE_COLORS[score], level == "frame"
+            lines.append(plots.RocLine(*curves.roc(part.label, about.sign * part.scores[score]), color, dashed))
+            legend.append(Key(f"{about.title}, {_PLURAL[level]}", color, dashed))
     if not lines:
-        return _plot("ROC", why=whys[0])
-    return _plot("ROC", plots.roc(name, lines, f"ROC curves of {dataset}, by level and score"), legend)
+        return Plot("ROC", why=reasons[0])
+    return Plot("ROC", plots.roc(name, lines, f"ROC curves of {dataset}, by level and score"), legend)
 
 
-def _roc_by_method(name, dataset, parts, colors):
-    level, part = next(iter(parts.items()))  # videos, where they are there
-    several = part["methods"] if len(part["methods"]) > 1 else {}
+def _roc_by_method(name: str, dataset: str, parts: Mapping[Level, _Part], colors: Mapping[str, str]) -> Plot:
+    level, part = next(iter(parts.items()))  # videos, if they are there
+    several = part.methods if len(part.methods) > 1 else {}
     title = f"ROC{' by method' if several else ''}, {_PLURAL[level]}, logarithmic"
-    why = _unfit(part, "logit")
+    logit = part.scores["logit"]
+    why = _why_no_curve(part.label, logit)
     if why:
-        return _plot(title, why=why)
-    lines, legend = [_line(part, "logit", "ink", False, log=True)], [_key("all fakes", "ink")]
+        return Plot(title, why=why)
+    lines = [plots.RocLine(*curves.roc(part.label, logit, log=True), "ink")]
+    legend = [Key("all fakes", "ink")]
     for method, code in several.items():
-        rows = (part["label"] == 0) | (part["method"] == code)
-        of_method = {key: part[key][rows] for key in ("label", "logit")}
-        lines.append(_line(of_method, "logit", colors[method], False, log=True))
-        legend.append(_key(method, colors[method]))
+        rows = (part.label == 0) | (part.method == code)
+        lines.append(plots.RocLine(*curves.roc(part.label[rows], logit[rows], log=True), colors[method]))
+        legend.append(Key(method, colors[method]))
     description = f"ROC curves of {dataset} on a logarithmic false-positive axis, by method"
-    return _plot(title, plots.roc(name, lines[::-1], description, log=True), legend)
+    return Plot(title, plots.roc(name, lines[::-1], description, log=True), legend)
 
 
-def _histogram(name, dataset, part, score, threshold, colors):
-    title = f"Scores, frames: {SCORES[score]}"
-    values, fake = part[score], part["label"] == 1
+def _histogram(
+    name: str, dataset: str, part: _Part, score: ScoreName, threshold: float | None, colors: Mapping[str, str]
+) -> Plot:
+    about = SCORES[score]
+    title = f"Scores, frames: {about.title}"
+    values, fake = part.scores[score], part.label == 1
     edges = curves.edges_of(values)
     if edges is None:
-        return _plot(title, why="the model gave no number")
+        return Plot(title, why="no finite scores")
     classes, legend = [], []
     for text, rows in (("real", ~fake), ("fake", fake)):
         if rows.any():
-            classes.append({"counts": curves.histogram(values[rows], edges), "color": text, "filled": True})
-            legend.append(_key(text, text))
-    for method, code in part["methods"].items() if len(part["methods"]) > 1 else ():
-        counts = curves.histogram(values[fake & (part["method"] == code)], edges)
-        classes.append({"counts": counts, "color": colors[method], "filled": False})
-        legend.append(_key(method, colors[method]))
+            classes.append(plots.ScoreClass(curves.histogram(values[rows], edges), text, filled=True))
+            legend.append(Key(text, text))
+    for method, code in part.methods.items() if len(part.methods) > 1 else ():
+        counts = curves.histogram(values[fake & (part.method == code)], edges)
+        classes.append(plots.ScoreClass(counts, colors[method], filled=False))
+        legend.append(Key(method, colors[method]))
     if threshold is not None and edges[0] <= threshold <= edges[-1]:
-        legend.append(_key("threshold fixed on validation", "ink", True))
-    description = f"Histogram of {dataset}: {SCORES[score]}, reals and fakes"
-    return _plot(
-        title, plots.histogram(name, edges, classes, description, axis=_AXES[score], threshold=threshold), legend
-    )
+        legend.append(Key("threshold fixed on validation", "ink", dashed=True))
+    description = f"Histogram of {dataset}: {about.title}, reals and fakes"
+    svg = plots.histogram(name, edges, classes, description, axis=about.axis, threshold=threshold)
+    return Plot(title, svg, legend)
 
 
-def _reliability(name, title, of, part, temperature):
-    served = part["fake_probability"]
+def _reliability(
+    name: str,
+    title: str,
+    of: str,
+    label: np.ndarray,
+    logit: np.ndarray,
+    served: np.ndarray,
+    temperature: float | None,
+) -> Plot:
+    """Draw the reliability of the served probabilities, float [n], and of those before the temperature."""
     if not len(served) or np.isnan(served).any():
-        return _plot(title, why="the model gave scores that are no numbers" if len(served) else "no rows")
-    bins, legend = [], []
+        return Plot(title, why=_NOT_FINITE if len(served) else "no rows")
+    lines, legend = [], []
     if temperature is not None:
-        raw = expit(part["logit"])
-        bins.append(curves.reliability(part["label"], raw) | {"color": "c6", "dashed": True})
-        legend.append(_key("before temperature", "c6", True))
-    bins.append(curves.reliability(part["label"], served) | {"color": "ink", "dashed": False})
-    legend.append(_key("no temperature fitted" if temperature is None else f"after, T = {temperature:.3f}", "ink"))
-    return _plot(title, plots.reliability(name, bins, f"Reliability diagram of {of}"), legend)
+        lines.append(plots.ReliabilityLine(curves.reliability(label, expit(logit)), "c6", dashed=True))
+        legend.append(Key("before temperature", "c6", dashed=True))
+    lines.append(plots.ReliabilityLine(curves.reliability(label, served), "ink"))
+    legend.append(Key("no temperature fitted" if temperature is None else f"after, T = {temperature:.3f}", "ink"))
+    return Plot(title, plots.reliability(name, lines, f"Reliability diagram of {of}"), legend)
 
 
-def of_robustness(rows):
-    """Per data set: `plots` of both levels; `changes` {change: {severity: row}}, `severities` and `units` for a table."""
-    result = {}
+def of_robustness(rows: Sequence[RobustnessRow]) -> dict[str, Robustness]:
+    """Show the robustness on each data set."""
+    result: dict[str, Robustness] = {}
     for number, dataset in enumerate(dict.fromkeys(row["dataset"] for row in rows)):
-        ours = [row for row in rows if row["dataset"] == dataset]
-        changes = {
-            change: {row["severity"]: row for row in ours if row["change"] == change}
-            for change in dict.fromkeys(row["change"] for row in ours)
+        changes: dict[str, dict[int, RobustnessRow]] = {}
+        units: dict[str, str] = {}
+        for row in rows:
+            if row["dataset"] == dataset:
+                changes.setdefault(row["change"], {})[row["severity"]] = row
+                units[row["change"]] = row["unit"]
+        result[dataset] = {
+            "plots": [_robustness(f"r{number}-{level}", dataset, changes, level) for level in VIDEO_FIRST],
+            "changes": changes,
+            "severities": sorted({severity for by_severity in changes.values() for severity in by_severity}),
+            "units": units,
         }
-        drawn = [_robustness(f"r{number}-{level}", dataset, changes, level) for level in LEVELS]
-        severities = sorted({row["severity"] for row in ours})
-        units = {row["change"]: row["unit"] for row in ours}
-        result[dataset] = {"plots": drawn, "changes": changes, "severities": severities, "units": units}
     return result
 
 
-def _robustness(name, dataset, changes, level):
+def _robustness(name: str, dataset: str, changes: Mapping[str, Mapping[int, RobustnessRow]], level: Level) -> Plot:
     lines, legend = [], []
     for number, (change, by_severity) in enumerate(changes.items()):
-        points = sorted((k, row[f"{level}_auc"]) for k, row in by_severity.items() if row[f"{level}_auc"] is not None)
-        if points:
-            severity, auc = zip(*points, strict=True)
-            lines.append({"severity": severity, "auc": auc, "color": f"c{number % 8}"})
-            legend.append(_key(change, f"c{number % 8}"))
+        severities, aucs = [], []
+        for severity, row in sorted(by_severity.items()):
+            auc = row["video_auc"] if level == "video" else row["frame_auc"]
+            if auc is not None:
+                severities.append(severity)
+                aucs.append(auc)
+        if aucs:
+            lines.append(plots.RobustnessLine(severities, aucs, f"c{number % 8}"))
+            legend.append(Key(change, f"c{number % 8}"))
     title = f"AUC of {_PLURAL[level]} under changes"
     if not lines:
-        return _plot(title, why="no AUC could be computed")
-    return _plot(title, plots.robustness(name, lines, f"{title}, {dataset}", level=level), legend)
+        return Plot(title, why="no AUC could be computed")
+    return Plot(title, plots.robustness(name, lines, f"{title}, {dataset}", level=level), legend)
 
 
-def of_embeddings(embeddings):
-    """Per data set: rows, one per model, of panels with the reals against each method's fakes.
+def of_embeddings(embeddings: Sequence[Embeddings]) -> dict[str, list[EmbeddingRow]]:
+    """Show the embeddings of each data set: a row per model, with the reals against each method's fakes.
 
     Each model's embeddings of a data set are projected once, so that its panels share one plane.
     """
-    result = {}
+    result: dict[str, list[EmbeddingRow]] = {}
     for number, model in enumerate(embeddings):
-        columns = model["columns"]
+        columns, label = model["columns"], model["columns"]["label"]
         codes, names = encode(columns["dataset"])
-        (methods, of_method), label = encode(columns["method"]), columns["label"]
+        methods, method_names = encode(columns["method"])
         for place in np.unique(codes):
-            dataset, rows = names[place], np.flatnonzero(codes == place)
-            rows = rows[spread(np.where(label[rows] == 0, -1, methods[rows]), each=PER_GROUP)]
+            rows = np.flatnonzero(codes == place)
+            rows = rows[draw_evenly(np.where(label[rows] == 0, -1, methods[rows]), each=PER_GROUP)]
             points = tsne.project(np.asarray(model["vectors"])[rows])
-            panels = _panels(f"e{number}-{place}", label[rows] == 0, np.array(of_method)[methods[rows]], points)
+            panels = _panels(f"e{number}-{place}", label[rows] == 0, method_names[methods[rows]], points)
             if panels:
-                result.setdefault(dataset, []).append({"name": model["name"], "panels": panels})
+                result.setdefault(names[place], []).append({"name": model["name"], "panels": panels})
     return {dataset: _in_one_row(models) for dataset, models in result.items()}
 
 
-def _in_one_row(models):
-    """Several models of one panel each side by side."""
-    if max(len(model["panels"]) for model in models) > 1:
+def _in_one_row(models: list[EmbeddingRow]) -> list[EmbeddingRow]:
+    """Put models with one panel each side by side."""
+    if any(len(model["panels"]) > 1 for model in models):
         return models
-    named = [panel | {"title": f"{model['name']}: {panel['title']}"} for model in models for panel in model["panels"]]
+    named = [panel._replace(title=f"{model['name']}: {panel.title}") for model in models for panel in model["panels"]]
     return [{"name": None, "panels": named}]
 
 
-def _panels(name, real, method, points):
+def _panels(name: str, real: np.ndarray, method: np.ndarray, points: np.ndarray) -> list[Plot]:
+    """Draw a panel for each method: its fakes and all reals, with the same limits; points are float [n, 2]."""
     span = np.ptp(points, axis=0).max() or 1.0
     middle = (points.max(axis=0) + points.min(axis=0)) / 2
     limits = (middle - 0.54 * span, middle + 0.54 * span)
     result = []
     for number, title in enumerate(sorted(set(method[~real]))):
         fake = ~real & (method == title)
-        clouds = [{"points": points[fake], "color": "fake"}, {"points": points[real], "color": "real"}]
+        clouds = [plots.Cloud(points[fake], "fake"), plots.Cloud(points[real], "real")]
         description = f"t-SNE of embeddings: {real.sum()} reals and {fake.sum()} fakes of {title}"
-        result.append(_plot(title, plots.scatter(f"{name}-{number}", clouds, description, limits=limits)))
+        result.append(Plot(title, plots.scatter(f"{name}-{number}", clouds, description, limits=limits)))
     return result

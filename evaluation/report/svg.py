@@ -2,15 +2,17 @@
 
 import io
 import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
 from matplotlib.figure import Figure
 
-# The page's CSS variables, each with a colour that stands for it until the drawing is done.
+# The page's CSS variables, each with a colour that stands in for it while drawing.
 VARIABLES = ("ink", "muted", "rule", "paper", "real", "fake", *(f"c{k}" for k in range(8)))
-_STANDS_FOR = {f"#0000{number:02x}": f"var(--{name})" for number, name in enumerate(VARIABLES, 1)}
-_COLOR = dict(zip(VARIABLES, _STANDS_FOR, strict=True))
+_STAND_INS = {f"#0000{number:02x}": f"var(--{name})" for number, name in enumerate(VARIABLES, 1)}
+_COLOR = dict(zip(VARIABLES, _STAND_INS, strict=True))
 _STYLE = {
     "svg.fonttype": "none",  # text stays text: it can be found, copied, and read aloud
     "svg.hashsalt": "report",  # the same figure, the same bytes
@@ -37,19 +39,26 @@ _STYLE = {
 }
 
 
-def color(name):
-    """The colour that draws in the page's CSS variable `--name`, one of `VARIABLES`."""
+def color(name: str) -> str:
+    """Return the colour that draws in the page's CSS variable `--name`, one of `VARIABLES`."""
     return _COLOR[name]
 
 
-def draw(paint, name, description, size=(3.7, 3.1), **layout):
+def draw(
+    paint: Callable[[Any], None],
+    name: str,
+    description: str,
+    size: tuple[float, float] = (3.7, 3.1),
+    **layout: Any,
+) -> str:
     """Draw a figure and return it as an `<svg>` element.
 
     Args:
-        paint: called with the figure's axes (as `Figure.subplots(**layout)` returns them); draws into them.
+        paint: draws into the figure's axes, which it gets as `Figure.subplots(**layout)` returns them.
         name: of the figure, unique in the page: its ids begin with it.
-        description: what a reader who cannot see it is told.
+        description: for readers who cannot see it.
         size: width and height in inches.
+        layout: of the axes.
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(size, layout="constrained")
@@ -60,8 +69,8 @@ def draw(paint, name, description, size=(3.7, 3.1), **layout):
     return _for_page(ElementTree.fromstring(text.getvalue()), name, description)
 
 
-def _for_page(svg, name, description):
-    """Leave out what only a file of its own needs, and name ids so that they are unique in a page of many figures."""
+def _for_page(svg: ElementTree.Element, name: str, description: str) -> str:
+    """Leave out what only a separate file needs, and rename ids so that they are unique in a page of many figures."""
     for parent in list(svg.iter()):
         for child in list(parent):
             if child.tag.endswith("}style"):
@@ -78,24 +87,24 @@ def _for_page(svg, name, description):
             elif value in ids:
                 element.set(key, ids[value])
         element.text, element.tail = (text if text and text.strip() else None for text in (element.text, element.tail))
-    box = svg.get("viewBox")
+    box = svg.get("viewBox", "")
     svg.attrib.clear()
     for key, value in {"viewBox": box, "role": "img", "aria-label": description}.items():
         svg.set(key, value)
     return ElementTree.tostring(svg, encoding="unicode")
 
 
-def _references(svg):
+def _references(svg: ElementTree.Element) -> Iterator[str]:
     for element in svg.iter():
         for key, value in element.attrib.items():
             if key.endswith("href") or "url(#" in value:
                 yield value
 
 
-def _tidy(key, value, ids):
+def _tidy(key: str, value: str, ids: Mapping[str, str]) -> str:
     if key == "style":
         value = re.sub(r"font-family:[^;]*;? ?", "", value)
-        for stand_in, variable in _STANDS_FOR.items():
+        for stand_in, variable in _STAND_INS.items():
             value = value.replace(stand_in, variable)
     if key.endswith("href") or "url(#" in value:
         return re.sub(r"#([\w.-]+)", lambda match: f"#{ids[match[1]]}", value)

@@ -6,9 +6,10 @@ import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from artifacts.predictions import TEXTS
-from evaluation.blessing import NAMES, Threshold
+from evaluation.blessing import Threshold
 from evaluation.comparison import compare
 from evaluation.metrics import evaluate
+from evaluation.vocabulary import FIGURE_KEYS
 
 METHODS = {"a": ("df", "nt"), "b": ("fake",)}
 LOW_IS_GOOD = {"eer", "brier", "ece"}
@@ -124,7 +125,7 @@ def test_ours_is_what_the_evaluation_says(pair, made):
     temperature = {"frame": 1.4, "video": 1.1}
     options = {"video_rule": "median_logit"}
     metrics = [evaluate(each, validation, resamples=0, temperature=temperature, **options) for each in pair]
-    thresholds = [_threshold(key, dataset="b", level=level) for key in NAMES for level in ("frame", "video")]
+    thresholds = [_threshold(key, dataset="b", level=level) for key in FIGURE_KEYS for level in ("frame", "video")]
     thresholds += [
         _threshold(key, dataset="b", score="center_similarity") for key in ("auc", "acc_val", "eer", "balanced_acc_val")
     ]

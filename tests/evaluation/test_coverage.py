@@ -4,7 +4,7 @@ import pytest
 
 from artifacts.errors import InputError
 from artifacts.manifest import Video, write_manifest
-from evaluation.coverage import outcomes
+from evaluation.coverage import listed_videos
 
 
 @pytest.fixture
@@ -28,19 +28,19 @@ def _rejects(tmp_path, *lines):
         ("video", "no_face", "no_face"),
         ("video", "undecodable", "undecoded"),
         ("video", "missing_file", "undecoded"),
-        ("frame", "no_face", "judged"),
-        ("part", "damaged_file", "judged"),
-        ("note", "hdr", "judged"),
+        ("frame", "no_face", "with_face"),
+        ("part", "damaged_file", "with_face"),
+        ("note", "hdr", "with_face"),
     ],
 )
 def test_what_a_reject_means(scope, reason, outcome, videos, tmp_path):
     rejects = _rejects(tmp_path, json.dumps({"video_id": "d/df/b", "scope": scope, "reason": reason}))
-    found = {row["video_id"]: row["outcome"] for row in outcomes(videos, rejects, "test")}
-    assert found == {"d/df/a": "judged", "d/df/b": outcome}
+    found = {row["video_id"]: row["outcome"] for row in listed_videos(videos, rejects, "test")}
+    assert found == {"d/df/a": "with_face", "d/df/b": outcome}
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"scope": "video"}'])
 def test_a_broken_line_is_named(line, videos, tmp_path):
     rejects = _rejects(tmp_path, json.dumps({"video_id": "x", "scope": "note", "reason": "hdr"}), line)
     with pytest.raises(InputError, match=r"test-rejects-0\.jsonl:2: not a line of rejects"):
-        outcomes(videos, rejects, "test")
+        listed_videos(videos, rejects, "test")

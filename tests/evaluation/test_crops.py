@@ -26,16 +26,6 @@ def test_crops_are_those_of_the_rows(rows, written):
         assert np.array_equal(crop, face_examples.decode_image(records[row]["image/encoded"]))
 
 
-def test_take_gives_plain_columns(written):
-    _, folder, records = written
-    columns = predictions.read_predictions(folder, "test")
-    taken = crops.take(columns, [1, 7])
-    assert set(taken) == set(predictions.COLUMNS)
-    assert taken["video_id"].dtype == object
-    assert taken["video_id"].tolist() == [records[row]["video_id"].numpy().decode() for row in (1, 7)]
-    assert taken["logit"].tolist() == columns["logit"][[1, 7]].tolist()
-
-
 @pytest.mark.parametrize("batch_size", [2, 50])
 def test_embeddings_are_the_models(batch_size, written, model_dir):
     files, folder, _ = written

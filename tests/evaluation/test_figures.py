@@ -10,7 +10,8 @@ from scipy.special import expit
 from sklearn import metrics
 
 from evaluation import figures
-from evaluation.figures import KEYS, best_threshold, compute, rank
+from evaluation.figures import best_threshold, compute, rank
+from evaluation.vocabulary import FIGURE_KEYS
 
 # Few distinct values, so that ties abound; or any float32, so that they are rare and magnitudes differ wildly.
 tied = st.integers(-3, 3).map(float)
@@ -26,7 +27,7 @@ def drawn(scores, least=1):
 
 def values(label, score, probability=None, threshold=None):
     found = compute(label, score, probability, threshold)
-    assert list(found) == list(KEYS)
+    assert list(found) == list(FIGURE_KEYS)
     assert all((value is None) != (reason is None) for value, reason in found.values())
     return {key: value for key, (value, _) in found.items()}
 
@@ -168,10 +169,10 @@ def test_what_is_no_number_gives_no_number(odd, which):
 
 def test_a_similarity_is_no_probability():
     found = compute(np.array([0, 1]), np.array([0.0, 1.0]))
-    assert {key for key in KEYS if found[key][1] == "a similarity is no probability"} == {
+    assert {key for key in FIGURE_KEYS if found[key][1] == "a similarity is not a probability"} == {
         "acc", "balanced_acc", "brier", "ece",
     }  # fmt: skip
-    assert {key for key in KEYS if "threshold" in (found[key][1] or "")} == {"acc_val", "balanced_acc_val"}
+    assert {key for key in FIGURE_KEYS if "threshold" in (found[key][1] or "")} == {"acc_val", "balanced_acc_val"}
 
 
 @settings(max_examples=200, deadline=None)

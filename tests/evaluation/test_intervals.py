@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from evaluation import intervals
 from evaluation.figures import compute, rank
-from evaluation.intervals import drawn, paired_difference, strata, with_intervals
+from evaluation.intervals import draw_resample, paired_difference, strata, with_intervals
 
 
 def clustered(rng, videos=30, frames=8, spread=1.0, noise=0.6, gap=1.2):
@@ -46,7 +46,7 @@ def test_a_resample_is_what_copies_of_its_videos_give():
     ranked = rank(video, fake, score)
     parts = strata(fake, np.zeros(10))
     for resample in range(20):
-        weights = drawn(parts, 10, resample, seed=3)
+        weights = draw_resample(parts, 10, resample, seed=3)
         rows = np.concatenate([np.flatnonzero(video == k) for k in range(10) for _ in range(weights[k])])
         assert ranked.figures(weights)["auc"] == pytest.approx(roc_auc_score(fake[video][rows], score[rows]), abs=1e-12)
 
@@ -56,7 +56,7 @@ def test_the_interval_is_that_of_the_percentiles():
     found, used = figures_of(video, fake, score, resamples=300, seed=5)
     aucs = []
     for resample in range(300):
-        rows = drawn(strata(fake, np.zeros(12)), 12, resample, 5)[video]
+        rows = draw_resample(strata(fake, np.zeros(12)), 12, resample, 5)[video]
         aucs.append(roc_auc_score(fake[video], score, sample_weight=rows))
     assert used == 300
     assert [found["auc"]["low"], found["auc"]["high"]] == pytest.approx(np.quantile(aucs, [0.025, 0.975]), abs=1e-12)
@@ -70,13 +70,13 @@ def test_few_resamples_of_many_rows_give_a_normal_interval(monkeypatch):
     assert used == 60
     parts = strata(fake, np.zeros(len(fake)))
     ranked = rank(video, fake, score)
-    spread = np.std([ranked.figures(drawn(parts, len(fake), k, 0))["auc"] for k in range(60)], ddof=1)
+    spread = np.std([ranked.figures(draw_resample(parts, len(fake), k, 0))["auc"] for k in range(60)], ddof=1)
     value = found["auc"]["value"]
     assert [found["auc"]["low"], found["auc"]["high"]] == pytest.approx(
         [value - 1.96 * spread, value + 1.96 * spread], 1e-4
     )
     monkeypatch.setattr(intervals, "BUDGET", 1)
-    assert figures_of(video, fake, score, resamples=1000)[1] == intervals.LEAST
+    assert figures_of(video, fake, score, resamples=1000)[1] == intervals.FEWEST
     assert figures_of(video, fake, score, resamples=7)[1] == 7
 
 
@@ -95,14 +95,14 @@ def test_reals_and_fakes_and_methods_are_drawn_apart():
     assert sorted(tuple(part) for part in parts) == [(0, 1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11), (12, 13)]
     seen = set()
     for resample in range(50):
-        weights = drawn(parts, 14, resample, seed=0)
+        weights = draw_resample(parts, 14, resample, seed=0)
         assert [weights[part].sum() for part in parts] == [len(part) for part in parts]
         seen.add(tuple(weights))
     assert len(seen) == 50
 
 
 def test_every_video_is_drawn_as_often_as_any_other():
-    total = sum(drawn([np.arange(4)], 4, resample, 0) for resample in range(4000))
+    total = sum(draw_resample([np.arange(4)], 4, resample, 0) for resample in range(4000))
     assert total == pytest.approx(np.full(4, 4000), abs=4 * np.sqrt(4000))
 
 
@@ -174,7 +174,7 @@ def test_a_difference_is_that_of_the_figures_on_the_same_resamples(key):
     found = paired_difference(fake[video], video, score, other, key, 250, 9, **options)
     a, b = (rank(video, fake, **model) for model in models)
     parts = strata(fake, np.zeros(len(fake)))
-    each = [drawn(parts, len(fake), resample, 9) for resample in range(250)]
+    each = [draw_resample(parts, len(fake), resample, 9) for resample in range(250)]
     differences = [a.figures(weights)[key] - b.figures(weights)[key] for weights in each]
     assert [found["low"], found["high"]] == pytest.approx(np.quantile(differences, [0.025, 0.975]), abs=1e-12)
     alone = [compute(fake[video], **model)[key][0] for model in models]

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from artifacts.predictions import TEXTS
-from evaluation.matrix import matrix, print_matrix
+from evaluation.matrix import auc_matrix
 from evaluation.metrics import evaluate
 
 METHODS = {"ff": ("df", "nt"), "dfdc": ("fake",)}
@@ -27,7 +27,7 @@ def _at(models, level):
 
 @pytest.mark.parametrize("level", ["video", "frame"])
 def test_against_scikit_learn(models, level):
-    found = matrix(_at(models, level), level, resamples=200)
+    found = auc_matrix(_at(models, level), level, resamples=200)
     assert found["datasets"] == ["dfdc", "ff"] and found["level"] == level
     assert found["models"] == list(_at(models, level))
     for number, dataset in enumerate(found["datasets"]):
@@ -43,7 +43,7 @@ def test_against_scikit_learn(models, level):
 def test_a_row_is_what_the_evaluation_of_that_model_says(models, level):
     columns = models["trained on ff"]
     metrics = evaluate(columns["frame"], resamples=200)
-    found = matrix({"m": columns[level]}, level, resamples=200)
+    found = auc_matrix({"m": columns[level]}, level, resamples=200)
     for number, dataset in enumerate(found["datasets"]):
         figure = metrics[level]["datasets"][dataset]["logit"]["auc"]
         cell = {part: found[part][0][number] for part in ("auc", "low", "high")}
@@ -51,7 +51,7 @@ def test_a_row_is_what_the_evaluation_of_that_model_says(models, level):
 
 
 def test_what_a_model_was_not_tested_on_is_none_with_a_reason(models):
-    found = matrix(_at(models, "video"), resamples=200)
+    found = auc_matrix(_at(models, "video"), resamples=200)
     assert found["auc"][1][0] is found["low"][1][0] is found["high"][1][0] is None
     assert found["reason"][1] == ["no examples", None] and found["auc"][1][1] is not None
 
@@ -59,18 +59,18 @@ def test_what_a_model_was_not_tested_on_is_none_with_a_reason(models):
 def test_one_class_is_none_with_a_reason(models):
     columns = models["trained on ff"]["video"]
     fakes = {name: values[columns["label"] == 1] for name, values in columns.items()}
-    found = matrix({"m": fakes}, resamples=200)
+    found = auc_matrix({"m": fakes}, resamples=200)
     assert found["auc"] == [[None, None]] and found["reason"] == [["only fake examples"] * 2]
 
 
 def test_dictionary_encoded_columns(models):
     columns = models["trained on ff"]["frame"]
     encoded = {name: pyarrow.array(v).dictionary_encode() if name in TEXTS else v for name, v in columns.items()}
-    assert matrix({"m": encoded}, "frame", resamples=200) == matrix({"m": columns}, "frame", resamples=200)
+    assert auc_matrix({"m": encoded}, "frame", resamples=200) == auc_matrix({"m": columns}, "frame", resamples=200)
 
 
 def test_no_model():
-    assert matrix({}) == {
+    assert auc_matrix({}) == {
         "models": [],
         "datasets": [],
         "level": "video",
@@ -79,23 +79,3 @@ def test_no_model():
         "high": [],
         "reason": [],
     }
-
-
-def test_printed(capsys):
-    print_matrix(
-        {
-            "models": ["m", "longer"], "datasets": ["ff", "dfdc"], "level": "video",
-            "auc": [[0.95, 0.6], [None, 1.0]], "low": [[0.9, 0.5], [None, None]], "high": [[0.99, 0.7], [None, None]],
-            "reason": [[None, None], ["no examples", "no interval: only one real video"]],
-        }
-    )  # fmt: skip
-    assert capsys.readouterr().out.splitlines() == [
-        "",
-        "video AUC [95 %]: each row a model, each column what it was tested on",
-        "model                     ff                  dfdc",
-        "m      0.9500 [0.900, 0.990] 0.6000 [0.500, 0.700]",
-        "longer                  none                1.0000",
-        "none or no interval: no examples: longer on ff",
-        "none or no interval: no interval: only one real video: longer on dfdc",
-        "",
-    ]

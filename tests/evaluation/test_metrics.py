@@ -7,8 +7,9 @@ import pytest
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, brier_score_loss, roc_auc_score
 
 from artifacts.errors import InputError
-from evaluation.figures import KEYS, best_threshold
+from evaluation.figures import best_threshold
 from evaluation.metrics import evaluate
+from evaluation.vocabulary import FIGURE_KEYS
 
 SCORES = {"logit": 1, "center_similarity": -1}
 
@@ -37,7 +38,7 @@ def check(group, table, rows, thresholds):
     assert (group["real"], group["fake"]) == (int(np.sum(label == 0)), int(np.sum(label == 1)))
     for name, sign in SCORES.items():
         score, found = sign * table[name][rows].astype(float), group[name]
-        assert list(found) == list(KEYS)
+        assert list(found) == list(FIGURE_KEYS)
         assert found["auc"]["value"] == pytest.approx(roc_auc_score(label, score))
         assert found["ap"]["value"] == pytest.approx(average_precision_score(label, score))
         called = score > sign * thresholds[name]
@@ -47,7 +48,7 @@ def check(group, table, rows, thresholds):
     probability = table["fake_probability"][rows].astype(float)
     assert group["logit"]["acc"]["value"] == pytest.approx(np.mean((probability > 0.5) == label))
     assert group["logit"]["brier"]["value"] == pytest.approx(brier_score_loss(label, probability))
-    assert group["center_similarity"]["brier"]["reason"] == "a similarity is no probability"
+    assert group["center_similarity"]["brier"]["reason"] == "a similarity is not a probability"
 
 
 @pytest.mark.parametrize("level", ["frame", "video"])
@@ -136,31 +137,35 @@ def test_no_number_from_logits_that_are_none(made):
 
 @pytest.fixture
 def listed(made):
-    """Predictions of six videos, and a manifest that lists nine."""
+    """Predictions of six videos, and nine listed videos."""
     rows = [("a", "real", str(k), -1.0 + k) for k in range(3)] + [("a", "df", str(k), k - 0.5) for k in range(3)]
-    outcomes = {("real", "0"): "judged", ("real", "1"): "judged", ("real", "2"): "judged", ("real", "3"): "no_face"}
-    outcomes |= {("df", str(k)): "judged" for k in range(3)}
+    outcomes = {
+        ("real", "0"): "with_face",
+        ("real", "1"): "with_face",
+        ("real", "2"): "with_face",
+        ("real", "3"): "no_face",
+    }
+    outcomes |= {("df", str(k)): "with_face" for k in range(3)}
     outcomes |= {("df", "3"): "no_face", ("df", "4"): "undecoded"}
-    manifest = [
+    videos = [
         {"video_id": f"a/{method}/{name}", "dataset": "a", "method": method, "label": int(method == "df")}
         | {"outcome": outcome}
         for (method, name), outcome in outcomes.items()
     ]
-    return SimpleNamespace(columns=made.columns(rows), manifest=manifest)
+    return SimpleNamespace(columns=made.columns(rows), videos=videos)
 
 
 def test_coverage(listed):
-    metrics = evaluate(listed.columns, manifest=listed.manifest, resamples=0)
+    metrics = evaluate(listed.columns, listed=listed.videos, resamples=0)
     coverage = {"listed": 9, "decoded": 8, "with_face": 6, "judged": 6}
     assert metrics["video"]["all"]["coverage"] == metrics["frame"]["datasets"]["a"]["coverage"] == coverage
-    objects = [SimpleNamespace(**row) for row in reversed(listed.manifest)]
-    assert evaluate(listed.columns, manifest=objects, resamples=0) == metrics
+    assert evaluate(listed.columns, listed=listed.videos[::-1], resamples=0) == metrics
 
 
 @pytest.mark.parametrize(("no_face", "probability", "sign"), [("real", 0.0, -1), ("fake", 1.0, 1)])
 def test_a_video_without_a_face_counts_as_called(listed, no_face, probability, sign):
     """One real and one fake are added, with scores below (above) every other and the same for both."""
-    metrics = evaluate(listed.columns, listed.columns, listed.manifest, no_face=no_face, resamples=20)
+    metrics = evaluate(listed.columns, listed.columns, listed.videos, no_face=no_face, resamples=20)
     label = np.array([0, 0, 0, 1, 1, 1, 0, 1])
     score = np.array([-1.0, 0.0, 1.0, -0.5, 0.5, 1.5, sign * 99, sign * 99])
     threshold = metrics["thresholds"]["video"]["logit"]
@@ -180,19 +185,19 @@ def test_a_video_without_a_face_counts_as_called(listed, no_face, probability, s
 
 
 def test_a_method_of_which_no_video_has_a_face_is_not_forgotten(listed):
-    manifest = [
-        *listed.manifest,
+    videos = [
+        *listed.videos,
         {"video_id": "a/nt/0", "dataset": "a", "method": "nt", "label": 1, "outcome": "no_face"},
     ]
-    manifest += [{"video_id": "b/real/0", "dataset": "b", "method": "real", "label": 0, "outcome": "undecoded"}]
-    metrics = evaluate(listed.columns, manifest=manifest, resamples=20)
+    videos += [{"video_id": "b/real/0", "dataset": "b", "method": "real", "label": 0, "outcome": "undecoded"}]
+    metrics = evaluate(listed.columns, listed=videos, resamples=20)
     for level in ("frame", "video"):
         nt = metrics[level]["datasets"]["a"]["methods"]["nt"]
         assert nt["fake"] == 0 and nt["logit"]["auc"]["reason"] == "only real examples"
         b = metrics[level]["datasets"]["b"]
         assert b["methods"] == {} and b["logit"]["auc"]["reason"] == "no examples"
         assert b["coverage"] == {"listed": 1, "decoded": 0, "with_face": 0, "judged": 0}
-    called = evaluate(listed.columns, manifest=manifest, no_face="real", resamples=20)
+    called = evaluate(listed.columns, listed=videos, no_face="real", resamples=20)
     assert (
         called["video"]["datasets"]["a"]["methods"]["nt"]["logit"]["auc"]["value"] == 0.125
     )  # ties with one real of 4
@@ -205,24 +210,24 @@ def test_a_method_of_which_no_video_has_a_face_is_not_forgotten(listed):
         (lambda rows: rows.append(dict(rows[0], video_id="a/real/9")), "a/real/9: has faces but no prediction"),
         (lambda rows: rows[1].update(label=1), "a/real/1: its label is 1 in the list of videos and 0 in the pred"),
         (lambda rows: rows[1].update(method="x"), "a/real/1: its method is x in the list of videos and real in the"),
-        (lambda rows: rows[2].update(outcome="no_face"), "a/real/2: has predictions though it counts as 'no_face'"),
-        (lambda rows: rows.append(dict(rows[4])), "a/df/0: listed twice"),
+        (lambda rows: rows[2].update(outcome="no_face"), "a/real/2: has predictions but counts as 'no_face'"),
+        (lambda rows: rows.append(dict(rows[4])), "a/df/0: is listed twice"),
     ],
 )
-def test_predictions_that_contradict_the_manifest(listed, change, words):
-    change(listed.manifest)
+def test_predictions_that_contradict_the_list(listed, change, words):
+    change(listed.videos)
     with pytest.raises(InputError, match=words):
-        evaluate(listed.columns, manifest=listed.manifest, resamples=0)
+        evaluate(listed.columns, listed=listed.videos, resamples=0)
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"no_face": "drop"}, "no_face must be one of .*Received: 'drop'"),
-        ({"no_face": "real"}, "no_face='real' needs the manifest"),
+        ({"no_face": "real"}, "no_face='real' needs the list of videos"),
         ({"video_rule": "best"}, "rule must be one of .*Received: 'best'"),
         (
-            {"manifest": [{"video_id": "a", "dataset": "a", "method": "a", "label": 0, "outcome": "lost"}]},
+            {"listed": [{"video_id": "a", "dataset": "a", "method": "a", "label": 0, "outcome": "lost"}]},
             "outcome must be one of",
         ),
     ],

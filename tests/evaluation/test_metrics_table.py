@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from evaluation.metrics import evaluate
-from evaluation.metrics_table import print_table, rows_of
+from evaluation.metrics_table import print_matrix, print_table, table_rows
 
 METHODS = {"a": ("df", "nt"), "b": ("fake",)}
 
@@ -24,8 +24,8 @@ def told(capsys):
     return tell
 
 
-def test_rows_of(metrics):
-    rows = list(rows_of(metrics))
+def test_table_rows(metrics):
+    rows = list(table_rows(metrics))
     assert [row[:2] for row in rows] == [
         ("a", "df"), ("a", "nt"), ("a", "all"), ("b", "fake"), ("b", "all"), ("all", "all"),
     ]  # fmt: skip
@@ -52,21 +52,21 @@ def test_figures_stand_under_their_heads(metrics, told):
     ]
     assert df.split() == ["a", "df", *shown, "12"]
     text = "\n".join(lines)
-    assert "mean_logit" in text and "left out" in text and "30 resamples" in text
+    assert "mean logit" in text and "left out" in text and "30 resamples" in text
     assert "NOTE on a: for play only" in text and "not there" not in text
 
 
 def test_coverage_and_the_policy_are_told(made, told):
     columns = made.columns([("a", "real", str(k), -1.0 - k) for k in range(3)] + [("a", "df", "0", 1.0)])
     names = ("video_id", "dataset", "method", "label")
-    manifest = [dict(zip(names, row, strict=True)) for row in zip(*(columns[name] for name in names), strict=True)]
-    manifest = [row | {"outcome": "judged"} for row in manifest]
-    manifest += [{"video_id": "a/df/1", "dataset": "a", "method": "df", "label": 1, "outcome": "no_face"}]
-    manifest += [{"video_id": "a/df/2", "dataset": "a", "method": "df", "label": 1, "outcome": "undecoded"}]
-    lines = told(evaluate(columns, manifest=manifest, resamples=20))
+    listed = [dict(zip(names, row, strict=True)) for row in zip(*(columns[name] for name in names), strict=True)]
+    listed = [row | {"outcome": "with_face"} for row in listed]
+    listed += [{"video_id": "a/df/1", "dataset": "a", "method": "df", "label": 1, "outcome": "no_face"}]
+    listed += [{"video_id": "a/df/2", "dataset": "a", "method": "df", "label": 1, "outcome": "undecoded"}]
+    lines = told(evaluate(columns, listed=listed, resamples=20))
     assert any(line.startswith("a ") and line.endswith(" 4/6") for line in lines)
     assert "left out" in "\n".join(lines)
-    lines = told(evaluate(columns, manifest=manifest, no_face="real", resamples=20))
+    lines = told(evaluate(columns, listed=listed, no_face="real", resamples=20))
     assert any(line.startswith("a ") and line.endswith(" 5/6") for line in lines)
     assert "counts as called real" in "\n".join(lines)
 
@@ -88,4 +88,24 @@ def test_long_names_and_few_resamples_of_a_large_group(metrics, told):
     made = metrics["bootstrap"] | {"resamples": 1000, "fewest": 50}
     lines = told(metrics | of_level | {"bootstrap": made, "caveats": {name: "see " * 60}})
     assert any(line.startswith("a-data-set-wi… df") for line in lines)
-    assert "1,000 resamples (large groups fewer, down to 50)" in " ".join(" ".join(lines).split())
+    assert "1,000 resamples (fewer for large groups, down to 50)" in " ".join(" ".join(lines).split())
+
+
+def test_printed(capsys):
+    print_matrix(
+        {
+            "models": ["m", "longer"], "datasets": ["ff", "dfdc"], "level": "video",
+            "auc": [[0.95, 0.6], [None, 1.0]], "low": [[0.9, 0.5], [None, None]], "high": [[0.99, 0.7], [None, None]],
+            "reason": [[None, None], ["no examples", "no interval: only one real video"]],
+        }
+    )  # fmt: skip
+    assert capsys.readouterr().out.splitlines() == [
+        "",
+        "video AUC [95 %]: a row for each model, a column for each data set it was tested on",
+        "model                     ff                  dfdc",
+        "m      0.9500 [0.900, 0.990] 0.6000 [0.500, 0.700]",
+        "longer                  none 1.0000       -       ",
+        "none or no interval: no examples: longer on ff",
+        "none or no interval: no interval: only one real video: longer on dfdc",
+        "",
+    ]

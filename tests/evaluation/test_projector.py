@@ -80,6 +80,6 @@ def test_the_sprite_holds_the_faces_row_by_row(get, written):
         assert np.array_equal(image[y : y + 8, x : x + 8], expected)
 
 
-def test_a_sprite_that_no_browser_takes_is_refused():
-    with pytest.raises(ValueError, match="a sprite of 4096x4096 pictures holds 4. Received: 5"):
+def test_a_sprite_that_is_too_large_for_browsers_is_refused():
+    with pytest.raises(ValueError, match="a sprite holds at most 4 pictures of 4096x4096. Received: 5"):
         sprite(np.broadcast_to(np.uint8(0), (5, 4096, 4096, 3)))

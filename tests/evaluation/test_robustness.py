@@ -8,7 +8,9 @@ from artifacts.predictions import read_predictions
 from components.evaluator.inference import write_predictions
 from evaluation import robustness
 from evaluation.crops import read_crops
-from evaluation.robustness import CHANGES, SEVERITIES
+from evaluation.robustness import CHANGES
+from evaluation.sampling import rows_of_some_videos
+from evaluation.vocabulary import SEVERITIES
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def photo():
 
 def apply(name, severity, crop, seed=0):
     change = CHANGES[name]
-    return change.function(crop, change.strengths[severity - 1], np.random.default_rng(seed))
+    return change.apply(crop, change.strengths[severity - 1], np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -111,7 +113,7 @@ def test_a_sweep_equals_a_loop(batch_size, written, model_dir):
                 for row in ours:
                     crop = crops[row]
                     if severity:
-                        crop = CHANGES[change].function(crop, strength, np.random.default_rng([3, row]))
+                        crop = CHANGES[change].apply(crop, strength, np.random.default_rng([3, row]))
                     scores[row] = (crop.mean(dtype=np.float64) - 128) / 10  # as `Tiny` does
                 of_videos = {v: [scores[row] for row in ours if video[row] == v] for v in video[ours]}
                 label_of = dict(zip(video, columns["label"], strict=True))
@@ -149,18 +151,18 @@ def test_each_crop_is_read_once(written, model_dir, monkeypatch):
 def test_a_limit_takes_whole_videos_of_each_data_set_and_label(written):
     _, _, columns = written
     video, dataset = (np.array(columns[name].to_pylist()) for name in ("video_id", "dataset"))
-    rows = robustness.choose_videos(columns, 2)
-    assert rows.tolist() == sorted(rows) and (robustness.choose_videos(columns, 2) == rows).all()
+    rows = rows_of_some_videos(columns, 2)
+    assert rows.tolist() == sorted(rows) and (rows_of_some_videos(columns, 2) == rows).all()
     assert np.isin(video, video[rows]).sum() == len(rows), "whole videos"
     for name, label, count in (("d", 0, 2), ("d", 1, 2), ("e", 0, 2)):
         ours = (dataset[rows] == name) & (columns["label"][rows] == label)
         assert len(set(video[rows][ours])) == count
-    assert (
-        robustness.choose_videos(columns, 100).tolist() == robustness.choose_videos(columns).tolist() == list(range(24))
-    )
+    assert rows_of_some_videos(columns, 100).tolist() == rows_of_some_videos(columns).tolist() == list(range(24))
 
 
 @pytest.mark.parametrize("options", [{"changes": ("fog",)}, {"severities": (6,)}])
 def test_what_there_is_not_is_refused(options, written, model_dir):
-    with pytest.raises(InputError, match="('fog'|6): there are jpeg, blur, noise, downscale, brightness, and the sev"):
+    with pytest.raises(
+        InputError, match="unknown ('fog'|6). The changes are jpeg, blur, noise, downscale, brightness; the sev"
+    ):
         sweep(written, model_dir, **options)

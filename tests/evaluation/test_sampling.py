@@ -2,7 +2,8 @@ import numpy as np
 import pyarrow
 import pytest
 
-from evaluation.sampling import groups_of, spread
+from evaluation.columns import groups_of
+from evaluation.sampling import draw_evenly
 
 
 def make_columns(sizes):
@@ -29,24 +30,24 @@ def make_columns(sizes):
 )
 def test_methods_are_shown_alike(sizes, most, expected):
     columns, names = make_columns(sizes)
-    rows = spread(groups_of(columns), most)
+    rows = draw_evenly(groups_of(columns), most)
     assert sorted(set(rows)) == rows.tolist() and len(rows) == min(most, len(names))
     counts = [int(np.sum(names[rows] == dataset + method)) for dataset, method in sizes]
     assert sorted(counts) == sorted(expected) and (min(expected) == 0 or counts == expected)
 
 
-def test_the_choice_is_spread_and_hangs_on_the_seed_alone():
+def test_the_choice_is_spread_and_depends_on_the_seed_alone():
     columns, _ = make_columns({("a", "real"): 1000})
     group = groups_of(columns)
-    rows = spread(group, 100, seed=1)
+    rows = draw_evenly(group, 100, seed=1)
     assert (rows // 10 == np.arange(100)).all(), "one of each stretch"
-    assert (spread(group, 100, seed=1) == rows).all() and (spread(group, 100, seed=2) != rows).any()
+    assert (draw_evenly(group, 100, seed=1) == rows).all() and (draw_evenly(group, 100, seed=2) != rows).any()
 
 
 def test_so_many_of_each_group():
     groups = np.array([5] * 100 + [-1] * 3 + [2] * 20)
-    rows = spread(groups, each=10)
-    assert (np.diff(rows) > 0).all() and (rows == spread(groups, each=10)).all()
+    rows = draw_evenly(groups, each=10)
+    assert (np.diff(rows) > 0).all() and (rows == draw_evenly(groups, each=10)).all()
     assert {group: int((groups[rows] == group).sum()) for group in (5, -1, 2)} == {5: 10, -1: 3, 2: 10}
-    assert spread(groups, 12, each=10).size == 12 and spread(np.array([]), each=10).size == 0
-    assert spread(groups, each=1000).tolist() == list(range(123)) == spread(groups).tolist()
+    assert draw_evenly(groups, 12, each=10).size == 12 and draw_evenly(np.array([]), each=10).size == 0
+    assert draw_evenly(groups, each=1000).tolist() == list(range(123)) == draw_evenly(groups).tolist()

@@ -238,3 +238,8 @@ def test_command_line_on_any_saved_model(tmp_path, model_dir, made, faces, capsy
     _, shown = judged("without", old)
     assert "Surest hits" not in shown and "no signature &#39;heat_maps&#39;" in shown
     capsys.readouterr()
+
+
+def test_the_old_name_of_max_drop_is_refused():
+    with pytest.raises(ValueError, match="max_loss is called max_drop now; rename it"):
+        EvaluatorParameters(max_loss=0.02)

@@ -10,6 +10,7 @@ from components.evaluator import inference
 from model.detector import DeepfakeDetector
 from model.export import export_saved_model
 from model.recipes import Recipe
+from model.saved_model import find_saved_model
 
 IN_MEMORY = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")
 ONE_PROCESS = ("--runner=FnApiRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=1")
@@ -132,16 +133,13 @@ def test_other_examples_under_the_same_name_are_predicted_anew(write, made, tmp_
         assert logit == pytest.approx([(grey - 128) / 10], abs=1e-4)
 
 
-def test_an_attempt_that_was_not_heard_of_is_not_repeated(write, files, model_dir):
+def test_an_attempt_that_was_not_reported_is_not_repeated(write, files, model_dir):
     write()
-    job = (
-        files[0],
-        str(write.out / predictions.file_name("test", 0, 2)),
-        {"model": inference.model_digest(str(model_dir))},
-    )
-    before = (write.out / predictions.file_name("test", 0, 2)).stat().st_mtime_ns
-    inference.predict_file(job, str(model_dir), 4)
-    assert (write.out / predictions.file_name("test", 0, 2)).stat().st_mtime_ns == before
+    target = write.out / predictions.file_name("test", 0, 2)
+    origin = inference.origin(files[0], inference.digest(find_saved_model(str(model_dir))))
+    before = target.stat().st_mtime_ns
+    inference.predict_file(inference.Job(files[0], str(target), origin), str(model_dir), 4)
+    assert target.stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("size", [1, 100])
@@ -235,15 +233,17 @@ def test_a_model_that_gives_nan(write, tmp_path):
 
 def test_a_full_disk_is_told(write, monkeypatch):
     def full(*arguments):
-        raise OSError(28, "No space left on device", "there")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(predictions.pyarrow.parquet, "ParquetWriter", full)
-    with pytest.raises(InputError, match=r"there: cannot be read or written \(No space left on device\)\. Make room"):
+    with pytest.raises(
+        InputError, match=r"test-0000\d-of-00002\.parquet: cannot be written \(No space left on device\)"
+    ):
         write()
 
 
 def test_other_errors_stay_what_they_are(write, monkeypatch):
-    monkeypatch.setattr(inference, "score", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(inference, "score_file", lambda *arguments: 1 / 0)
     with pytest.raises(Exception, match="division by zero") as raised:
         write()
     assert not isinstance(raised.value, InputError)

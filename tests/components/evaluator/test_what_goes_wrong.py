@@ -31,7 +31,7 @@ def four_methods(made):
 def manifest_of(columns, *more):
     first = np.unique(columns["video_id"].astype(str), return_index=True)[1]
     names = ("video_id", "dataset", "method", "label")
-    rows = [{name: columns[name][row] for name in names} | {"outcome": "judged"} for row in first]
+    rows = [{name: columns[name][row] for name in names} | {"outcome": "with_face"} for row in first]
     return rows + [dict(zip((*names, "outcome"), row, strict=True)) for row in more]
 
 
@@ -64,12 +64,12 @@ def test_the_same_name_in_two_data_sets_is_two_videos(made):
 
 def test_a_video_without_a_face_is_never_dropped_without_a_word(four_methods):
     lost = ("ffpp/nt/004_004", "ffpp", "nt", 1)
-    metrics = evaluate(four_methods, manifest=manifest_of(four_methods, (*lost, "no_face")), resamples=0)
+    metrics = evaluate(four_methods, listed=manifest_of(four_methods, (*lost, "no_face")), resamples=0)
     nt = metrics["video"]["datasets"]["ffpp"]["methods"]["nt"]
     assert nt["coverage"] == {"listed": 7, "decoded": 7, "with_face": 6, "judged": 6}
     assert metrics["no_face"] == "left_out"
     with pytest.raises(InputError, match=f"{lost[0]}: has faces but no prediction"):
-        evaluate(four_methods, manifest=manifest_of(four_methods, (*lost, "judged")))
+        evaluate(four_methods, listed=manifest_of(four_methods, (*lost, "with_face")))
 
 
 def test_leaving_out_the_faceless_cannot_pass_for_having_judged_them(made):
@@ -79,7 +79,7 @@ def test_leaving_out_the_faceless_cannot_pass_for_having_judged_them(made):
     )
     faceless = [(f"a/df/{k}", "a", "df", 1, "no_face") for k in range(4, 8)]
     manifest = manifest_of(columns, *faceless)
-    left_out, as_real = (evaluate(columns, manifest=manifest, no_face=how, resamples=0) for how in ("left_out", "real"))
+    left_out, as_real = (evaluate(columns, listed=manifest, no_face=how, resamples=0) for how in ("left_out", "real"))
     assert auc(left_out) == 1 and left_out["video"]["all"]["coverage"]["judged"] == 8
     assert auc(as_real) == 0.5 and as_real["video"]["all"]["coverage"]["judged"] == 12
 
@@ -89,11 +89,11 @@ def test_a_failed_load_that_is_replaced_by_another_face_is_caught(four_methods):
     rows = np.arange(len(four_methods["label"]))
     rows[-2:] = 0
     replaced = {name: values[rows] for name, values in four_methods.items()}
-    with pytest.raises(InputError, match="ffpp/real/000: frame 0, track 0 is there twice"):
+    with pytest.raises(InputError, match="ffpp/real/000: frame 0, track 0 occurs twice"):
         evaluate(replaced)
     replaced["frame_index"] = np.arange(len(rows), dtype=np.int32)  # even if it got another number
     with pytest.raises(InputError, match="ffpp/nt/002_002: has faces but no prediction"):
-        evaluate(replaced, manifest=manifest_of(four_methods))
+        evaluate(replaced, listed=manifest_of(four_methods))
 
 
 def test_no_figure_is_made_from_buckets_of_probability(made):

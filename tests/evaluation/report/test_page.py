@@ -61,7 +61,7 @@ def plain(made):
         columns = made.full_columns(np.random.default_rng(0), methods, videos=videos, per_video=2)
         metrics = json.loads(json.dumps(made.metrics(columns, **more)))
         arguments = {"metrics": metrics, "frames": columns["frame"], "videos": columns["video"]}
-        return arguments | {"verdict": "NOT_BLESSED", "reasons": ["no threshold is set"]}
+        return arguments | {"blessed": False, "reasons": ["no threshold is set"]}
 
     return build
 
@@ -86,14 +86,14 @@ def test_says_the_verdict_and_what_was_evaluated(full):
         "Evaluation on the test split Blessed",
         "ffpp video AUC 0.9800 is at least 0.9",
         "Recipe paper",
-        "Videos judged 360: 120 real, 240 fake",
+        "Videos 360: 120 real, 240 fake",
         "95 %, 1,000 bootstrap resamples of videos",
         "A video's score is the mean logit of its frames.",
         "Videos without a face are left out of the figures",
         "FaceExampleGen, execution 3, digest 81bb07",
         "python -m pipeline.run --config ffpp.json",
         "Protocol and data differ",
-        "a similarity is no probability",
+        "a similarity is not a probability",
     ):
         assert words in page.text, words
 
@@ -208,7 +208,7 @@ def test_scores_that_are_no_numbers(render, plain, value):
                 np.arange(len(columns[key])) == 3, min(value, 1) if "prob" in key else value, columns[key]
             )
     _, page = render(arguments)
-    assert ("no numbers" in page.text) == np.isnan(value)
+    assert ("the model gave NaN or infinite scores" in page.text) == np.isnan(value)
 
 
 def test_one_video(render, plain):
@@ -234,4 +234,4 @@ def test_a_data_set_that_only_the_list_knows(render, plain, made):
     kept = arguments["frames"]["dataset"] == "a"
     arguments["frames"] = {key: values[kept] for key, values in arguments["frames"].items()}
     _, page = render(arguments)
-    assert "Not drawn: no rows." in page.text or "Not drawn: the model gave no number." in page.text
+    assert "Not drawn: no rows." in page.text or "Not drawn: no finite scores." in page.text

@@ -8,29 +8,29 @@ import pytest
 from evaluation.report import curves, page, plots, svg
 
 HALF = np.array([0.0, 0.5, 1.0])
-LINE = {"false": HALF, "true": HALF**0.5, "color": "c1", "dashed": True}
-BINS = curves.reliability(np.array([0, 1, 1]), np.array([0.1, 0.5, 0.93])) | {"color": "ink", "dashed": True}
+LINE = plots.RocLine(HALF, HALF**0.5, "c1", dashed=True)
+BINS = plots.ReliabilityLine(curves.reliability(np.array([0, 1, 1]), np.array([0.1, 0.5, 0.93])), "ink", dashed=True)
 POINTS = np.array([[0.0, 0.0], [1.0, 2.0], [2.0, 1.0]])
 DRAWN = {
     "roc": lambda name: plots.roc(name, [LINE], "a curve"),
-    "log": lambda name: plots.roc(name, [LINE | {"false": np.array([0, 0.004, 1])}], "a curve", log=True),
+    "log": lambda name: plots.roc(name, [LINE._replace(false=np.array([0, 0.004, 1]))], "a curve", log=True),
     "histogram": lambda name: plots.histogram(
         name,
         np.arange(4.0),
         [
-            {"counts": np.array([1, 0, 3]), "color": "real", "filled": True},
-            {"counts": np.zeros(3, int), "color": "c2", "filled": False},
+            plots.ScoreClass(np.array([1, 0, 3]), "real", filled=True),
+            plots.ScoreClass(np.zeros(3, int), "c2", filled=False),
         ],
         "scores",
         axis="logit",
         threshold=1.5,
     ),
-    "reliability": lambda name: plots.reliability(name, [BINS, BINS | {"dashed": False}], "bins"),
+    "reliability": lambda name: plots.reliability(name, [BINS, BINS._replace(dashed=False)], "bins"),
     "robustness": lambda name: plots.robustness(
-        name, [{"severity": [0, 1], "auc": [0.9, 0.4], "color": "c0"}], "curves", level="video"
+        name, [plots.RobustnessLine([0, 1], [0.9, 0.4], "c0")], "curves", level="video"
     ),
     "scatter": lambda name: plots.scatter(
-        name, [{"points": POINTS, "color": "fake"}], "points", limits=(np.array([-1, -1]), np.array([3, 3]))
+        name, [plots.Cloud(POINTS, "fake")], "points", limits=(np.array([-1, -1]), np.array([3, 3]))
     ),
 }
 
@@ -76,7 +76,7 @@ def test_words_and_numbers_stay_text():
     assert {"reals called fake", "fakes found", "0.0", "1.0"} <= set(_texts(DRAWN["roc"]("a")))
     assert {"0.1%", "1%", "10%", "100%"} <= set(_texts(DRAWN["log"]("a")))
     one_real = plots.roc(
-        "a", [LINE | {"false": np.array([0.0, 1.0]), "true": np.array([0.5, 1.0])}], "a curve", log=True
+        "a", [LINE._replace(false=np.array([0.0, 1.0]), true=np.array([0.5, 1.0]))], "a curve", log=True
     )
     assert {"10%", "100%"} <= set(_texts(one_real)), "of a single real there is an axis, too"
     assert {"fake probability", "share of fakes", "count"} <= set(_texts(DRAWN["reliability"]("a")))

@@ -3,8 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from evaluation import blessing, figures
-from evaluation.report import summary
+from evaluation.report import tables
 
 
 @pytest.fixture
@@ -13,25 +12,20 @@ def metrics(made):
     return json.loads(json.dumps(made.metrics(columns)))
 
 
-def test_knows_every_figure_and_which_way_is_good():
-    assert set(summary.FIGURES) == set(figures.KEYS)
-    assert {key for key, (_, _, more) in summary.FIGURES.items() if not more} == set(blessing.LOW_IS_GOOD)
-
-
 def test_rows_are_methods_then_data_sets_then_all(metrics):
-    found = [(dataset, method) for dataset, method, _ in summary.rows_of(metrics["video"])]
+    found = [(dataset, method) for dataset, method, _ in tables.group_rows(metrics["video"])]
     ffpp = [("ffpp", method) for method in ("df", "ff", "fs", "nt", None)]
     assert found == [("celeb_df", "fake"), ("dfdc", "fake"), *ffpp, (None, None)]
 
 
 def test_a_data_set_without_fakes_has_a_row(made):
     columns = made.full_columns(np.random.default_rng(0), {"a": ()}, videos=2, per_video=1)
-    ((dataset, method, group),) = summary.rows_of(made.metrics(columns)["video"])
+    ((dataset, method, group),) = tables.group_rows(made.metrics(columns)["video"])
     assert (dataset, method, group["fake"]) == ("a", None, 0)
 
 
 def test_a_view_for_each_level_and_score_holds_its_figures(metrics):
-    views = {(view["level"], view["score"]): view for view in summary.views(metrics)}
+    views = {(view["level"], view["score"]): view for view in tables.figures(metrics)}
     assert set(views) == {(x, y) for x in ("video", "frame") for y in ("logit", "center_similarity")}
     for (level, score), view in views.items():
         row = next(row for row in view["rows"] if row["method"] == "nt")
@@ -46,7 +40,7 @@ def test_reasons_become_numbered_notes(made, metrics):
     group = metrics["video"]["datasets"]["dfdc"]["methods"]["fake"]["logit"]
     group["auc"], group["ap"] = made.figure(None, "only real examples"), made.figure(None, "only real examples")
     group["acc"] = {"value": 0.5, "low": None, "high": None, "reason": "one video only"}
-    view = next(view for view in summary.views(metrics) if (view["level"], view["score"]) == ("video", "logit"))
+    view = next(view for view in tables.figures(metrics) if (view["level"], view["score"]) == ("video", "logit"))
     row = next(row for row in view["rows"] if row["dataset"] == "dfdc")
     notes = {cell["key"]: cell["note"] for cell in row["cells"]}
     assert notes["auc"] == notes["ap"] == 1 and notes["acc"] == 2 and notes["eer"] is None
@@ -54,7 +48,7 @@ def test_reasons_become_numbered_notes(made, metrics):
 
 
 def test_coverage_counts_or_says_nothing(metrics):
-    rows = summary.coverage(metrics)
+    rows = tables.coverage(metrics)
     judged = metrics["video"]["datasets"]["dfdc"]["real"] + metrics["video"]["datasets"]["dfdc"]["fake"]
     assert next(row for row in rows if row["dataset"] == "dfdc")["counts"] == [judged + 5, judged + 3, judged, judged]
     groups = [metrics["video"]["all"], *metrics["video"]["datasets"].values()]
@@ -62,11 +56,11 @@ def test_coverage_counts_or_says_nothing(metrics):
         group["coverage"] = None
         for of_method in group.get("methods", {}).values():
             of_method["coverage"] = None
-    assert summary.coverage(metrics) == []
+    assert tables.coverage(metrics) == []
 
 
 @pytest.mark.parametrize(
-    ("key", "low", "high", "verdict"),
+    ("key", "low", "high", "outcome"),
     [
         ("auc", 0.01, 0.02, "better"),
         ("auc", -0.02, -0.01, "worse"),
@@ -74,15 +68,15 @@ def test_coverage_counts_or_says_nothing(metrics):
         ("auc", 0.0, 0.01, "not clearly different"),
         ("ece", 0.01, 0.02, "worse"),
         ("ece", -0.02, -0.01, "better"),
-        ("eer", None, None, "not to be told"),
+        ("eer", None, None, "cannot be told"),
     ],
 )
-def test_the_comparison_is_put_into_words(key, low, high, verdict):
+def test_the_comparison_is_put_into_words(key, low, high, outcome):
     row = {"dataset": "all", "method": None, "level": "frame", "key": key, "score": "center_similarity"}
     row |= {"ours": 0.5, "last": 0.5, "difference": 0.0, "low": low, "high": high}
-    found = summary.comparison([row | {"reason": None if low is not None else "one video"}])
+    found = tables.comparison([row | {"reason": None if low is not None else "one video"}])
     (shown,) = found["rows"]
-    assert shown["is"] == verdict and shown["dataset"] is None and "similarity" in shown["figure"]
+    assert shown["outcome"] == outcome and shown["dataset"] is None and "similarity" in shown["figure"]
     assert found["notes"] == ([] if low is not None else ["one video"])
 
 
@@ -90,6 +84,6 @@ def test_the_matrix_keeps_its_order():
     found = {"models": ["m", "n"], "datasets": ["a", "b"], "auc": [[0.1, None], [0.3, 0.4]], "level": "video"}
     found |= {"low": [[0.0, None], [0.2, None]], "high": [[0.2, None], [0.4, None]]}
     found["reason"] = [[None, "only fake examples"], [None, "one video"]]
-    shown = summary.matrix(found)
+    shown = tables.matrix(found)
     assert [[cell["value"] for cell in row["cells"]] for row in shown["rows"]] == found["auc"]
     assert shown["notes"] == ["only fake examples", "one video"] and shown["rows"][1]["cells"][1]["note"] == 2

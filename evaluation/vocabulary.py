@@ -1,0 +1,146 @@
+"""The words of the evaluation, each written once: levels, scores, figures, video rules and policies.
+
+Imports nothing but the standard library, so that configs and command lines can use it at no cost. The `Literal` types
+are for annotations and config fields; the tuples and dictionaries hold the same words with what they mean.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+# --- Levels: what one row of the figures stands for.
+Level = Literal["frame", "video"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+VIDEO_FIRST: tuple[Level, ...] = ("video", "frame")  # the order of tables and of the report
+
+# --- Scores: the outputs of a model that tell fakes from reals.
+ScoreName = Literal["logit", "center_similarity"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One output of the model by which fakes can be told from reals.
+
+    Attributes:
+        sign: 1 where a high score speaks for a fake, -1 where it speaks for a real.
+        title: the score in words.
+        axis: label of an axis that shows the score.
+        has_probability: whether the model also gives it as a probability.
+    """
+
+    sign: Literal[1, -1]
+    title: str
+    axis: str
+    has_probability: bool
+
+
+SCORES: dict[ScoreName, Score] = {
+    "logit": Score(1, "the classifier's logit", "logit, fake minus real", has_probability=True),
+    "center_similarity": Score(
+        -1, "similarity to the real centre", "similarity to the real centre", has_probability=False
+    ),
+}
+
+# --- Figures: what is computed from scores and labels. `evaluation.figures` defines each of them exactly.
+FigureKey = Literal[
+    "acc", "acc_val", "balanced_acc", "balanced_acc_val", "auc", "ap", "eer", "tpr_1", "tpr_01", "brier", "ece"
+]
+FIGURE_KEYS: tuple[FigureKey, ...] = get_args(FigureKey)
+BINS = 15  # equal-width bins of the fake probability: of the calibration error and of the reliability diagram
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure in words, and what it is computed from.
+
+    Attributes:
+        name: in a sentence.
+        head: at the head of a table's column.
+        meaning: a sentence for readers of the report.
+        basis: what it needs of the rows: their probabilities, a threshold fixed on validation, or only their order.
+        low_is_good: whether less is better.
+    """
+
+    name: str
+    head: str
+    meaning: str
+    basis: Literal["probability", "threshold", "ranking"]
+    low_is_good: bool = False
+
+
+FIGURES: dict[FigureKey, Figure] = {
+    "acc": Figure("ACC", "ACC", "Share of correct calls at a fake probability of 0.5.", "probability"),
+    "acc_val": Figure(
+        "ACC at the validation threshold",
+        "ACC val",
+        "Share of correct calls at the threshold fixed on the validation split.",
+        "threshold",
+    ),
+    "balanced_acc": Figure(
+        "balanced accuracy",
+        "Bal.",
+        "Balanced accuracy at 0.5: the mean of the shares of reals and of fakes called correctly.",
+        "probability",
+    ),
+    "balanced_acc_val": Figure(
+        "balanced accuracy at the validation threshold",
+        "Bal. val",
+        "Balanced accuracy at the threshold fixed on the validation split.",
+        "threshold",
+    ),
+    "auc": Figure("AUC", "AUC", "Area under the ROC curve: how often a fake scores higher than a real.", "ranking"),
+    "ap": Figure("average precision", "AP", "Average precision, with fakes as positives.", "ranking"),
+    "eer": Figure(
+        "EER",
+        "EER",
+        "Equal error rate: the share of reals called fake where it equals the share of fakes called real.",
+        "ranking",
+        low_is_good=True,
+    ),
+    "tpr_1": Figure("TPR at 1 % FPR", "TPR 1%", "Share of fakes found while 1 % of reals are called fake.", "ranking"),
+    "tpr_01": Figure(
+        "TPR at 0.1 % FPR", "TPR 0.1%", "Share of fakes found while 0.1 % of reals are called fake.", "ranking"
+    ),
+    "brier": Figure(
+        "Brier score", "Brier", "Mean squared error of the fake probability.", "probability", low_is_good=True
+    ),
+    "ece": Figure(
+        "calibration error",
+        "ECE",
+        f"Expected calibration error over {BINS} equal-width bins of the fake probability.",
+        "probability",
+        low_is_good=True,
+    ),
+}
+AUC_FIRST: tuple[FigureKey, ...] = ("auc", *(key for key in FIGURE_KEYS if key != "auc"))  # the order in the report
+
+
+def figures_of(basis: str) -> tuple[FigureKey, ...]:
+    """Return the keys of the figures with this basis, in the order of `FIGURE_KEYS`."""
+    return tuple(key for key, figure in FIGURES.items() if figure.basis == basis)
+
+
+# --- Video rules: how the frames of one face are joined to one score.
+VideoRule = Literal["mean_logit", "median_logit", "mean_probability", "max_logit"]
+VIDEO_RULES: dict[VideoRule, str] = {
+    "mean_logit": "A video's score is the mean logit of its frames.",
+    "median_logit": "A video's score is the median logit of its frames.",
+    "mean_probability": "A video's score is the mean fake probability of its frames.",
+    "max_logit": "A video's score is the highest logit of its frames.",
+}
+
+# --- No-face policies: what a listed video without a face counts as at video level.
+NoFacePolicy = Literal["left_out", "real", "fake"]
+NO_FACE_POLICIES: dict[NoFacePolicy, str] = {
+    "left_out": "Videos without a face are left out of the figures.",
+    "real": "At video level, a video without a face counts as called real.",
+    "fake": "At video level, a video without a face counts as called fake.",
+}
+
+# --- Outcomes: what became of a listed video in the extraction of faces.
+Outcome = Literal["with_face", "no_face", "undecoded"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+# --- The robustness sweep: changes of a face, in five severities each. `evaluation.robustness` defines them.
+ChangeName = Literal["jpeg", "blur", "noise", "downscale", "brightness"]
+CHANGE_NAMES: tuple[ChangeName, ...] = get_args(ChangeName)
+SEVERITIES = (1, 2, 3, 4, 5)
