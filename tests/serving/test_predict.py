@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from faces.extraction import FaceExtractor
 from serving import predict
 from serving.verdict.assessor import Assessor
 from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE
+from serving.verdict.verdict_json import Verdict, VerdictsJson
 from serving.verdict.verdict_options import VerdictOptions
 from serving.verdict.view.html_report import HtmlReport
 
@@ -137,6 +139,8 @@ def test_json_and_csv(run, pictures):
     first = content["files"][0]
     assert first["verdict"] == "fake" and first["faces"][0]["frames"][0]["box"] == [20, 12, 60, 60]
     assert "model" not in first and content["model"]["digest"] == "d1" and content["model"]["card"] == run.model.card
+    assert set(content) == set(VerdictsJson.__annotations__)
+    assert set(first) == {field.name for field in fields(Verdict)} - {"model"}
     assert content["parameters"]["frames"] == 9 and content["interrupted"] is False and len(content["caveats"]) == 3
     rows = list(csv.DictReader(io.StringIO(Path("a.csv").read_text())))
     assert [row["file"] for row in rows] == ["fake.png", "empty.png"]
@@ -205,20 +209,6 @@ def test_a_mistake_is_named_before_the_work(arguments, words, run, pictures, mon
     done = run("fake.png", *arguments)
     assert done.code == 2 and words in done.err and done.out == ""
     assert all(line.startswith("error: ") for line in done.err.splitlines())
-
-
-@pytest.mark.parametrize("argument", ["--kind=film", "--frame=3"])
-def test_a_wrong_argument_ends_with_2(argument, run, pictures, capsys):
-    with pytest.raises(SystemExit) as ended:
-        run("fake.png", argument)
-    assert ended.value.code == 2 and argument.split("=")[0] in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", ["face", "score", "frames"])
-def test_an_option_by_its_former_name_is_told_the_present_one(name, run, pictures, capsys):
-    with pytest.raises(SystemExit) as ended:
-        run("fake.png", f"--least_{name}=1")
-    assert ended.value.code == 2 and f"--least_{name} is now called --min_{name}" in capsys.readouterr().err
 
 
 def test_models_that_are_none(tmp_path, monkeypatch):
