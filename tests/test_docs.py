@@ -19,6 +19,7 @@ BEAM_FLAGS = {
     "--environment_type",
 }  # fmt: skip
 OTHER_FLAGS = {"--upgrade", "--force-reinstall", "--no-deps", "--rm", "--data-binary", "--logdir", "--check"}
+PASSED_ON = {"benchmarks.ablation": "model.train"}  # a command that hands unknown flags to another
 EARLIER = {"CHANGELOG.md"}  # names what there was before
 
 COMMAND = re.compile(r"python -m (\w+(?:\.\w+)*)(?![\w.])([^\n`|]*)")
@@ -122,6 +123,8 @@ def _flags(module: str) -> set[str]:
     shown = done.stdout + done.stderr
     switches = set(re.findall(r"--\[no\](\w+)", shown))  # of absl
     flags = set(FLAG.findall(shown)) | {f"--{no}{name}" for name in switches for no in ("", "no")}
+    if module in PASSED_ON:
+        flags |= _flags(PASSED_ON[module])
     return flags | {"--help"} | (BEAM_FLAGS if "Apache Beam" in shown else set())
 
 
