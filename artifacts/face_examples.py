@@ -1,6 +1,7 @@
 """Face examples: the TFRecords of aligned face crops that extraction writes and that training and evaluation read.
 
-An `examples` folder holds `Split-{train,val,test}/*.tfrecord`; each record is one `tf.train.Example` with `SCHEMA`'s keys.
+An `examples` folder holds `Split-{train,val,test}/*.tfrecord`; each record is one `tf.train.Example` with `SCHEMA`'s
+keys.
 """
 
 import glob

@@ -62,7 +62,7 @@ class Recipe(BaseModel):
     batch_size: int = Field(16, ge=4, description="Global batch, half real and half fake.")
     learning_rate: PositiveFloat = Field(0.01, description="Initial learning rate of SGD.")
     schedule: Literal["step", "cosine", "constant"] = Field(
-        "step", description="Learning rate; step: times decay_rate every decay_every steps."
+        "step", description="Of the learning rate; step: times decay_rate every decay_every steps."
     )
     decay_every: PositiveInt = Field(3000, description="Steps between two drops of the step schedule.")
     decay_rate: PositiveFloat = Field(0.1, description="Factor of each drop of the step schedule.")
@@ -76,7 +76,8 @@ class Recipe(BaseModel):
     )
     augmentation: Literal["off", "paper", "forensic"] = Field(
         "paper",
-        description="off; paper: mirroring; forensic: also JPEG, downscaling, blur, noise, brightness, contrast.",
+        description="Of training crops; paper: mirroring; forensic: also JPEG, downscaling, blur, noise, brightness, "
+        "contrast.",
     )
     seed: int = Field(0, ge=0, description="Seed of weights, batches and augmentation.")
 

@@ -218,7 +218,9 @@ def define_flags() -> None:
     for name, field in Recipe.model_fields.items():
         if name == "name":
             continue
-        text = f"{field.description} Default of the paper recipe: {field.default}."
+        text = str(field.description)
+        if field.default is not None:
+            text += f" Default of the paper recipe: {field.default}."
         kinds = typing.get_args(field.annotation) or (field.annotation,)
         if field.annotation is bool:
             flags.DEFINE_bool(name, None, text)

@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from artifacts.errors import InputError
-from artifacts.manifest import Listing
 from components.video_example_gen import celeb_df, dfdc, faceforensics, folder
 from components.video_example_gen.dataset_config import DatasetConfig as BaseConfig
 from components.video_example_gen.dataset_config import check_root
+from components.video_example_gen.listing import Listing
 
 
 class SampleConfig(BaseConfig):

@@ -7,9 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from artifacts.errors import InputError
-from artifacts.manifest import Listing, Video
+from artifacts.manifest import Video
 from components.video_example_gen.dataset_config import DatasetConfig, splits_to_fill
 from components.video_example_gen.dataset_files import find, read_text, relative, stem
+from components.video_example_gen.listing import Listing
 
 TITLE = "Celeb-DF"
 SIGNS = "Celeb-real/, Celeb-synthesis/ or YouTube-real/"

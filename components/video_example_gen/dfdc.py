@@ -12,10 +12,11 @@ from typing import Literal
 from pydantic import Field
 
 from artifacts.errors import InputError
-from artifacts.manifest import Listing, Video
+from artifacts.manifest import Video
 from commands.parameters import Parameters
 from components.video_example_gen.dataset_config import SPLIT_NAMES, DatasetConfig, splits_to_fill
 from components.video_example_gen.dataset_files import entries, find, read_json, read_text, relative, stem, subfolders
+from components.video_example_gen.listing import Listing
 
 TITLE = "DFDC"
 SIGNS = "metadata.json in the root or up to two folders below it"

@@ -11,12 +11,13 @@ from tqdm import tqdm
 from artifacts.digests import content_digest
 from artifacts.errors import InputError
 from artifacts.layout import DATASET_REPORT
-from artifacts.manifest import LABELS, SPLITS, Listing, Video, write_manifest
+from artifacts.manifest import LABELS, SPLITS, Video, write_manifest
 from artifacts.statistics import DatasetReport
 from artifacts.writing import write_json
 from components.base import Context
 from components.video_example_gen import adapters
 from components.video_example_gen.component import VideoExampleGenParameters
+from components.video_example_gen.listing import Listing
 from components.video_example_gen.splits import assign_splits, shared_identities
 
 SHOWN = 3  # ids that a summary shows of a long list; the report has them all

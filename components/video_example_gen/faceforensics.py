@@ -8,9 +8,10 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from artifacts.errors import InputError
-from artifacts.manifest import SPLITS, Listing, Video
+from artifacts.manifest import SPLITS, Video
 from components.video_example_gen.dataset_config import DatasetConfig
 from components.video_example_gen.dataset_files import find, read_json, relative, stem, subfolders
+from components.video_example_gen.listing import Listing
 
 TITLE = "FaceForensics++"
 SIGNS = "original_sequences/ or manipulated_sequences/"

@@ -9,9 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from artifacts.errors import InputError
-from artifacts.manifest import Listing, Video
+from artifacts.manifest import Video
 from components.video_example_gen.dataset_config import SPLIT_NAMES, DatasetConfig, splits_to_fill
 from components.video_example_gen.dataset_files import find, kind_of, relative, subfolders
+from components.video_example_gen.listing import Listing
 from components.video_example_gen.video_csv import Row, read_rows
 
 TITLE = "a folder of real and fake videos"
