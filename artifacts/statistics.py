@@ -4,7 +4,7 @@ from typing import TypedDict
 
 
 class DatasetReport(TypedDict, total=False):
-    """What VideoExampleGen says about one data set; see `artifacts.manifest.Listing`. Absent if a manifest is handmade.
+    """What VideoExampleGen says about one data set. Absent if a manifest is handmade.
 
     Attributes:
         type: of the data set, as in the config.
