@@ -6,9 +6,10 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from artifacts.crop_size import CROP_SIZE
 from model import expander, losses
 from model.backbones import create_backbone, normalize_pixels
-from model.recipes import CROP_SIZE, Recipe
+from model.recipes import Recipe
 
 
 @keras.saving.register_keras_serializable(package="multi_metric")

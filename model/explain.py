@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from artifacts.crop_size import CROP_SIZE
 from model.detector import DeepfakeDetector
 from model.losses import REAL
-from model.recipes import CROP_SIZE
 
 
 def heat_maps(detector: DeepfakeDetector, crops: tf.Tensor | np.ndarray, class_index: int) -> tf.Tensor:

@@ -6,11 +6,11 @@ import keras
 import tensorflow as tf
 
 from artifacts import face_examples
+from artifacts.crop_size import CROP_SIZE
 from model import explain
 from model.detector import DeepfakeDetector
 from model.input_pipeline import load_crop
 from model.losses import FAKE
-from model.recipes import CROP_SIZE
 from model.saved_model import SERVED
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from artifacts import face_examples
+from artifacts.crop_size import CROP_SIZE
 from model.augmentation import create_augmentation
 from model.batch_order import batch_order
-from model.recipes import CROP_SIZE, Recipe
+from model.recipes import Recipe
 from model.record_index import RecordIndex
 
 

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+from artifacts.crop_size import CROP_SIZE
+
 NAMED_WEIGHTS = ("random", "imagenet")  # values of `initial_weights` that are not files
-CROP_SIZE = 256  # side of a stored face crop in pixels (paper, section 4.1)
 
 RecipeName = Literal["paper", "without_expander", "triplet_cross_entropy", "triplet", "cross_entropy", "sample"]
 

@@ -8,10 +8,10 @@ import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
 from artifacts import face_examples
+from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
 from model.detector import DeepfakeDetector
 from model.input_pipeline import evaluation_batches
-from model.recipes import CROP_SIZE
 from model.served import Predict
 
 OUTPUTS = ("logit", "center_similarity")

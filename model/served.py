@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
-from model.recipes import CROP_SIZE
 from model.saved_model import SERVED, digest, find_saved_model, read_calibration, read_card
 
 REQUIRED_SIGNATURES = ("serving_default", "crops")

@@ -13,9 +13,9 @@ import numpy as np
 from google.protobuf import json_format
 from tensorflow.core.protobuf import saved_model_pb2
 
+from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
 from artifacts.layout import versions
-from model.recipes import CROP_SIZE
 from model.served import ServedModel
 from serving.server.refusals import Refusal
 

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from artifacts import face_examples
+from artifacts.crop_size import CROP_SIZE
 from model.input_pipeline import load_crop
-from model.recipes import CROP_SIZE
 from serving.server.picture_headers import HeaderError, inspect
 from serving.server.refusals import Refusal
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from model.recipes import CROP_SIZE
+from artifacts.crop_size import CROP_SIZE
 from model.saved_model import SERVED
 from model.served import ServedModel
 from serving.server import predict_request

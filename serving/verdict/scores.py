@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import tensorflow as tf
 
+from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
 from artifacts.face_examples import FaceExample
 from model.input_pipeline import load_crop
-from model.recipes import CROP_SIZE
 from model.saved_model import Calibration
 from model.served import ServedModel
 from serving.verdict.stages import JUDGING, StageProgress, no_progress
