@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from artifacts.layout import files_below
 from commands.parameters import Parameters
@@ -44,13 +44,6 @@ class EvaluatorParameters(Parameters):
     )
     batch_size: PositiveInt = Field(32, description="Faces per forward pass.")
     caveats: dict[str, str] = Field({}, description="Data set -> a sentence to print with its figures.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_old_names(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and "max_loss" in given:
-            raise ValueError("max_loss is called max_drop now; rename it")
-        return given
 
     @field_validator("models")
     @classmethod
