@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 from starlette.responses import Response
 
-from model.recipes import CROP_SIZE
+from artifacts.crop_size import CROP_SIZE
 from serving.server.refusals import Refusal, json_response
 from serving.server.server_limits import ServerLimits
 
@@ -122,7 +122,7 @@ def _bytes(value: Any, number: int) -> bytes:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         pass
-    try:  # TensorFlow Serving also takes white space, and misses no padding
+    try:  # TensorFlow Serving also accepts white space and missing padding
         text = "".join(text.split()).rstrip("=")
         return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except ValueError:

@@ -13,6 +13,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from serving import page
+from tests.fixtures.model_server import push, saved, served, start_server
+from tests.fixtures.uploads import film, portrait
+
+__all__ = ["film", "portrait", "push", "saved", "served", "start_server"]
 
 LIMITS = {"max_upload": 300_000, "max_seconds": 0.7, "max_pixels": 1_000_000, "keep_seconds": 3600}
 STEPS = (

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.fixtures.model_server import wait_until
+
 
 @pytest.fixture
 def opened(browser, fake):
@@ -78,7 +80,7 @@ def test_tells_how_far_it_is_and_shows_the_verdict(opened, fake, files):
     assert opened.find("#report").get_attribute("download") == "clip-verdict.html"
 
 
-def test_takes_several_one_after_the_other_and_forgets_on_demand(opened, fake, files, made):
+def test_takes_several_one_after_the_other_and_forgets_on_demand(opened, fake, files):
     choose(opened, files("a.mp4", "bad.mp4", "<img src=x onerror=alert(1)>.mp4".replace("/", "")))
     until_row(opened, 2, "Likely fake")
     assert rows(opened)[1] == "This file cannot be read as a video or a picture."
@@ -93,7 +95,7 @@ def test_takes_several_one_after_the_other_and_forgets_on_demand(opened, fake, f
     show.click()
     assert opened.text(".headline .file strong") == "<img src=x onerror=alert(1)>.mp4"
     remove.click()
-    made.wait_until(lambda: fake.log[-1] == ("DELETE", "<img src=x onerror=alert(1)>.mp4"))
+    wait_until(lambda: fake.log[-1] == ("DELETE", "<img src=x onerror=alert(1)>.mp4"))
     assert (
         len(rows(opened)) == 2
         and not opened.find("#result").is_displayed()
@@ -124,11 +126,11 @@ def test_can_be_cancelled_and_tried_again(opened, fake, files):
     assert fake.log == [("POST", "slow.mp4"), ("DELETE", "slow.mp4"), ("POST", "slow.mp4")]
 
 
-def test_leaving_the_page_cancels(browser, opened, fake, files, made):
+def test_leaving_the_page_cancels(browser, opened, fake, files):
     choose(opened, files("slow.mp4"))
     until_row(opened, 0, "Finding faces")
     browser.driver.get("about:blank")
-    made.wait_until(lambda: ("DELETE", "slow.mp4") in fake.log)
+    wait_until(lambda: ("DELETE", "slow.mp4") in fake.log)
 
 
 def test_what_will_be_refused_is_not_sent(opened, fake, files, film):
@@ -190,7 +192,7 @@ def guarded(fake):
     fake.token = fake.TOKEN
 
 
-def test_asks_for_a_token_and_keeps_it_in_this_tab_only(guarded, opened, fake, files, tmp_path, made):
+def test_asks_for_a_token_and_keeps_it_in_this_tab_only(guarded, opened, fake, files, tmp_path):
     opened.silent = False
     assert opened.find("dialog").is_displayed() and opened.run("return document.activeElement.id") == "token"
     assert [fault for fault in opened.faults() if "h1" not in str(fault)] == []
@@ -211,7 +213,7 @@ def test_asks_for_a_token_and_keeps_it_in_this_tab_only(guarded, opened, fake, f
     opened.driver.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
     opened.find("#report").click()
     saved = tmp_path / "saved" / "clip-verdict.html"
-    made.wait_until(saved.exists)
+    wait_until(saved.exists)
     assert saved.read_text() == "<!doctype html><title>the report</title>"
 
 

@@ -1,95 +1,29 @@
-"""A tiny model in several versions, and servers for it."""
+"""Clients of the model server, in this process, and what they send."""
 
 import base64
 import io
 import json
-import os
-import shutil
 import struct
-import subprocess
-import sys
 import threading
-import time
 import zlib
-from pathlib import Path
 from types import SimpleNamespace
 
-import av
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
-from skimage.data import astronaut
 from starlette.testclient import TestClient
 
-from artifacts import face_examples
-from model.input_pipeline import load_crop
 from serving.server import health_api, predict_api
 from serving.server.app import Part, create_app
 from serving.server.server_limits import ServerLimits
 from serving.server.server_options import ServerOptions
+from tests.fixtures.model_server import WAIT, push, saved, served, start_server, wait_until
+from tests.fixtures.uploads import film, portrait
 
-REPOSITORY = Path(__file__).parents[3]
-CROPS = tf.TensorSpec([None, 256, 256, 3], tf.uint8, name="crops")
+__all__ = ["film", "portrait", "push", "saved", "served", "start_server"]
+
 PREDICT = "/v1/models/deepfake:predict"
 CORE = (Part(predict_api.routes), Part(health_api.routes))  # without videos and the page
-WAIT = 60.0  # seconds that a test waits for anything
-
-
-class Tiny(tf.Module):
-    """Calls a face fake the brighter it is: logit = (mean pixel - 128) / 10 + shift."""
-
-    def __init__(self, shift):
-        super().__init__()
-        self.shift = tf.Variable(shift, dtype=tf.float32)
-
-    @tf.function(input_signature=[CROPS])
-    def crops(self, crops):
-        logit = (tf.reduce_mean(tf.cast(crops, tf.float32), axis=[1, 2, 3]) - 128) / 10 + self.shift
-        return {
-            "fake_probability": tf.sigmoid(logit),
-            "logit": logit,
-            "center_similarity": tf.tanh(-logit),
-            "embedding": tf.stack([logit, -logit], axis=1),
-        }
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
-    def serving_default(self, image_bytes):
-        spec = tf.TensorSpec([256, 256, 3], tf.uint8)
-        return self.crops(tf.map_fn(self.load, image_bytes, fn_output_signature=spec))
-
-    @tf.function(input_signature=[CROPS])
-    def heat_maps(self, crops):
-        return {"heat_map": tf.cast(crops[..., 0], tf.float32) / 255}
-
-    def load(self, encoded):
-        return load_crop(encoded, face_examples.decode_common)
-
-
-@pytest.fixture(scope="session")
-def saved(tmp_path_factory):
-    """Paths of SavedModels: `a`, `b` with logits higher by 100, `nan`, and `broken`, which cannot be loaded."""
-    folder = tmp_path_factory.mktemp("saved")
-    for name, shift in (("a", 0.0), ("b", 100.0), ("nan", float("nan"))):
-        module = Tiny(shift)
-        signatures = {"serving_default": module.serving_default, "crops": module.crops, "heat_maps": module.heat_maps}
-        tf.saved_model.save(module, str(folder / name), signatures=signatures)
-    shutil.copytree(folder / "a", folder / "broken")
-    for path in (folder / "broken" / "variables").iterdir():
-        path.unlink()
-    return {path.name: path for path in folder.iterdir()}
-
-
-@pytest.fixture(scope="session")
-def push(saved):
-    """push(folder, name, number) makes one of `saved` a version, whole at once."""
-
-    def push(folder, name, number):
-        folder.mkdir(exist_ok=True)
-        shutil.copytree(saved[name], folder / f".{number}")
-        os.rename(folder / f".{number}", folder / str(number))
-
-    return push
 
 
 @pytest.fixture
@@ -164,14 +98,6 @@ def b64(data):
     return {"b64": base64.b64encode(data).decode()}
 
 
-def wait_until(condition):
-    """Poll until it holds; fails after `WAIT` seconds."""
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-
-
 @pytest.fixture(scope="session")
 def made():
     """What this file offers to the tests."""
@@ -221,67 +147,6 @@ def client(models_folder):
         yield client
 
 
-class Server:
-    """A server process.
-
-    Attributes:
-        process: of `subprocess`.
-        address: (host, port).
-        lines: what it printed until it was ready.
-        log: path of its standard error.
-    """
-
-    def __init__(self, log, *arguments):
-        command = [sys.executable, "-m", "serving.server", "--port", "0", "--poll_seconds", "0.2", *map(str, arguments)]
-        self.log, self.lines = log, []
-        with open(log, "w") as stream:
-            self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=stream, text=True)
-        for line in self.process.stdout:
-            self.lines.append(line)
-            if line.startswith("ready: http://"):
-                host, _, port = line.split()[1].removeprefix("http://").rpartition(":")
-                self.address = (host, int(port))
-                return
-        raise AssertionError(f"the server did not start: {self.lines} {log.read_text()}")
-
-    def memory(self):
-        """Resident memory, MiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-    def stop(self):
-        """SIGTERM; returns (exit code, what it printed since it was ready)."""
-        self.process.terminate()
-        printed, _ = self.process.communicate(timeout=WAIT)
-        return self.process.returncode, printed
-
-
-@pytest.fixture(scope="session")
-def start_server(tmp_path_factory):
-    """start_server(*arguments) -> a `Server`, which the session's end stops."""
-    started = []
-
-    def start(*arguments):
-        started.append(Server(tmp_path_factory.mktemp("server") / "log.txt", *arguments))
-        return started[-1]
-
-    yield start
-    for server in started:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.communicate()
-
-
-@pytest.fixture(scope="session")
-def served(start_server, tmp_path_factory, push):
-    """A `Server` that is shared, with `folder`, that of its versions."""
-    folder = tmp_path_factory.mktemp("served") / "models"
-    push(folder, "a", 1)
-    server = start_server("--model", folder)
-    server.folder = folder
-    return server
-
-
 @pytest.fixture
 def predict():
     """predict(client, pictures, **more) -> the rows of a predict request for encoded pictures; must succeed."""
@@ -292,32 +157,6 @@ def predict():
         return answer.json()["predictions"]
 
     return predict
-
-
-# --- videos -------------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="session")
-def portrait():
-    """A picture of one face, RGB uint8 [300, 300, 3]."""
-    return np.ascontiguousarray(astronaut()[:300, 80:380])
-
-
-@pytest.fixture(scope="session")
-def film(tmp_path_factory, portrait):
-    """film(name, frames, codec, fps, images) -> path of a video; by default the portrait moves in it."""
-    folder = tmp_path_factory.mktemp("films")
-
-    def write(name, frames=12, codec="libx264", fps=25, images=None, **options):
-        images = list(images or (np.roll(portrait, 2 * k, axis=1) for k in range(frames)))
-        with av.open(str(folder / name), "w", options=options) as file:
-            stream = file.add_stream(codec, rate=fps)
-            stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
-            stream.height, stream.width = images[0].shape[:2]
-            for image in images:
-                file.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-            file.mux(stream.encode())
-        return folder / name
-
-    return write
 
 
 @pytest.fixture(scope="session")
