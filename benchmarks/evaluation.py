@@ -3,9 +3,9 @@
     python -m benchmarks.evaluation
 
 Made-up predictions of three data sets with six methods, 32 frames a video, as Parquet files like the Evaluator's. Each
-contender runs in a process of its own; its memory is the peak of what is resident, libraries and all. Ours computes all
-figures of every data set and method at both levels, with intervals; scikit-learn gets one array of all rows, and computes
-three figures without any interval. TensorFlow Model Analysis cannot stand beside them: it does not install with
+contender runs in a process of its own; its memory is the peak of the resident set, libraries included. Ours computes
+all figures of every data set and method at both levels, with intervals; scikit-learn gets one array of all rows and
+computes three figures without intervals. TensorFlow Model Analysis is not compared: it cannot be installed with
 TensorFlow 2.21.
 """
 
@@ -14,28 +14,33 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import common
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FRAMES = 32  # a video
 FILES = 16
 METHODS = {"celeb_df": ("fake",), "dfdc": ("fake",), "ffpp": ("df", "ff", "fs", "nt")}
 
 
-def main(arguments=None):
-    """Command line; returns the exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
     parser = common.parser("evaluation", __doc__)
     parser.add_argument("--rows", type=_rows, default=20_000_000, help="frames in all (default: %(default)s)")
     options = parser.parse_args(arguments)
     rows, resamples = (20_000, 50) if options.quick else (options.rows, 1000)
-    figures = {"rows": rows, "resamples": resamples}
+    figures: dict[str, Any] = {"rows": rows, "resamples": resamples}
     with tempfile.TemporaryDirectory(prefix="evaluation-") as folder:
         size = write_predictions(folder, rows)
         print(f"{rows:,} rows in {FILES} files, {size / 2**20:,.0f} MiB on disk\n")
         print(f"{'':44} {'seconds':>8} {'peak MiB':>9} {'frame AUC':>10}")
-        for name, contender in CONTENDERS.items():
+        for name, (label, _) in CONTENDERS.items():
             seconds, mib, auc = common.in_own_process(_measure, name, folder, resamples, what=name)
-            print(f"{contender.__doc__:44} {seconds:8.1f} {mib:9.0f} {auc:10.6f}")
+            print(f"{label:44} {seconds:8.1f} {mib:9.0f} {auc:10.6f}")
             figures[name] = {"seconds": seconds, "peak_mib": mib, "frame_auc": auc}
     ratios = {
         "evaluation_memory_to_scikit_learn": figures["all_figures"]["peak_mib"] / figures["scikit_learn"]["peak_mib"],
@@ -47,15 +52,15 @@ def main(arguments=None):
     return 0
 
 
-def _rows(text):
+def _rows(text: str) -> int:
     count = int(text.replace(",", "").replace("_", ""))
     if count < 20_000:
         raise argparse.ArgumentTypeError(f"at least 20,000 rows, so that each method has videos. Received: {text}")
     return count
 
 
-def write_predictions(folder, rows):
-    """Write predictions of a test split: videos of one method after the other, spread over the files; returns the bytes."""
+def write_predictions(folder: str, rows: int) -> int:
+    """Write predictions of a test split, videos of all methods in each file, and return their size in bytes."""
     import numpy as np
 
     from artifacts import predictions
@@ -72,8 +77,10 @@ def write_predictions(folder, rows):
     return sum(entry.stat().st_size for entry in os.scandir(folder))
 
 
-def _columns(videos, kinds, rng):
-    """Rows of some videos: a video has an effect of its own, a method shifts it."""
+def _columns(
+    videos: "np.ndarray", kinds: Sequence[tuple[str, str]], rng: "np.random.Generator"
+) -> dict[str, "np.ndarray"]:
+    """Return rows of some videos, int [n]: each video has an effect of its own, which its method shifts."""
     import numpy as np
 
     kind = np.repeat(videos % len(kinds), FRAMES)
@@ -95,22 +102,24 @@ def _columns(videos, kinds, rng):
     }
 
 
-def all_figures(folder, resamples):
-    """ours: all figures, groups and intervals"""
+def all_figures(folder: str, resamples: int) -> float:
+    """Compute all figures, groups and intervals."""
     from artifacts.predictions import read_predictions
     from evaluation.metrics import evaluate
 
     metrics = evaluate(read_predictions(folder, "test"), resamples=resamples)
-    return metrics["frame"]["all"]["logit"]["auc"]["value"]
+    auc = metrics["frame"]["all"]["logit"]["auc"]["value"]
+    assert auc is not None
+    return auc
 
 
-def values(folder, resamples):
-    """ours: the same without intervals"""
+def values(folder: str, resamples: int) -> float:
+    """Compute the same without intervals."""
     return all_figures(folder, 0)
 
 
-def scikit_learn(folder, resamples):
-    """scikit-learn: AUC, AP, ROC of all rows"""
+def scikit_learn(folder: str, resamples: int) -> float:
+    """Compute AUC, AP and ROC of all rows by scikit-learn."""
     import numpy as np
     import pyarrow.parquet
     from sklearn import metrics
@@ -121,16 +130,20 @@ def scikit_learn(folder, resamples):
     del tables
     metrics.average_precision_score(label, logit)
     metrics.roc_curve(label, logit)
-    return metrics.roc_auc_score(label, logit)
+    return float(metrics.roc_auc_score(label, logit))
 
 
-CONTENDERS = {"all_figures": all_figures, "values": values, "scikit_learn": scikit_learn}
+CONTENDERS: dict[str, tuple[str, Callable[[str, int], float]]] = {
+    "all_figures": ("ours: all figures, groups and intervals", all_figures),
+    "values": ("ours: the same without intervals", values),
+    "scikit_learn": ("scikit-learn: AUC, AP, ROC of all rows", scikit_learn),
+}
 
 
-def _measure(name, folder, resamples):
-    """(seconds, peak MiB, the frames' AUC) of a contender, in a process of its own."""
+def _measure(name: str, folder: str, resamples: int) -> tuple[float, float, float]:
+    """Return (seconds, peak MiB, frame AUC) of a contender, in a process of its own."""
     began = time.perf_counter()
-    auc = CONTENDERS[name](folder, resamples)
+    auc = CONTENDERS[name][1](folder, resamples)
     return time.perf_counter() - began, common.resident("VmHWM"), auc
 
 
