@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def predict(options: Options, stop: StopSignals) -> int:
-    """Judge the files of a command line; returns the exit code.
+    """Assess the files of a command line; returns the exit code.
 
     Args:
         options: the command line.

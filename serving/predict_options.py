@@ -19,13 +19,13 @@ DESCRIPTION = """\
 Tell whether your own videos and pictures are fake: how likely that is, how sure the model is, and what it looked at.
 
 A PATH may be a video, a picture, a folder (all videos and pictures in it and in the folders below), or a pattern in
-quotes. Everyone who is seen is followed through the video and judged alone; a file is fake if one of its faces is.
+quotes. Everyone who is seen is followed through the video and assessed alone; a file is fake if one of its faces is.
 """
 EPILOG = """\
 examples:
   deepfake-predict clip.mp4
   deepfake-predict clips/ "more/**/*.mp4" photo.jpg --json verdicts.json --csv faces.csv
-  deepfake-predict clip.mp4 --report clip.html --annotate clip_judged.mp4
+  deepfake-predict clip.mp4 --report clip.html --annotate clip_marked.mp4
   deepfake-predict clip.mp4 --detect_every 8 --frames 64         quicker search, more frames
   deepfake-predict faces/ --kind crop                            pictures that hold nothing but one face
   deepfake-predict inbox/ --quiet || echo "look at it"           in a script
@@ -35,17 +35,17 @@ the verdict:
   likely fake, likely real: the probability and its whole interval lie on that side of --threshold
   unsure: the threshold lies within the interval
   cannot judge: no face, too small, in too few frames, or a file that cannot be read; the line says which
-  The 95 % interval shows how far the probability would move if other frames of the same file had been looked at. It is
+  The 95 % interval shows how far the probability would move if other frames of the same file had been examined. It is
   computed from the differences between frames, and allows for neighbouring frames being alike. A single picture has an
   interval only if the model knows how its scores usually vary. The interval does not cover kinds of fakes that the
   model has not seen: what it was trained and tested on stands below the table.
 
 exit codes:
-  0    every file was judged, and none is fake
+  0    every file was assessed, and none is fake
   1    at least one file is fake
   2    a wrong argument, no usable model, an output that cannot be written, no file that can be opened, a bug
-  3    none is fake, but at least one file is unsure or could not be judged
-  130  stopped by Ctrl-C, 143 by SIGTERM; what was judged before is printed and written
+  3    none is fake, but at least one file is unsure or could not be assessed
+  130  stopped by Ctrl-C, 143 by SIGTERM; what was assessed before is printed and written
 """
 
 
@@ -90,7 +90,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     parser = _parser()
     # A group takes arguments as a parser does.
     limit_group = parser.add_argument_group("limits, checked before a file is decoded")
-    verdict_group = parser.add_argument_group("how the files are judged")
+    verdict_group = parser.add_argument_group("how the files are assessed")
     limit_flags = Flags(limit_group, FileLimits)  # type: ignore[arg-type]
     verdict_flags = Flags(verdict_group, VerdictOptions)  # type: ignore[arg-type]
     parsed = parser.parse_args(arguments)
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "--kind",
         choices=KINDS,
         default="auto",
-        help="what the files are; crop: a face that is already cut out, which is judged as it is "
+        help="what the files are; crop: a face that is already cut out, which is assessed as it is "
         "(default: %(default)s, by their content)",
     )
     output = parser.add_argument_group("outputs, besides the table")

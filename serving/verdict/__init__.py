@@ -1,13 +1,14 @@
 """One clip or picture of a user: whether a model calls it fake, how sure that is, and what the model looked at.
 
-A file's way through this package, shared by the command, the server and its page::
+A file's way through this package, the same for the command and for the server::
 
-    input_files   which files the user means
-    finding       the faces in one of them (`Found`)
+    finding       the faces in the file (`Found`)
     scores        what the model says about each face
     aggregation   the scores of all frames, joined into one `Verdict`
-    heat_maps     where the model looked, computed when somebody asks
-    view          the verdict with its pictures; an HTML report
+    heat_maps     where the model looked, computed on demand
+    view          the verdict with its pictures, and an HTML report
 
-`assessor.Assessor` goes from `finding` to `view`; `verdict_json` defines the fields of the result.
+`assessor.Assessor` takes files along this way, with the options of `verdict_options`; `verdict_json` defines the fields of
+the result. Only the command uses `input_files` (which files the user means), `outputs` (table, JSON, CSV, report) and
+`annotate` (drawn copies).
 """

@@ -35,15 +35,15 @@ def verdict_of(
     """
     rows = _Rows(found, scores, options, calibration)
     faces = tuple(rows.face(track) for track in sorted({example.track for example in found.examples}))
-    judged = [face for face in faces if face.reason is None]
+    assessed = [face for face in faces if face.reason is None]
     outcome: Outcome = CANNOT_JUDGE
     joined: dict[str, float] = {}
     bounds = None
-    if judged:
-        joined = rows.joined([face.track for face in judged])
-        bounds = _interval_of_the_highest(judged)
+    if assessed:
+        joined = rows.joined([face.track for face in assessed])
+        bounds = _interval_of_the_highest(assessed)
         outcome = decide(joined["fake_probability"], bounds, options.threshold)
-    deciding = [face for face in judged if face.verdict == outcome]
+    deciding = [face for face in assessed if face.verdict == outcome]
     decisive = max(deciding, key=lambda face: face.logit, default=None)
     whole_file = next((reject for reject in found.rejects if reject.scope == "video"), None)
     reason = None
@@ -63,7 +63,7 @@ def verdict_of(
         statement="",
         wanted=found.wanted,
         with_face=_count_frames(faces),
-        judged=_count_frames(judged),
+        judged=_count_frames(assessed),
         faces=faces,
         notes={reject.reason: reject.detail for reject in found.rejects if reject.scope in ("note", "part")},
         info=found.info,
@@ -135,7 +135,7 @@ class _Rows:
         )
 
     def _why_not(self, frames: Sequence[FrameScore], size: float) -> str | None:
-        """Why a face is not judged, or None."""
+        """Why a face is not assessed, or None."""
         if self._found.kind != "crop" and size < self._options.min_face:
             return "too_small"
         if np.median([frame.detector_score for frame in frames]) < self._options.min_score:

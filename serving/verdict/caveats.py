@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from serving.verdict.verdict_json import Json, ModelDescription
 
 INTERVAL = (
-    "The interval shows how far the probability would move if other frames of the same file had been looked at. It "
+    "The interval shows how far the probability would move if other frames of the same file had been examined. It "
     "does not cover kinds of fakes that the model has not seen."
 )
 NOT_CALIBRATED = (

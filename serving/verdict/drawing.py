@@ -14,7 +14,7 @@ from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE, Outcome
 Colour = tuple[int, int, int]  # RGB
 
 HOLD = 0.85  # of a step, for which a box stays in place: frames do not lie exactly in the middle of the steps
-MOST_GAP = 3  # frames that were looked at and did not show a person, over which the box still moves on
+MOST_GAP = 3  # examined frames without a person, over which the box still moves on
 # By verdict, the box and the text on it. The palette is Okabe and Ito's, whose colours the colour-blind can tell apart.
 COLOURS: dict[Outcome, tuple[Colour, Colour]] = {
     FAKE: ((213, 94, 0), (255, 255, 255)),
@@ -29,14 +29,14 @@ _BAND = 0.25  # how much of the picture's brightness is left behind the caption
 def box_at(track: TrackPlan, seconds: float, step: float) -> np.ndarray | None:
     """Where a person is at a time.
 
-    Between two frames that were looked at the box moves in a straight line. It does not if more than `MOST_GAP` frames
+    Between two examined frames the box moves in a straight line. It does not if more than `MOST_GAP` examined frames
     between them did not show the person: then, as before the first frame and after the last, the box stays in place for
     `HOLD` of a step and disappears.
 
     Args:
         track: of the person.
         seconds: of the frame.
-        step: seconds between two frames that were looked at.
+        step: seconds between two examined frames.
 
     Returns:
         x, y, width, height in pixels, float [4]; None where the person's place is not known.
@@ -60,7 +60,7 @@ class Painter:
 
     Args:
         tracks: of everyone who was seen, the most prominent first.
-        step: seconds between two frames that were looked at.
+        step: seconds between two examined frames.
         captions: the caption in several lengths, the longest first.
         verdict: on the file; it colours the caption.
     """

@@ -13,7 +13,7 @@ class TrackPlan(TypedDict):
     Attributes:
         verdict: on the face.
         label: text at the box.
-        times: seconds, rising, of the frames that were looked at and show this person.
+        times: seconds, rising, of the examined frames that show this person.
         boxes: x, y, width, height in pixels, in each of those frames.
     """
 
@@ -29,7 +29,7 @@ class DrawingPlan(TypedDict):
     Attributes:
         kind: "video", "image" or "crop".
         verdict: on the file; it colours the caption.
-        step: seconds between two frames that were looked at.
+        step: seconds between two examined frames.
         captions: the caption in several lengths, the longest first.
         tracks: everyone who was seen, the most prominent first.
     """
@@ -73,7 +73,7 @@ def captions_of(verdict: Verdict) -> list[str]:
     if face.interval is None:
         return [short]
     middle = f"{short} ({from_to(face.interval)})"
-    return [f"{middle}, {verdict.judged} of {verdict.wanted} frames judged", middle, short]
+    return [f"{middle}, {verdict.judged} of {verdict.wanted} frames assessed", middle, short]
 
 
 def _label(face: FaceVerdict) -> str:

@@ -25,7 +25,7 @@ class Found:
         kind: "video", "image" or "crop"; None if it cannot be read.
         examples: the faces, their crops stored as WebP without loss.
         rejects: what gave no face, and why.
-        wanted: number of frames that were to be looked at.
+        wanted: number of frames to examine.
         info: size and length of the file.
         frames: index -> the frame as a small WebP, without boxes; empty unless the frames were to be kept.
     """

@@ -33,7 +33,7 @@ class InputFiles:
 
 
 def find_files(arguments: Sequence[str]) -> InputFiles:
-    """Find the files that are to be judged.
+    """Find the files that some arguments mean.
 
     Args:
         arguments: paths of files, which are taken whatever their suffix is; folders, whose media files are taken with

@@ -27,7 +27,7 @@ COUNTED: dict[Outcome, str] = {
     FAKE: "likely fake",
     REAL: "likely real",
     UNSURE: "unsure",
-    CANNOT_JUDGE: "not judged",
+    CANNOT_JUDGE: "not assessed",
 }
 
 
@@ -162,7 +162,7 @@ class Outputs:
         counts = Counter(verdict.verdict for verdict in self.verdicts)
         parts = [f"{counts[outcome]} {words}" for outcome, words in COUNTED.items() if counts[outcome]]
         if self.interrupted:
-            parts.append(f"interrupted: {len(self._files.paths) - len(self.verdicts)} not looked at")
+            parts.append(f"interrupted: {len(self._files.paths) - len(self.verdicts)} not examined")
         if self._files.passed_over:
             parts.append(f"{self._files.passed_over} other files passed over")
         self._print("", f"{len(self.verdicts)} file{'s' * (len(self.verdicts) != 1)}: {', '.join(parts)}", "")

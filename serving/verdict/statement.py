@@ -28,15 +28,15 @@ def statement(verdict: Verdict, detail: str = "") -> str:
     first = f"{words}: {who} is fake with a probability of {percent(face.fake_probability)}{bounds}"
     if verdict.kind in PICTURES:
         return f"{first}."
-    return f"{first}, judged on {verdict.judged} of {verdict.wanted} frames."
+    return f"{first}, based on {verdict.judged} of {verdict.wanted} frames."
 
 
 def why_not(verdict: Verdict, detail: str = "") -> str:
-    """Why a file cannot be judged, without a full stop; `detail` as in `statement`."""
+    """Why a file cannot be assessed, without a full stop; `detail` as in `statement`."""
     if verdict.reason == "no_face":
         if verdict.kind in PICTURES:
             return "no face was found in the picture"
-        return f"no face was found in any of the {verdict.wanted} frames that were looked at"
+        return f"no face was found in any of the {verdict.wanted} examined frames"
     if verdict.reason == "too_small":
         return f"the faces are too small ({verdict.faces[0].size:.0f} pixels)"
     if verdict.reason == "doubtful_face":
@@ -44,7 +44,7 @@ def why_not(verdict: Verdict, detail: str = "") -> str:
         return f"the detector doubts that what it found is a face (it is {sure} sure)"
     if verdict.reason == "too_few_frames":
         most = max(len(face.frames) for face in verdict.faces)
-        return f"too few frames show a face ({most} of the {verdict.wanted} that were looked at)"
+        return f"too few frames show a face ({most} of the {verdict.wanted} examined)"
     return detail or str(verdict.reason).replace("_", " ")
 
 

@@ -1,4 +1,4 @@
-"""How far a verdict would move if other frames of the same clip had been looked at.
+"""How far a verdict would move if other frames of the same clip had been examined.
 
 The interval tells this and no more: it does not know how often the model is wrong about clips of a kind that it has
 never seen. For that, every verdict shows the evaluation's figures, too.

@@ -104,17 +104,17 @@ class Verdict:
         file: its name as the user gave it.
         kind: "video", "image" or "crop"; null if it cannot be read.
         verdict: like that of a face. A file is "fake" as soon as one of its faces is.
-        fake_probability, logit: the highest among the judged faces.
+        fake_probability, logit: the highest among the assessed faces.
         interval: [low, high], the 95 % interval of that highest probability.
-        center_similarity: the lowest among the judged faces.
+        center_similarity: the lowest among the assessed faces.
         face: the track that decides: among those with the file's verdict, the one that looks most like a fake.
         threshold: the probability from which on a face is called fake.
         reason: why the verdict is "cannot_judge": the reason of the most prominent face, "no_face", or why the file
             cannot be decoded, such as "not_a_video" (see `faces.decoder.DecodeError`); else null.
         statement: the verdict in one or two sentences.
-        wanted: number of frames that were to be looked at.
+        wanted: number of frames to examine.
         with_face: number of those in which a face was found.
-        judged: number of those in which a face was judged.
+        judged: number of those in which a face was assessed.
         faces: everyone who was seen, the most prominent first.
         notes: what else the user should know, reason -> sentence; for instance "damaged_file" or "hdr".
         info: size and length of the file.
@@ -154,7 +154,7 @@ class VerdictsJson(TypedDict):
     """The whole document.
 
     Attributes:
-        files: a `Verdict` for each file that was looked at, without `model`.
+        files: a `Verdict` for each examined file, without `model`.
         model: see `ModelDescription`.
         caveats: sentences on what a verdict of this model does not tell.
         parameters: the options of the verdicts, see `verdict_options.VerdictOptions`.

@@ -18,7 +18,7 @@ class VerdictOptions(Parameters):
     Those that `ExtractionSettings` has, too, mean the same there, and all but `faces` have its defaults.
     """
 
-    frames: PositiveInt = Field(32, description="Frames of a video to look at, evenly spaced over the whole of it.")
+    frames: PositiveInt = Field(32, description="Frames of a video to examine, evenly spaced over the whole of it.")
     faces: Literal["main", "all"] = Field(
         "all", description="all: everyone who is seen; main: the most prominent person only."
     )
@@ -30,12 +30,12 @@ class VerdictOptions(Parameters):
         description="Search the whole of every k-th frame, and of the others only around the last faces: 8 is faster.",
     )
     decode_time_limit: PositiveFloat = Field(300.0, description="Seconds that decoding one file may take.")
-    min_face: float = Field(32.0, ge=0, description="Faces smaller than this, in pixels, are shown but not judged.")
+    min_face: float = Field(32.0, ge=0, description="Faces smaller than this, in pixels, are shown but not assessed.")
     min_score: float = Field(
-        0.88, ge=0, le=1, description="Faces of which the detector is less sure than this are shown but not judged."
+        0.88, ge=0, le=1, description="Faces of which the detector is less sure than this are shown but not assessed."
     )
     min_frames: PositiveInt = Field(
-        4, description="People who are seen in fewer frames of a video than this are shown but not judged."
+        4, description="People who are seen in fewer frames of a video than this are shown but not assessed."
     )
     threshold: float = Field(0.5, gt=0, lt=1, description="Fake probability from which on a face is called fake.")
     video_rule: VideoRule = Field(

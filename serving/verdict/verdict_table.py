@@ -28,7 +28,7 @@ def lines_of(verdict: Verdict, alone: bool = False) -> list[str]:
 
     Args:
         verdict: on the file.
-        alone: add the statement, as is always done for files that cannot be judged.
+        alone: add the statement, as is always done for files that cannot be assessed.
     """
     frames = f"{verdict.judged}/{verdict.wanted}"
     lines = [_line(verdict.decisive or verdict, frames, verdict.file)]
@@ -49,7 +49,7 @@ def _line(of: Verdict | FaceVerdict, frames: str, what: str, indent: str = "") -
 
 
 def _about(face: FaceVerdict, kind: str | None) -> str:
-    """How large a face is, when it is seen, and why it is not judged."""
+    """How large a face is, when it is seen, and why it is not assessed."""
     parts = [f"{face.size:.0f} pixels"]
     if kind == "video":
         parts.append(f"{face.frames[0].timestamp:.1f} to {face.frames[-1].timestamp:.1f} s")

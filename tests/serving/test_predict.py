@@ -116,7 +116,7 @@ def test_the_table_then_what_must_be_known(run, pictures, tmp_path):
     assert lines[1].startswith("cannot judge") and lines[1].endswith("./empty.png")
     assert "    Cannot judge: no face was found in the picture." in lines
     assert "    Likely fake: the face is fake with a probability of 99.7 %." in run("fake.png").out.splitlines()
-    assert "4 files: 1 likely fake, 1 likely real, 2 not judged, 1 other files passed over" in lines
+    assert "4 files: 1 likely fake, 1 likely real, 2 not assessed, 1 other files passed over" in lines
     assert lines[-4:-1] == [
         "Model: toys, recipe toy",
         "Toys: they are no faces.",
@@ -281,7 +281,7 @@ def test_interrupted_it_keeps_what_is_done(number, code, report, run, pictures, 
     assert done.code == code and f"stopped by {number.name}" in done.err
     content = read("a.json")
     assert [file["file"] for file in content["files"]] == ["fake.png"] and content["interrupted"] is True
-    assert "1 file: 1 likely fake, interrupted: 2 not looked at" in done.out
+    assert "1 file: 1 likely fake, interrupted: 2 not examined" in done.out
     assert Path("a.html").exists() == report and signal.getsignal(signal.SIGTERM) is before
 
 

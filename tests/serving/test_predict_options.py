@@ -17,10 +17,9 @@ def test_by_default():
 
 
 def test_every_option_arrives():
-    options = parse_options(
-        "--model=m --kind crop --json - --csv=a.csv --report=a.html --annotate=out --quiet --max_seconds=1.5 "
-        "--max_pixels 100 --min_face=8 --video_rule=max_logit -- -a.png".split()
-    )
+    given = "--model=m --kind crop --json - --csv=a.csv --report=a.html --annotate=out --quiet"
+    given += " --max_seconds=1.5 --max_pixels 100 --min_face=8 --video_rule=max_logit -- -a.png"
+    options = parse_options(given.split())
     assert (options.paths, options.model, options.kind, options.annotate) == (["-a.png"], "m", "crop", "out")
     assert options.outputs == OutputPaths("-", "a.csv", "a.html", True) and options.limits == Limits(100, 1.5)
     assert options.verdict == VerdictOptions(min_face=8, video_rule="max_logit")

@@ -51,8 +51,8 @@ const Timeline = (() => {
     return (index) => known.get(index) ?? Math.max(0, start + (index - first) * rate);
   }
 
-  /** The score of a face in a frame, as text; no figure if the face is not judged. */
-  const scoreOf = (face, frame) => (face.reason ? "not judged" : percent(frame.fake_probability));
+  /** The score of a face in a frame, as text; no figure if the face is not assessed. */
+  const scoreOf = (face, frame) => (face.reason ? "not assessed" : percent(frame.fake_probability));
 
   const who = (view, face) => (view.faces.length > 1 ? `Face ${face.track + 1}` : "The face");
 
@@ -133,7 +133,7 @@ const Timeline = (() => {
   function legend(view, selection) {
     const buttons = view.faces.map((face) => make(`button.c${face.track % 8}`, { type: "button", click: () => selection.set({ face: face.track }) },
       make("svg:svg.mark", { viewBox: "0 0 12 12", "aria-hidden": "true" }, make("svg:path", { d: MARKS[face.track % MARKS.length](6, 6) })),
-      who(view, face), face.reason ? " (not judged)" : ""));
+      who(view, face), face.reason ? " (not assessed)" : ""));
     selection.watch(() => buttons.forEach((button, k) => button.setAttribute("aria-pressed", view.faces[k].track === selection.face)));
     return make("div.legend", { role: "group", "aria-label": "Face to follow" }, buttons);
   }

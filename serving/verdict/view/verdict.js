@@ -7,7 +7,7 @@ const Verdict = (() => {
     no_face: "Faces are found if they are seen from the front or half from the side, and are at least about 20 pixels wide.",
     too_small: "A copy with a higher resolution may help, or a part of the clip in which the face is closer.",
     doubtful_face: "What was found may not be a face: a drawing, a pattern, or someone who looks away.",
-    too_few_frames: "A longer part of the clip with the same face may help, or looking at more frames.",
+    too_few_frames: "A longer part of the clip with the same face may help, or examining more frames.",
   };
 
   /** The face that decides; the headline is about it. */
@@ -34,21 +34,21 @@ const Verdict = (() => {
       { video: "Video", image: "Picture", crop: "Face crop" }[view.kind], view.kind === "video" && isNumber(info.seconds) && duration(info.seconds),
       info.width && info.height && `${info.width} × ${info.height}`, view.faces.length > 0 && many(view.faces.length, "face"),
     ].filter(Boolean);
-    const judged = isNumber(view.fake_probability), face = decisive(view);
-    const label = view.faces.length > 1 && judged ? ` fake probability, face ${view.face + 1}` : " fake probability";
+    const assessed = isNumber(view.fake_probability), face = decisive(view);
+    const label = view.faces.length > 1 && assessed ? ` fake probability, face ${view.face + 1}` : " fake probability";
     const share = view.wanted > 0 ? view.judged / view.wanted : 0;
     const meter = view.kind === "video" && view.wanted > 0 && make("div.share", {},
-      make("span", {}, `${view.judged} of ${many(view.wanted, "frame")} judged`,
+      make("span", {}, `${view.judged} of ${many(view.wanted, "frame")} assessed`,
         view.with_face !== view.judged && `, a face in ${view.with_face}`),
-      make("progress", { max: 1, value: share, "aria-label": "Share of frames judged" }));
+      make("progress", { max: 1, value: share, "aria-label": "Share of frames assessed" }));
     return make(`section.headline.is-${view.verdict}`, { "aria-labelledby": id },
       make("p.file", {}, make("strong", {}, view.file), " ", make("span", {}, facts.join(" · "))),
       make("div.word", {}, icon(view.verdict), make("h2", { id, tabindex: -1 }, WORDS[view.verdict] || plain(view.verdict)),
-        judged && make("p.number", {}, make("b", {}, percent(face.fake_probability)), label)),
+        assessed && make("p.number", {}, make("b", {}, percent(face.fake_probability)), label)),
       make("p.statement", {}, view.statement),
-      !judged && HELP[view.reason] && make("p", {}, HELP[view.reason]),
-      judged && scale(face, view.threshold), meter,
-      judged && make("p.small", {}, interval(view)), notesOf(view));
+      !assessed && HELP[view.reason] && make("p", {}, HELP[view.reason]),
+      assessed && scale(face, view.threshold), meter,
+      assessed && make("p.small", {}, interval(view)), notesOf(view));
   }
 
   function notesOf(view) {
@@ -124,10 +124,10 @@ const Verdict = (() => {
   }
 
   function whyNot(view, face) {
-    if (face.reason === "too_small") return `Not judged: too small, ${Math.round(face.size)} pixels.`;
-    if (face.reason === "doubtful_face") return "Not judged: it may not be a face.";
-    if (face.reason === "too_few_frames") return `Not judged: seen in ${face.frames.length} of ${view.wanted} frames, too few.`;
-    return `Not judged: ${plain(face.reason)}.`;
+    if (face.reason === "too_small") return `Not assessed: too small, ${Math.round(face.size)} pixels.`;
+    if (face.reason === "doubtful_face") return "Not assessed: it may not be a face.";
+    if (face.reason === "too_few_frames") return `Not assessed: seen in ${face.frames.length} of ${view.wanted} frames, too few.`;
+    return `Not assessed: ${plain(face.reason)}.`;
   }
 
   function person(view, face, selection, picture) {

@@ -39,7 +39,7 @@ def verdict_view(
             "heat/0/12.webp". None leaves the pictures out.
 
     Returns:
-        The fields of `Verdict`, and two more: `looked_at`, the rising indices of the frames that were looked at, and
+        The fields of `Verdict`, and two more: `looked_at`, the rising indices of the examined frames, and
         `pictures`, {"frames": {index: address}, "faces": {track: {index: {"face": address, "heat": address or None}}}},
         with the numbers as text. A heat picture is the face with its heat map laid over it.
     """

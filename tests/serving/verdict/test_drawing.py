@@ -115,7 +115,7 @@ def test_what_reaches_beyond_the_frame_is_cut_there(box):
 
 @pytest.mark.parametrize("shape", [(2, 2), (16, 9), (20, 400), (400, 20), (1080, 1920)])
 def test_frames_of_all_sizes(shape):
-    long = "likely fake: fake 97.8 % (81.5 % to 99.8 %), 32 of 32 frames judged"
+    long = "likely fake: fake 97.8 % (81.5 % to 99.8 %), 32 of 32 frames assessed"
     image = painted([track([0.0], [(0.0, 0.0, 10.0, 10.0)])], shape, (long, "likely fake"))
     assert image.shape == (*shape, 3) and (image != 120).any()
 

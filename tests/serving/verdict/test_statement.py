@@ -25,7 +25,7 @@ def rows(track, logit, count=8, swing=0.0):
 
 def test_one_face(said):
     assert said(rows(0, 0.0 + 2)) == (
-        "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 %), judged on 8 of 32 frames."
+        "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 %), based on 8 of 32 frames."
     )
     assert said(rows(0, -9.0)).startswith("Likely real: the face is fake with a probability of below 0.1 %")
     assert said(rows(0, 0.1, swing=3.0)).startswith(
@@ -50,7 +50,7 @@ def test_a_picture_has_no_frames(said):
     "rows, fields, text",
     [
         ([], {"rejects": [("video", "no_face", "no face in any chosen frame")]},
-         "Cannot judge: no face was found in any of the 32 frames that were looked at."),
+         "Cannot judge: no face was found in any of the 32 examined frames."),
         ([], {"kind": "image", "wanted": 1, "rejects": [("video", "no_face", "")]},
          "Cannot judge: no face was found in the picture."),
         ([], {"kind": None, "wanted": 0, "rejects": [("video", "too_long", "its 700.0 s are more than 600 s")]},
@@ -58,7 +58,7 @@ def test_a_picture_has_no_frames(said):
         (rows(0, 3.0), {"size": 25.0}, "Cannot judge: the faces are too small (25 pixels)."),
         (rows(0, 3.0), {"score": 0.8},
          "Cannot judge: the detector doubts that what it found is a face (it is 80.0 % sure)."),
-        (rows(0, 3.0, count=3), {}, "Cannot judge: too few frames show a face (3 of the 32 that were looked at)."),
+        (rows(0, 3.0, count=3), {}, "Cannot judge: too few frames show a face (3 of the 32 examined)."),
     ],
 )  # fmt: skip
 def test_why_it_cannot_be_judged(rows, fields, text, said, made):

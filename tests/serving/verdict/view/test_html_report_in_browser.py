@@ -42,7 +42,7 @@ def test_says_what_the_verdict_says(opened, made):
     assert label == (
         f"fake probability {percent(face.fake_probability)}, 95 % interval {low} to {high}, threshold 50.0 %"
     )
-    assert "10 of 12 frames judged, a face in 12" in opened.text(".share")
+    assert "10 of 12 frames assessed, a face in 12" in opened.text(".share")
     notes = opened.text(".notes")
     for word in ("High dynamic range", "its test split is small", "Not calibrated"):
         assert word in notes
@@ -81,7 +81,7 @@ def test_keys_move_through_the_frames(opened, made):
     before = opened.run("return document.querySelector('.stage img').src")
     chart.send_keys(RIGHT * 4)
     assert chart.get_attribute("aria-valuenow") == "5"
-    assert opened.text(".readout").startswith("Frame 5 of 12, at 0:01.3. Face 2: not judged"), "face 1 is away"
+    assert opened.text(".readout").startswith("Frame 5 of 12, at 0:01.3. Face 2: not assessed"), "face 1 is away"
     assert opened.text(".close") == "Face 1 in this frameNot seen."
     assert opened.run("return document.querySelector('.stage img').src") != before
     chart.send_keys(END, LEFT)
@@ -138,7 +138,7 @@ def test_marks_faces_where_they_are(opened, made):
 def test_says_of_each_face_whether_and_why_not_it_is_judged(opened):
     people = opened.run("return [...document.querySelectorAll('.person')].map((p) => p.innerText)")
     assert people[0].startswith("Face 1: likely fake, ") and "Seen in 10 frames, 80 pixels." in people[0]
-    assert people[1].startswith("Face 2: cannot judge") and "Not judged: too small, 20 pixels." in people[1]
+    assert people[1].startswith("Face 2: cannot judge") and "Not assessed: too small, 20 pixels." in people[1]
     assert people[2].startswith("Face 3: cannot judge") and "seen in 2 of 12 frames, too few" in people[2]
 
 
