@@ -10,6 +10,7 @@ import pytest
 from artifacts.errors import InputError
 from components.video_example_gen import sample, sample_clips
 
+pytestmark = pytest.mark.slow
 CLIPS = 6
 
 
