@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from unittest import mock
 
@@ -9,11 +10,13 @@ import cv2
 import numpy as np
 
 from benchmarks import common
-from faces import area_pyramid, detector, extraction, fast_mtcnn
+from faces import area_pyramid, fast_mtcnn
 from faces.decoder import VideoFrames
+from faces.detector import MIN_FACE_SIZES, MIN_IMAGE_SIDE, Face, MtcnnDetector
+from faces.frame_search import search_frames
 from faces.reading import Batch
-from faces.reading_process import BATCH_PIXELS, MAX_BATCH
-from faces.settings import FaceExampleGenParameters
+from faces.reading_process import MAX_BATCH, MAX_BATCH_PIXELS
+from faces.settings import ExtractionSettings
 from faces.tracker import overlap
 
 PEER = "mtcnn package"
@@ -55,10 +58,42 @@ class Contender:
     def __call__(self, batches):
         """Look at frames; returns CPU seconds and each frame's faces."""
         watch = Stopwatch(self.detector)
-        parameters = FaceExampleGenParameters(faces="all", detect_every=self.detect_every)
+        settings = ExtractionSettings(faces="all", detect_every=self.detect_every)
         with mock.patch.object(fast_mtcnn, "create_level", self.create_level):
-            seen = extraction._look(batches, lambda: watch, parameters, self.min_face_size)
-        return watch.seconds, [frame.faces for frame in seen]
+            searched = search_frames(batches, lambda: watch, settings, self.min_face_size)
+        return watch.seconds, [frame.faces for frame in searched]
+
+
+class ReferenceDetector:
+    """The mtcnn package's own detector, which `MtcnnDetector` is compared with. Slow; from 20 pixels up.
+
+    The package does not support another minimum: its pyramid keeps the number of levels that 20 needs, so the smallest
+    ones become too small for the network, and it then reports no face at all.
+    """
+
+    def __init__(self) -> None:
+        from mtcnn import MTCNN
+
+        self._mtcnn = MTCNN()
+
+    def detect(self, images: np.ndarray, min_face_size: float = MIN_FACE_SIZES[0]) -> list[list[Face]]:
+        """See `FaceDetector`.
+
+        Raises:
+            ValueError: the minimum size is not 20.
+        """
+        if min_face_size != MIN_FACE_SIZES[0]:
+            raise ValueError(f"min_face_size must be {MIN_FACE_SIZES[0]}. Received: min_face_size={min_face_size}")
+        if min(images.shape[1:3]) < MIN_IMAGE_SIDE:
+            return [[] for _ in images]
+        found = (self._mtcnn.detect_faces(image, box_format="xyxy", output_type="numpy") for image in images)
+        return [
+            [_face(row[1:5], row[5], row[6:].reshape(2, 5).T) for row in np.reshape(rows, (-1, 16))] for rows in found
+        ]
+
+    def detect_near(self, image: np.ndarray, faces: Sequence[Face]) -> list[Face]:
+        """See `FaceDetector`; the package only searches whole images."""
+        return self.detect(image[None])[0]
 
 
 class FacenetDetector:
@@ -99,14 +134,14 @@ class YunetDetector:
 def _face(corners, score, points):
     corners = np.array(corners, np.float32)
     box = np.concatenate([corners[:2], corners[2:] - corners[:2]])
-    return detector.Face(box, np.array(points, np.float32), float(score))
+    return Face(box, np.array(points, np.float32), float(score))
 
 
 def contenders(peers, yunet):
     """The detectors by name, the mtcnn package first: what is installed, and with `peers` those of other packages."""
-    ours, pyramid = detector.MtcnnDetector(), "numba" if area_pyramid.numba else "TensorFlow"
+    ours, pyramid = MtcnnDetector(), "numba" if area_pyramid.numba else "TensorFlow"
     found = {
-        PEER: Contender(detector.ReferenceDetector()),
+        PEER: Contender(ReferenceDetector()),
         OURS[0]: Contender(ours),
         OURS[1]: Contender(ours, 39.8),
         OURS[2]: Contender(ours, 39.8, 8),
@@ -131,7 +166,7 @@ def read(path, count):
     """The first `FRAMES` of the `count` frames that extraction chooses of a video, in the batches that it makes."""
     frames = [frame for frame, _ in zip(VideoFrames(path, count), range(FRAMES), strict=False)]
     height, width = frames[0].image.shape[:2]
-    most = min(MAX_BATCH, max(1, BATCH_PIXELS // (height * width)))
+    most = min(MAX_BATCH, max(1, MAX_BATCH_PIXELS // (height * width)))
     parts = [frames[k : k + most] for k in range(0, len(frames), most)]
     return [Batch([f.index for f in p], [f.timestamp for f in p], np.stack([f.image for f in p])) for p in parts]
 

@@ -184,23 +184,23 @@ def _ours(paths, count, path, detect_every):
     """What the component does with a shard; returns the faces and the peak memory of the process that decodes."""
     import tensorflow as tf
 
-    faces, memory, shard = 0, 0.0, _shard(count, detect_every)
-    with tf.io.TFRecordWriter(path) as writer:
-        for examples, _ in shard.extract_all(_manifest(paths)):
-            for example in examples:
+    faces, memory, extractor = 0, 0.0, _extractor(count, detect_every)
+    with tf.io.TFRecordWriter(path) as writer, extractor:
+        for extraction in extractor.extract_all(_manifest(paths)):
+            for example in extraction.examples:
                 writer.write(example.serialize())
-            faces += len(examples)
+            faces += len(extraction.examples)
             with open(f"/proc/self/task/{os.getpid()}/children") as stream:
                 memory = max([memory, *map(_peak, stream.read().split())])
     return faces, memory
 
 
 @functools.cache
-def _shard(count, detect_every):
-    from components.face_example_gen.shards import WriteShard
-    from faces.settings import FaceExampleGenParameters
+def _extractor(count, detect_every):
+    from faces.extraction import FaceExtractor
+    from faces.settings import ExtractionSettings
 
-    return WriteShard("", "", FaceExampleGenParameters(frames=count, detect_every=detect_every))
+    return FaceExtractor(ExtractionSettings(frames=count, detect_every=detect_every))
 
 
 CONTENDERS = {OPENCV: (_plain,), OURS: (_ours, 1), REGIONS: (_ours, 8)}

@@ -1,41 +1,52 @@
 """Cut a face out so that eyes, nose and mouth lie at fixed places, and store it without loss."""
 
 import io
+from typing import Literal
 
 import cv2
 import numpy as np
 from PIL import Image
 from skimage.transform import SimilarityTransform
 
-from faces.settings import CROP_MARGIN, CROP_SIZE
+from artifacts.crop_size import CROP_SIZE
+from faces.settings import CROP_MARGIN
 
-# Where eyes, nose and mouth corners of a frontal face lie in a crop of 256 pixels: the ArcFace template, margin 1.3.
+# Eyes, nose and mouth corners of a frontal face in a crop of 256 pixels: the ArcFace template, margin 1.3.
 TEMPLATE = np.array([(96.87, 120.43), (158.83, 120.09), (128.04, 155.67), (102.59, 191.94), (153.90, 191.66)])
 
 
 class AlignmentError(Exception):
-    """The landmarks define no similarity, e.g. all five in one point."""
+    """The landmarks define no similarity, for example because all five are one point."""
 
 
-def template(margin=CROP_MARGIN, size=CROP_SIZE):
-    """Where the landmarks lie in a crop of `size` pixels that shows `margin` times the template's face: float [5, 2]."""
+def template(margin: float = CROP_MARGIN, size: int = CROP_SIZE) -> np.ndarray:
+    """Return the places of the landmarks in a crop.
+
+    Args:
+        margin: how much larger the area in the crop is than the template's face.
+        size: side of the crop, pixels.
+
+    Returns:
+        (x, y) in pixels, float64 [5, 2].
+    """
     centre = CROP_SIZE / 2
     return (centre + (TEMPLATE - centre) * CROP_MARGIN / margin) * size / CROP_SIZE
 
 
-def align(image, landmarks, margin=CROP_MARGIN, size=CROP_SIZE):
+def align(image: np.ndarray, landmarks: np.ndarray, margin: float = CROP_MARGIN, size: int = CROP_SIZE) -> np.ndarray:
     """Warp a face to the template by the least-squares similarity of its landmarks (Umeyama, 1991).
 
     Args:
         image: RGB uint8 [height, width, 3].
-        landmarks: float [5, 2], pixels.
-        margin, size: see `template`.
+        landmarks: (x, y) in pixels, float [5, 2].
+        margin: see `template`.
+        size: see `template`.
 
     Returns:
-        RGB uint8 [size, size, 3]; outside the image it is black.
+        RGB uint8 [size, size, 3], black outside the image.
 
     Raises:
-        AlignmentError: degenerate landmarks.
+        AlignmentError: the landmarks define no similarity.
     """
     landmarks = np.asarray(landmarks, np.float64)
     if not np.isfinite(landmarks).all():
@@ -51,20 +62,23 @@ def align(image, landmarks, margin=CROP_MARGIN, size=CROP_SIZE):
         image = cv2.resize(image[: height * factor, : width * factor], (width, height), interpolation=cv2.INTER_AREA)
         # A pixel's centre is at +0.5: x = factor * x' + (factor - 1) / 2.
         matrix = np.hstack([matrix[:, :2] * factor, matrix[:, 2:] + matrix[:, :2] @ np.full((2, 1), (factor - 1) / 2)])
-    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    crop: np.ndarray = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    return crop
 
 
-def fit_crop(image, size=CROP_SIZE):
-    """Resize a face that is already cut out to [size, size, 3]."""
+def fit_crop(image: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
+    """Resize a face that is already cut out, RGB uint8 [height, width, 3], to [size, size, 3]."""
     if image.shape[:2] == (size, size):
         return image
     shrinks = min(image.shape[:2]) > size
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    crop: np.ndarray = cv2.resize(image, (size, size), interpolation=how)
+    return crop
 
 
-def encode(crop, image_format):
-    """Encode a crop, RGB uint8 [size, size, 3], as "png" or "webp" without loss: compression traces are the signal."""
-    if image_format == "webp":  # by Pillow: OpenCV offers no fast lossless mode, and takes 15 times as long
+def encode(crop: np.ndarray, image_format: Literal["webp", "png"]) -> bytes:
+    """Encode a crop, RGB uint8 [size, size, 3], without loss: compression traces are the signal."""
+    if image_format == "webp":  # by Pillow: OpenCV has no fast lossless mode and takes 15 times as long
         stream = io.BytesIO()
         Image.fromarray(crop).save(stream, "WEBP", lossless=True, quality=0, method=0)
         return stream.getvalue()

@@ -1,40 +1,58 @@
 """The levels of MTCNN's image pyramid: a float32 AREA resize of the full frame, as TensorFlow computes it.
 
-Plain TensorFlow serves; where numba is installed (`pip install -e '.[fast]'`) its kernel does the same sums several times
-faster, first along the columns, then along the rows.
+TensorFlow alone is enough. Where numba is installed (`pip install -e '.[fast]'`), a compiled kernel computes the same
+sums several times faster, first along the columns, then along the rows.
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from faces.one_thread import Compiled, OneThread
+
 GREY = 127.5
-ALIGNMENT = 64  # bytes; where TensorFlow's own memory begins
+ALIGNMENT = 64  # bytes; TensorFlow takes memory that begins at a multiple of it without a copy
 try:
     import numba
 except ImportError:
     numba = None
 
 
-def level_size(height, width, scale):
-    """The rows and columns of a level: what the mtcnn package makes of a float size."""
+def level_size(height: int, width: int, scale: float) -> tuple[int, int]:
+    """Return the rows and columns of a level: a float size cut to integers, as in the mtcnn package."""
     return int(height * scale), int(width * scale)
 
 
-def tensorflow_level(frames, scale):
-    """One level of RGB uint8 frames [n, height, width, 3]: normalised float32 [n, height * scale, width * scale, 3]."""
-    size = level_size(*frames.shape[1:3], scale)
-    return _tensorflow_level(frames, tf.constant(size))
+def tensorflow_level(frames: np.ndarray, scale: float) -> np.ndarray:
+    """Compute one level of the pyramid.
+
+    Args:
+        frames: RGB uint8 [n, height, width, 3].
+        scale: of the level, at most 1.
+
+    Returns:
+        Normalised float32 [n, int(height * scale), int(width * scale), 3].
+    """
+    height, width = frames.shape[1:3]
+    (level,) = _tensorflow_resize()(frames, np.array(level_size(height, width, scale), np.int32))
+    return level
 
 
-@tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([2], tf.int32)])
-def _tensorflow_level(frames, size):
-    return (tf.image.resize(frames, size, tf.image.ResizeMethod.AREA) - GREY) / 128.0
+@functools.cache
+def _tensorflow_resize() -> Compiled:
+    """Compile the resize; it takes frames as `tensorflow_level`, and int32 [rows, columns]."""
+
+    def resize(frames: tf.Tensor, size: tf.Tensor) -> list[tf.Tensor]:
+        return [(tf.image.resize(frames, size, tf.image.ResizeMethod.AREA) - GREY) / 128.0]
+
+    inputs = tf.TensorSpec([None, None, None, 3], tf.uint8, "frames"), tf.TensorSpec([2], tf.int32, "size")
+    return OneThread().compile(resize, *inputs)
 
 
-def numba_level(frames, scale):
-    """The same as `tensorflow_level`, as a NumPy array, for frames in a NumPy array."""
+def numba_level(frames: np.ndarray, scale: float) -> np.ndarray:
+    """Compute the same as `tensorflow_level` with numba."""
     height, width = frames.shape[1:3]
     rows, columns = level_size(height, width, scale)
     first_y, weights_y = _windows(height, rows)
@@ -46,32 +64,41 @@ def numba_level(frames, scale):
     return level
 
 
-def _aligned_empty(shape):
-    """A float32 array whose memory TensorFlow can take as it is."""
+def _aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
+    """Return an uninitialised float32 array that TensorFlow takes without a copy."""
     size = int(np.prod(shape))
     memory = np.empty(size + ALIGNMENT // 4, np.float32)
     skipped = -memory.ctypes.data % ALIGNMENT // 4
     return memory[skipped : skipped + size].reshape(shape)
 
 
-create_level = numba_level if numba else tensorflow_level
+create_level: Callable[[np.ndarray, float], np.ndarray] = numba_level if numba else tensorflow_level
 
 
 @functools.lru_cache(1024)
-def _windows(before, after):
-    """Which places each new place covers, and by how much: first int64 [after], weights float32 [after, most].
+def _windows(before: int, after: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find the places that each place covers after a resize along one axis, and by how much.
 
-    In float32, as TensorFlow does: at place 1,900 a border is exact to 1e-4 only, and equal boxes need equal borders.
+    Computed in float32, as in TensorFlow: at place 1,900 a border is exact to 1e-4 only, and equal boxes need equal
+    borders.
+
+    Args:
+        before: places before the resize.
+        after: places after it.
+
+    Returns:
+        The first place covered, int64 [after], and the weights of it and its successors, float32 [after, width of the
+        widest window].
     """
     scale = np.float32(before) / np.float32(after)
     start = np.arange(after, dtype=np.float32) * scale
     end = np.arange(1, after + 1, dtype=np.float32) * scale
     first = np.floor(start).astype(np.int64)
-    most = int((np.ceil(end) - first).max())
-    place = first[:, None] + np.arange(most)
+    widest = int((np.ceil(end) - first).max())
+    place = first[:, None] + np.arange(widest)
     weights = np.minimum(place + 1, end[:, None]) - np.maximum(place, start[:, None])
     weights = np.where(place < np.ceil(end)[:, None], np.maximum(weights, 0), 0).astype(np.float32)
-    over = np.maximum(place - (before - 1), 0)  # beyond the last place it is taken again
+    over = np.maximum(place - (before - 1), 0)  # a window beyond the last place takes the last place again
     first = first - over.max(axis=1)
     if over.any():
         shifted = np.zeros_like(weights)
@@ -83,16 +110,26 @@ def _windows(before, after):
 
 
 @functools.cache
-def _kernel():
-    """`_resize` compiled, at the first use; kept on disk for other processes where numba finds a folder to write to."""
+def _kernel() -> Callable[..., None]:
+    """Compile `_resize`, at its first use; kept on disk for other processes if numba finds a folder to write to."""
     compiler = functools.partial(numba.njit, nogil=True, fastmath=True)
     try:
-        return compiler(cache=True)(_resize)
+        compiled: Callable[..., None] = compiler(cache=True)(_resize)
     except RuntimeError:
-        return compiler()(_resize)
+        compiled = compiler()(_resize)
+    return compiled
 
 
-def _resize(frames, level, first_y, weights_y, first_x, weights_x, offset):
+def _resize(
+    frames: np.ndarray,
+    level: np.ndarray,
+    first_y: np.ndarray,
+    weights_y: np.ndarray,
+    first_x: np.ndarray,
+    weights_x: np.ndarray,
+    offset: np.float32,
+) -> None:
+    """Fill `level` with the weighted sums of `frames` minus `offset`; see `_windows` for the other arguments."""
     width = frames.shape[2] * 3
     line = np.empty(width, np.float32)
     for n in range(frames.shape[0]):

@@ -1,20 +1,24 @@
-"""Arithmetic on boxes as the mtcnn package does it, in NumPy and float64.
+"""Arithmetic on boxes as in the mtcnn package, in NumPy and float64.
 
-Scores near 1 are often equal to the last bit, and then the order of a sort decides which box stays: to give the package's
-boxes, this uses the package's own sort.
+Scores near 1 are often equal to the last bit, and then the order of a sort decides which box stays. To give the
+package's boxes, this module sorts as the package does.
 """
 
 import numpy as np
 
 
-def suppress(rows, threshold, of_smaller=False):
-    """Drop every box that a better one of the same frame overlaps by more than `threshold`; the best come first.
+def suppress(rows: np.ndarray, threshold: float, of_smaller: bool = False) -> np.ndarray:
+    """Drop every box that a better one of the same frame overlaps by more than `threshold`.
 
-    A box goes even where the better one is dropped itself: the package's rule, and not the usual greedy one.
+    A box is dropped even if the better one is dropped itself: this is the package's rule, not the usual greedy one.
 
     Args:
-        rows: float64 [k, 6 or more]: frame, x1, y1, x2, y2, score.
-        threshold: of the intersection by the union, or by the smaller of both areas.
+        rows: frame, x1, y1, x2, y2, score and more, float64 [k, 6 or more].
+        threshold: share of the intersection in the union, or in the smaller of the two boxes.
+        of_smaller: take the share in the smaller box.
+
+    Returns:
+        The rows that are left, frame by frame, the best first.
     """
     kept = [rows[:0]]
     for frame in np.unique(rows[:, 0]):
@@ -24,8 +28,18 @@ def suppress(rows, threshold, of_smaller=False):
     return np.concatenate(kept)
 
 
-def _overlapped(boxes, threshold, of_smaller, block=512):
-    """Which boxes one before them overlaps: [k]; in blocks, so that a crowd needs no square matrix."""
+def _overlapped(boxes: np.ndarray, threshold: float, of_smaller: bool, block: int = 512) -> np.ndarray:
+    """Tell which boxes are overlapped by an earlier one; in blocks, so that a crowd needs no square matrix.
+
+    Args:
+        boxes: x1, y1, x2, y2, float64 [k, 4].
+        threshold: see `suppress`.
+        of_smaller: see `suppress`.
+        block: boxes at a time.
+
+    Returns:
+        bool [k].
+    """
     found = np.zeros(len(boxes), bool)
     x1, y1, x2, y2 = boxes.T.copy()
     area = (x2 - x1) * (y2 - y1)
@@ -40,20 +54,26 @@ def _overlapped(boxes, threshold, of_smaller, block=512):
         whole = np.minimum(area[part, None], area[before])
         if not of_smaller:
             whole = area[part, None] + area[before] - shared
-        earlier = np.tri(*shared.shape, start - 1, dtype=bool)
+        earlier = np.tri(len(shared), shared.shape[1], start - 1, dtype=bool)
         found[part] = ((shared > threshold * whole) & earlier).any(axis=1)
     return found
 
 
-def square(rows):
-    """Grow each box to a square around its centre."""
+def square(rows: np.ndarray) -> np.ndarray:
+    """Grow each box to a square around its centre; rows as in `suppress`."""
     corner, sides = rows[:, 1:3], rows[:, 3:5] - rows[:, 1:3]
     side = sides.max(axis=1, keepdims=True)
     corner = corner + 0.5 * sides - 0.5 * side
     return np.column_stack([rows[:, 0], corner, corner + side, rows[:, 5:]])
 
 
-def adjust(boxes, offsets):
-    """Move the corners [k, 4] by offsets in shares of the sides."""
+def adjust(boxes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Move corners by offsets in shares of the sides.
+
+    Args:
+        boxes: x1, y1, x2, y2, float64 [k, 4].
+        offsets: of the same corners, [k, 4].
+    """
     sides = boxes[:, 2:] - boxes[:, :2] + 1
-    return boxes + offsets * np.concatenate([sides, sides], axis=1)
+    moved: np.ndarray = boxes + offsets * np.concatenate([sides, sides], axis=1)
+    return moved

@@ -1,166 +1,204 @@
-"""From one video, picture or crop to face examples and rejects."""
+"""From videos, pictures and crops to face examples and rejects."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
 
 from artifacts.face_examples import FaceExample
 from artifacts.manifest import Video
+from artifacts.rejects import Reject, Scope
 from faces import alignment
-from faces.decoder import DecodeError
-from faces.detector import MIN_FACE_SIZES
+from faces.decoder import NO_LIMITS, DecodeError, Limits, SourceInfo
+from faces.detector import MIN_FACE_SIZES, FaceDetector, MtcnnDetector
+from faces.frame_search import SearchedFrame, Watch, no_watch, search_frames
+from faces.reading import FrameReader, Reading
+from faces.settings import ExtractionSettings
 from faces.tracker import link
 
-# Faces kept per frame, the most prominent ones: a crowd costs no more memory than a family.
-MAX_FACES = {"main": 5, "all": 32}
-
 
 @dataclass(frozen=True)
-class Reject:
-    """What gave no face, and why.
+class Extraction:
+    """What was extracted from one video.
 
     Attributes:
-        scope: "video": nothing came of it; "frame": this frame gave none; "part": the file is damaged, the readable part
-            was used; "note": it was used, and this should be known of it.
-        reason: a short key, the same for real and fake.
-        detail: a sentence.
-        frame: index of the frame for scope "frame", else None.
+        examples: the faces, frame by frame.
+        rejects: what gave no face, and why.
+        wanted: indices of the frames that were to be searched.
+        info: what the file is; empty if it cannot be opened.
     """
 
-    video_id: str
-    uri: str
-    dataset: str
-    method: str
-    label: int
-    split: str
-    scope: str
-    reason: str
-    detail: str
-    frame: int | None = None
-
-    as_dict = asdict
+    examples: list[FaceExample]
+    rejects: list[Reject]
+    wanted: list[int]
+    info: SourceInfo
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A frame that was looked at: its number and time, its faces, and of each the crop, or None."""
+class FaceExtractor:
+    """Extracts the faces of one video after the other; a process of its own decodes the next video meanwhile.
 
-    index: int
-    timestamp: float
-    faces: list
-    crops: list
-
-
-def extract(video: Video, read, detector, parameters):
-    """Extract the faces of the chosen frames of a video.
+    A context manager: at its end the decoding processes end; the next video starts new ones. Use it from one thread,
+    except for `abort`.
 
     Args:
-        video: a manifest line.
-        read: a function without arguments that gives a `reading.Reading` of its file.
-        detector: a function without arguments that returns a `FaceDetector`; not called before there is a frame to look
-            at, nor for crops.
-        parameters: a `FaceExampleGenParameters`.
-
-    Returns:
-        (list of `FaceExample`, list of `Reject`).
+        settings: of the extraction.
+        limits: what a file may hold.
+        make_detector: builds the detector. It is called once, when the first frame needs it; crops never do.
     """
-    reading, notes = read(), {}
-    try:
-        if video.kind == "crop":
-            return [_already_cut(video, batch, parameters) for batch in reading], []
-        seen = _look(reading, detector, parameters, parameters.min_face_size)
-        if seen and parameters.min_face_size > MIN_FACE_SIZES[0] and not any(frame.faces for frame in seen):
-            notes["smaller_faces"] = f"no face from {parameters.min_face_size:g} pixels on: looked again from 20 on"
-            reading = read()
-            seen = _look(reading, detector, parameters, MIN_FACE_SIZES[0])
-    except DecodeError as error:
-        return [], [_reject(video, "video", error.reason, str(error))]
-    examples, rejects = _choose(video, seen, parameters)
-    for index in sorted({int(i) for i in reading.wanted} - {frame.index for frame in seen}):
-        rejects.append(_reject(video, "frame", "undecodable_frame", "the frame does not decode", index))
-    if not examples:
-        lost_all = all(reject.reason == "undecodable_frame" for reject in rejects)
-        reason = ("undecodable", "no chosen frame decodes") if lost_all else ("no_face", "no face in any chosen frame")
-        rejects.append(_reject(video, "video", *reason))
+
+    def __init__(
+        self,
+        settings: ExtractionSettings,
+        limits: Limits = NO_LIMITS,
+        make_detector: Callable[[], FaceDetector] = MtcnnDetector,
+    ) -> None:
+        self._settings, self._make_detector = settings, make_detector
+        self._detector: FaceDetector | None = None
+        self._reader = FrameReader(settings.frames, settings.decode_time_limit, limits)
+        # For the rare second look at a video, while the first reader's process has begun with the next video.
+        self._second_reader = FrameReader(settings.frames, settings.decode_time_limit, limits)
+
+    def __enter__(self) -> "FaceExtractor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the decoding processes."""
+        self._reader.close()
+        self._second_reader.close()
+
+    def choose(self, settings: ExtractionSettings) -> None:
+        """Use other settings for the videos to come."""
+        self._settings = settings
+        for reader in (self._reader, self._second_reader):
+            reader.count, reader.time_limit = settings.frames, settings.decode_time_limit
+
+    def abort(self) -> None:
+        """Kill the decoding of the video that is being read, which then counts as crashed.
+
+        May be called from any thread. The call may come too late for that video; call `close` before the next one, or
+        that one may be killed instead.
+        """
+        self._reader.kill()
+        self._second_reader.kill()
+
+    def extract_all(self, videos: Iterable[Video], watch: Watch = no_watch) -> Iterator[Extraction]:
+        """Yield what each video gives, in order.
+
+        Args:
+            videos: lines of a manifest.
+            watch: called after each batch of frames was searched, with the batch, whose images are valid during the
+                call only, and the number of frames searched so far, which a second look counts anew. It may raise to
+                give up.
+        """
+        for video, reading in self._reader.read(videos):
+            yield self._extract(video, reading, watch)
+
+    def _extract(self, video: Video, reading: Reading, watch: Watch) -> Extraction:
+        size, smallest, looked_again = self._settings.min_face_size, MIN_FACE_SIZES[0], False
+        try:
+            if video.kind == "crop":
+                examples = self._take_crops(video, reading, watch)
+                return Extraction(examples, [], reading.wanted, reading.info)
+            frames = search_frames(reading, self._get_detector, self._settings, size, watch)
+            if frames and size > smallest and not any(frame.faces for frame in frames):
+                looked_again = True
+                with self._second_reader.read_one(video) as reading:
+                    frames = search_frames(reading, self._get_detector, self._settings, smallest, watch)
+        except DecodeError as error:
+            return Extraction([], [_reject(video, "video", error.reason, str(error))], reading.wanted, reading.info)
+        examples, rejects = self._choose_faces(video, frames)
+        rejects += _rejects_of_file(video, reading, frames, bool(examples))
+        if looked_again:
+            detail = f"no face of {size:g} pixels or more: searched again from {smallest:g} pixels up"
+            rejects.append(_reject(video, "note", "smaller_faces", detail))
+        rejects += [_reject(video, "note", reason, detail) for reason, detail in reading.marks.items()]
+        return Extraction(examples, rejects, reading.wanted, reading.info)
+
+    def _get_detector(self) -> FaceDetector:
+        if self._detector is None:
+            self._detector = self._make_detector()
+        return self._detector
+
+    def _take_crops(self, video: Video, reading: Reading, watch: Watch) -> list[FaceExample]:
+        """Take pictures that are face crops already."""
+        examples = []
+        for batch in reading:
+            (image,) = batch.images
+            height, width = image.shape[:2]
+            crop = alignment.fit_crop(image, self._settings.crop_size)
+            examples.append(self._example(video, crop, 0, 0.0, box=(0, 0, width, height)))
+            watch(batch, len(examples))
+        return examples
+
+    def _choose_faces(self, video: Video, frames: list[SearchedFrame]) -> tuple[list[FaceExample], list[Reject]]:
+        """Take the main person's face of each frame, or everyone's; a frame that gives none is a reject."""
+        examples: list[FaceExample] = []
+        rejects: list[Reject] = []
+        for frame, tracks in zip(frames, link([frame.faces for frame in frames]), strict=True):
+            people = sorted(zip(tracks, frame.faces, frame.crops, strict=True), key=lambda person: person[0])
+            if self._settings.faces == "main":
+                people = [person for person in people if person[0] == 0]
+            found = [
+                self._example(
+                    video, crop, frame.index, frame.timestamp, tuple(face.box), face.landmarks, face.score, track
+                )
+                for track, face, crop in people
+                if crop is not None
+            ]
+            examples += found
+            if not found:
+                if people:
+                    reason, detail = "degenerate_landmarks", "its landmarks define no crop"
+                else:
+                    reason, detail = "no_face", "the main face is not in it" if frame.faces else "no face found"
+                rejects.append(_reject(video, "frame", reason, detail, frame.index))
+        return examples, rejects
+
+    def _example(
+        self,
+        video: Video,
+        crop: np.ndarray,
+        frame_index: int,
+        timestamp: float,
+        box: tuple[float, float, float, float],
+        landmarks: np.ndarray | None = None,
+        score: float | None = None,
+        track: int = 0,
+    ) -> FaceExample:
+        return FaceExample(
+            image=alignment.encode(crop, self._settings.image_format),
+            image_format=self._settings.image_format,
+            label=video.label,
+            dataset=video.dataset,
+            method=video.method,
+            video_id=video.video_id,
+            frame_index=frame_index,
+            timestamp=timestamp,
+            box=box,
+            landmarks=landmarks,
+            score=score,
+            identity=video.identities[0] if video.identities else "",
+            track=track,
+        )
+
+
+def _rejects_of_file(video: Video, reading: Reading, frames: list[SearchedFrame], has_faces: bool) -> list[Reject]:
+    """List what the file lacks: chosen frames that do not decode, any face at all, its damaged part."""
+    undecodable = sorted(set(reading.wanted) - {frame.index for frame in frames})
+    rejects = [_reject(video, "frame", "undecodable_frame", "the frame does not decode", k) for k in undecodable]
+    if not frames:
+        rejects.append(_reject(video, "video", "undecodable", "no chosen frame decodes"))
+    elif not has_faces:
+        rejects.append(_reject(video, "video", "no_face", "no face in any chosen frame"))
     if reading.damage:
         rejects.append(_reject(video, "part", "damaged_file", reading.damage))
-    rejects += [_reject(video, "note", reason, detail) for reason, detail in (notes | reading.marks).items()]
-    return examples, rejects
+    return rejects
 
 
-def _already_cut(video, batch, parameters):
-    image = batch.images[0]
-    height, width = image.shape[:2]
-    crop = alignment.fit_crop(image, parameters.crop_size)
-    return _example(video, 0, 0.0, crop, parameters, box=(0, 0, width, height))
-
-
-def _look(reading, get_detector, parameters, min_face_size):
-    """Find the faces of every frame; crops are cut at once, so that no frame stays in memory."""
-    seen, last, most = [], [], MAX_FACES[parameters.faces]
-    for batch in reading:
-        detector = get_detector()
-        if parameters.detect_every == 1:
-            found = detector.detect(batch.images, min_face_size)
-        else:
-            found = []
-            for number, image in enumerate(batch.images, start=len(seen)):
-                last = detector.detect_near(image, last) if last and number % parameters.detect_every else []
-                last = last or detector.detect(image[None], min_face_size)[0]
-                found.append(last)
-        for index, timestamp, image, faces in zip(batch.indices, batch.timestamps, batch.images, found, strict=True):
-            faces = sorted(faces, key=lambda face: -face.score * face.box[2] * face.box[3])[:most]
-            seen.append(_Seen(index, timestamp, faces, [_crop(image, face, parameters) for face in faces]))
-    return seen
-
-
-def _choose(video, seen, parameters):
-    """The main face of each frame, or all: (examples, rejects of frames without)."""
-    examples, rejects = [], []
-    for frame, tracks in zip(seen, link([frame.faces for frame in seen]), strict=True):
-        chosen = [
-            (track, face, crop)
-            for track, face, crop in sorted(zip(tracks, frame.faces, frame.crops, strict=True), key=lambda row: row[0])
-            if track == 0 or parameters.faces == "all"
-        ]
-        whole = [row for row in chosen if row[2] is not None]
-        for track, face, crop in whole:
-            examples.append(
-                _example(
-                    video, frame.index, frame.timestamp, crop, parameters,
-                    box=face.box, landmarks=face.landmarks, score=face.score, track=track,
-                )
-            )  # fmt: skip
-        if not whole:
-            if chosen:
-                reason = ("degenerate_landmarks", "its landmarks define no crop")
-            else:
-                reason = ("no_face", "the main face is not in it" if frame.faces else "no face found")
-            rejects.append(_reject(video, "frame", *reason, frame.index))
-    return examples, rejects
-
-
-def _crop(image, face, parameters):
-    try:
-        return alignment.align(image, face.landmarks, parameters.crop_margin, parameters.crop_size)
-    except alignment.AlignmentError:
-        return None
-
-
-def _example(video, index, timestamp, crop, parameters, **of_face):
-    return FaceExample(
-        image=alignment.encode(crop, parameters.image_format),
-        image_format=parameters.image_format,
-        label=video.label,
-        dataset=video.dataset,
-        method=video.method,
-        video_id=video.video_id,
-        frame_index=index,
-        timestamp=timestamp,
-        identity=video.identities[0] if video.identities else "",
-        **of_face | {"box": tuple(of_face["box"])},
-    )
-
-
-def _reject(video, scope, reason, detail, frame=None):
+def _reject(video: Video, scope: Scope, reason: str, detail: str, frame: int | None = None) -> Reject:
     return Reject(
         video.video_id, video.uri, video.dataset, video.method, video.label, video.split, scope, reason, detail, frame
     )

@@ -1,43 +1,52 @@
 """MTCNN's three networks (Zhang et al., 2016) as plain TensorFlow functions of the mtcnn package's weights.
 
-They compute what the package's Keras models compute, with less work: a PReLU is max(x, slope x) wherever no slope is above
-1, and in P-Net, where it pays, it comes after the max-pooling that follows it instead of before. What decides is the softmax
-of two logits, and nothing that equals it on paper: near 1 the order of scores hangs on the last bit.
+They compute what the package's Keras models compute, with less work: a PReLU is max(x, slope x) if no slope is
+above 1, and in P-Net, where it pays, it comes after the max-pooling that follows it instead of before. What decides is
+the softmax of two logits, and nothing that equals it on paper: near 1 the order of scores depends on the last bit.
 """
 
 import importlib.resources
 import math
+from collections.abc import Callable, Sequence
 
 import joblib
 import numpy as np
 import tensorflow as tf
 
 
-def load_weights(name):
-    """The arrays of network "pnet", "rnet" or "onet" as the mtcnn package ships them, in the order of its layers."""
-    return joblib.load(importlib.resources.files("mtcnn.assets.weights") / f"{name}.lz4")
+def load_weights(name: str) -> list[np.ndarray]:
+    """Return the arrays of network "pnet", "rnet" or "onet" from the mtcnn package, in the order of its layers."""
+    weights: list[np.ndarray] = joblib.load(importlib.resources.files("mtcnn.assets.weights") / f"{name}.lz4")
+    return weights
 
 
-class PNet(tf.Module):
-    """The proposal network, on whole images.
+class PNet:
+    """The proposal network, on whole images."""
 
-    Call it with normalised images [n, h, w, 3] and a least probability of a face; the result is, for the k windows of
-    12x12 pixels, two pixels apart, that reach it: places int64 [k, 3] (image, row, column), scores [k], offsets [k, 4].
-    """
-
-    def __init__(self):
-        super().__init__()
+    def __init__(self) -> None:
         *body, w_box, b_box, w_face, b_face = load_weights("pnet")
-        first = _PooledBlock(*body[:3], 2, "SAME")
+        kernel, bias, slope = body[:3]
+        first = _PooledBlock(kernel, bias, slope, 2, "SAME")
         body[3] = body[3][:, :, first.order]
-        self.body = [first, *_blocks(body[3:])]
+        self.body: list[_Block | _PooledBlock] = [first, *_blocks(body[3:])]
         self.heads = _constants(
             np.concatenate([w_box, w_face], axis=-1).reshape(-1, 6), np.concatenate([b_box, b_face])
         )
-        # A softmax of two logits is above p where their difference is above log(p / (1 - p)): one number for each window.
+        # A softmax of two logits is above p where their difference is above log(p / (1 - p)): one number for each
+        # window.
         self.difference = _constants(*(part[..., 5:] - part[..., 4:5] for part in self.heads))
 
-    def __call__(self, images, threshold):
+    def __call__(self, images: tf.Tensor, threshold: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Find the windows of 12x12 pixels, two pixels apart, that may show a face.
+
+        Args:
+            images: normalised float32 [n, height, width, 3].
+            threshold: the least probability of a face.
+
+        Returns:
+            Of the k windows that reach it: places (image, row, column), int64 [k, 3]; scores, float32 [k]; offsets,
+            float32 [k, 4].
+        """
         x = _chain(self.body, images)
         difference = _dense(tf.reshape(x, [-1, x.shape[-1]]), *self.difference)
         passes = difference > math.log(threshold / (1 - threshold))
@@ -46,28 +55,27 @@ class PNet(tf.Module):
         return places, tf.nn.softmax(outputs[:, 4:])[:, 1], outputs[:, :4]
 
 
-class RNet(tf.Module):
-    """The refinement network: normalised crops [n, 24, 24, 3] to (score [n], offsets [n, 4])."""
+class RNet:
+    """The refinement network."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self) -> None:
         *body, fc4, b4, a4, w_box, b_box, w_face, b_face = load_weights("rnet")
         self.body = _blocks(body)
         self.pools = [(3, "SAME"), (3, "VALID")]
         self.fc4, self.slope4 = _constants(_by_rows(fc4, 3, 3), b4), np.asarray(a4)
         self.heads = _constants(np.concatenate([w_box, w_face], axis=1), np.concatenate([b_box, b_face]))
 
-    def __call__(self, crops):
+    def __call__(self, crops: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Score normalised crops, float32 [n, 24, 24, 3]: scores [n] and offsets [n, 4]."""
         x = tf.reshape(_chain(self.body, crops, self.pools), [-1, 576])
         x = _dense(_prelu(_dense(x, *self.fc4), self.slope4), *self.heads)
         return tf.nn.softmax(x[:, 4:])[:, 1], x[:, :4]
 
 
-class ONet(tf.Module):
-    """The output network: normalised crops [n, 48, 48, 3] to (score [n], offsets [n, 4], landmarks [n, 10]: x's, y's)."""
+class ONet:
+    """The output network."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self) -> None:
         *body, fc5, b5, a5, w_box, b_box, w_points, b_points, w_face, b_face = load_weights("onet")
         self.body = _blocks(body)
         self.pools = [(3, "SAME"), (3, "VALID"), (2, "SAME")]
@@ -75,7 +83,8 @@ class ONet(tf.Module):
         heads = ((w_box, b_box), (w_points, b_points), (w_face, b_face))
         self.heads = _constants(*(np.concatenate(part, axis=-1) for part in zip(*heads, strict=True)))
 
-    def __call__(self, crops):
+    def __call__(self, crops: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Score normalised crops, float32 [n, 48, 48, 3]: scores [n], offsets [n, 4], landmarks [n, 10] (x's, y's)."""
         x = tf.reshape(_chain(self.body, crops, self.pools), [-1, 1152])
         x = _dense(_prelu(_dense(x, *self.fc5), self.slope5), *self.heads)
         return tf.nn.softmax(x[:, 14:])[:, 1], x[:, :4], x[:, 4:14]
@@ -85,10 +94,10 @@ class ONet(tf.Module):
 class _Block:
     """A convolution and its PReLU."""
 
-    def __init__(self, kernel, bias, slope):
-        self.conv, self.slope, self.steep = _constants(kernel, bias), np.asarray(slope), (slope > 1).any()
+    def __init__(self, kernel: np.ndarray, bias: np.ndarray, slope: np.ndarray) -> None:
+        self.conv, self.slope, self.steep = _constants(kernel, bias), np.asarray(slope), bool((slope > 1).any())
 
-    def __call__(self, x):
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
         return _prelu(_conv(x, *self.conv), self.slope, self.steep)
 
 
@@ -96,11 +105,11 @@ class _PooledBlock:
     """A convolution, its PReLU and the max-pooling after it, computed in the order convolution, max-pooling, PReLU.
 
     Where its slope is not negative, a PReLU rises, and so changes places with a maximum. Where it is negative, it is
-    max(x, slope x), and the maximum over a window is max(maximum of x, maximum of slope x): slope x comes as a channel of
-    its own from the convolution. Channels leave in another order, `order`, which the next convolution has to follow.
+    max(x, slope x), and the maximum over a window is max(maximum of x, maximum of slope x): slope x comes as a channel
+    of its own from the convolution. Channels leave in another order, `order`, which the next convolution has to follow.
     """
 
-    def __init__(self, kernel, bias, slope, side, padding):
+    def __init__(self, kernel: np.ndarray, bias: np.ndarray, slope: np.ndarray, side: int, padding: str) -> None:
         slope = slope.ravel()
         falling, slow, steep = (np.flatnonzero(which) for which in (slope < 0, (slope >= 0) & (slope <= 1), slope > 1))
         self.order = np.concatenate([falling, slow, steep])
@@ -112,20 +121,22 @@ class _PooledBlock:
         self.slope = slope[np.concatenate([slow, steep])]
         self.side, self.padding = side, padding
 
-    def __call__(self, x):
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
         x = tf.nn.max_pool2d(_conv(x, *self.conv), self.side, 2, self.padding)
         falling = tf.maximum(x[..., : self.falling], x[..., self.channels :])
         rising = x[..., self.falling : self.channels]
         return tf.concat([falling, _prelu(rising, self.slope, self.steep)], axis=-1)
 
 
-def _blocks(arrays):
-    """Blocks of (kernel, bias, slope) each."""
+def _blocks(arrays: Sequence[np.ndarray]) -> list[_Block]:
+    """Make blocks of (kernel, bias, slope) each."""
     return [_Block(*arrays[k : k + 3]) for k in range(0, len(arrays), 3)]
 
 
-def _chain(blocks, x, pools=()):
-    """Block after block, the first ones with a max-pooling, (side, padding), after each."""
+def _chain(
+    blocks: Sequence[Callable[[tf.Tensor], tf.Tensor]], x: tf.Tensor, pools: Sequence[tuple[int, str]] = ()
+) -> tf.Tensor:
+    """Apply blocks one after the other; a max-pooling of `pools`, (side, padding), follows each of the first."""
     for k, block in enumerate(blocks):
         x = block(x)
         if k < len(pools):
@@ -133,24 +144,24 @@ def _chain(blocks, x, pools=()):
     return x
 
 
-def _by_rows(dense, height, width):
-    """Rows of a dense layer after columns-first flattening, [w, h, c], put in the order of [h, w, c]."""
+def _by_rows(dense: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Reorder the rows of a dense layer, from inputs flattened as [w, h, c] to inputs flattened as [h, w, c]."""
     outputs = dense.shape[1]
     return dense.reshape(width, height, -1, outputs).transpose(1, 0, 2, 3).reshape(-1, outputs)
 
 
-def _constants(kernel, bias):
+def _constants(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
 
 
-def _conv(x, kernel, bias):
+def _conv(x: tf.Tensor, kernel: np.ndarray, bias: np.ndarray) -> tf.Tensor:
     return tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), bias)
 
 
-def _dense(x, kernel, bias):
+def _dense(x: tf.Tensor, kernel: np.ndarray, bias: np.ndarray) -> tf.Tensor:
     return tf.nn.bias_add(tf.matmul(x, kernel), bias)
 
 
-def _prelu(x, slope, steep=False):
-    """PReLU, max(x, slope x); that holds for slopes up to 1, negative ones included. `steep`: some are above 1."""
+def _prelu(x: tf.Tensor, slope: np.ndarray, steep: bool = False) -> tf.Tensor:
+    """Compute a PReLU: max(x, slope x) for slopes up to 1, also negative ones. `steep`: some slopes are above 1."""
     return tf.maximum(x, 0.0) + slope * tf.minimum(x, 0.0) if steep else tf.maximum(x, slope * x)

@@ -1,4 +1,4 @@
-"""Read videos in a process of its own: the next one is decoded while this one is looked at, and none can harm the others."""
+"""Read videos in a process of its own: the next is decoded while one is searched, and none can harm the others."""
 
 import collections
 import contextlib
@@ -8,15 +8,20 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from faces.decoder import MAX_PIXELS, NO_LIMITS, DecodeError
+from artifacts.manifest import Video
+from faces.decoder import MAX_PIXELS, NO_LIMITS, DecodeError, Limits, SourceInfo
 
-AHEAD = 2  # files that the process knows of beyond the one that is looked at
-# OpenCV allots the memory of a picture before anybody can ask for its size; and what it tells goes among the answers.
+AHEAD = 2  # files that the process is told of beyond the one that is being searched
+# OpenCV allocates the memory of a picture before its size can be checked, and its messages would go among the answers.
 OPENCV = {"OPENCV_IO_MAX_IMAGE_PIXELS": str(MAX_PIXELS), "OPENCV_LOG_LEVEL": "ERROR"}
+
+Message = dict[str, Any]  # what the two processes say to each other; see `faces.reading_process`
 
 
 @dataclass(frozen=True)
@@ -26,19 +31,20 @@ class Batch:
     Attributes:
         indices: numbers of the frames in the video, from 0.
         timestamps: seconds after the first frame of the video.
-        images: RGB uint8 [n, height, width, 3]. Only valid until the next batch is asked for.
+        images: RGB uint8 [n, height, width, 3]; valid until the next batch is asked for.
     """
 
-    indices: list
-    timestamps: list
+    indices: list[int]
+    timestamps: list[float]
     images: np.ndarray
 
 
-def start_process(module, *arguments, **options):
+def start_process(module: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     """Start a module as a process that may die of what it decodes; its pipes carry text.
 
     Args:
-        module: such as "faces.reading_process"; it calls `guard` of that one first.
+        module: such as "faces.reading_process"; it must first call `guard` of that module.
+        arguments: of its command line.
         options: of `subprocess.Popen`.
     """
     return subprocess.Popen(
@@ -46,7 +52,7 @@ def start_process(module, *arguments, **options):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | OPENCV | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        start_new_session=True,  # Ctrl-C is for the process that this one serves
+        start_new_session=True,  # Ctrl-C is meant for the process that it serves
         text=True,
         **options,
     )
@@ -55,22 +61,27 @@ def start_process(module, *arguments, **options):
 class Reading:
     """The chosen frames of one file: iterate once over its `Batch`es.
 
-    Attributes, complete after the iteration; what came before it broke off holds, too:
+    Attributes, complete after the iteration; if it breaks off, what came before holds:
         wanted: indices of the chosen frames; some may not decode.
-        damage: None, or a sentence on what of the file could not be read.
-        marks: what else should be known of it, reason -> sentence.
-        info: what it is; see `decoder.VideoFrames`. Empty where it cannot be opened.
+        damage: None, or a sentence on which part of the file could not be read.
+        marks: what else should be known about the file, reason -> sentence.
+        info: what the file is; empty if it cannot be opened.
     """
 
-    def __init__(self, reader, uri):
-        self.uri, self.wanted, self.damage, self.marks, self.info = uri, [], None, {}, {}
-        self._reader, self._held = reader, None  # the half of the memory whose batch is being looked at
+    def __init__(self, reader: "FrameReader", request: Message) -> None:
+        self.request = request
+        self.wanted: list[int] = []
+        self.damage: str | None = None
+        self.marks: dict[str, str] = {}
+        self.info: SourceInfo = {}
+        self._reader = reader
+        self._held: int | None = None  # the half of the memory whose batch is being searched
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Batch]:
         """Yield the batches.
 
         Raises:
-            DecodeError: the file gives no frame; where some came before, `damage` says so instead.
+            DecodeError: the file gives no frame. If it gave some and then failed, `damage` says so instead.
         """
         seen = 0
         try:
@@ -87,14 +98,14 @@ class Reading:
                 raise
             self.damage = f"{error} after {seen} of the chosen frames"
 
-    def finish(self):
-        """Pass over what was not iterated."""
+    def finish(self) -> None:
+        """Skip what was not iterated."""
         self._release()
         for message in self._reader.messages(self):
             if "batch" in message:
                 self._reader.free(message["batch"])
 
-    def _release(self):
+    def _release(self) -> None:
         if self._held is not None:
             self._reader.free(self._held)
             self._held = None
@@ -103,29 +114,29 @@ class Reading:
 class FrameReader:
     """Reads files one after the other in a process of its own.
 
+    A context manager; the process starts with the first file and ends with the context.
+
     Args:
         count: frames of a video.
-        time_limit: seconds that one file may take to decode.
+        time_limit: seconds that decoding one file may take.
         limits: what a file may hold.
-
-    A context manager; the process starts with the first file and ends with the context.
     """
 
-    def __init__(self, count, time_limit, limits=NO_LIMITS):
+    def __init__(self, count: int, time_limit: float, limits: Limits = NO_LIMITS) -> None:
         self.count, self.time_limit, self.limits = count, time_limit, limits
-        self._process, self._descriptor, self._memory, self._half = None, None, None, 0
-        self._asked = collections.deque()  # `Reading`s that the process knows of, in order
+        self._process: _DecodingProcess | None = None
+        self._asked: collections.deque[Reading] = collections.deque()  # what the process has been told of, in order
 
-    def __enter__(self):
+    def __enter__(self) -> "FrameReader":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(self, videos):
-        """Yield (video, `Reading`) for each of the manifest lines, in order. Each must be used before the next."""
+    def read(self, videos: Iterable[Video]) -> Generator[tuple[Video, Reading]]:
+        """Yield each line of a manifest with its reading, in order. Each reading must be used before the next."""
         waiting = iter(videos)
-        asked = collections.deque()
+        asked: collections.deque[tuple[Video, Reading]] = collections.deque()
         try:
             while True:
                 while len(asked) <= AHEAD and (video := next(waiting, None)) is not None:
@@ -134,54 +145,48 @@ class FrameReader:
                     return
                 video, reading = asked.popleft()
                 yield video, reading
-                with contextlib.suppress(DecodeError):  # nobody asked for more of it
+                with contextlib.suppress(DecodeError):  # of frames that nobody asked for
                     reading.finish()
         finally:
-            if self._asked:  # left early: what the process goes on to say belongs to nobody
+            if self._asked:  # left early: whatever the process still says is of no use
                 self._asked.clear()
                 self.close()
 
-    def _ask(self, video):
-        reading = Reading(self, video.uri)
-        reading.request = {"read": video.uri, "kind": video.kind, "count": self.count, "time": self.time_limit}
-        reading.request["limits"] = asdict(self.limits)
+    @contextlib.contextmanager
+    def read_one(self, video: Video) -> Iterator[Reading]:
+        """Give the reading of a single line of a manifest, to be used in the body."""
+        with contextlib.closing(self.read([video])) as readings:
+            yield next(readings)[1]
+
+    def _ask(self, video: Video) -> Reading:
+        """Tell the process of a file."""
+        request = {"read": video.uri, "kind": video.kind, "count": self.count, "time": self.time_limit}
+        reading = Reading(self, request | {"limits": asdict(self.limits)})
         self._asked.append(reading)
         if self._process is None:
             self._start()
         else:
-            self._say(reading.request)
+            self._process.say(reading.request)
         return reading
 
-    # --- the process ----------------------------------------------------------------------------------------------
-    def _start(self):
-        """Start the process and tell it of all the files that are asked for and not done."""
-        self._descriptor = os.memfd_create("frames")
-        self._process = start_process("faces.reading_process", str(self._descriptor), pass_fds=[self._descriptor])
-        if not self._process.stdout.readline():  # no file's fault, and no file shall be blamed for it
-            raise RuntimeError("the decoding process does not start; what it said stands above")
+    def _start(self) -> None:
+        """Start a process and tell it of all files that were asked for and are not done."""
+        self._process = _DecodingProcess()
+        self._process.wait_until_ready()
         for reading in self._asked:
-            self._say(reading.request)
+            self._process.say(reading.request)
 
-    def _say(self, message):
-        with contextlib.suppress(BrokenPipeError):  # it has ended: the next message that is waited for will tell
-            self._process.stdin.write(json.dumps(message) + "\n")
-            self._process.stdin.flush()
-
-    def messages(self, reading):
-        """What the process says of one file: of what is in it, its batches, and its end, which is the last.
+    def messages(self, reading: Reading) -> Iterator[Message]:
+        """Yield what the process says about one file: what it is, its batches, and its end.
 
         Raises:
-            DecodeError: the file cannot be decoded, or has ended the process.
+            DecodeError: the file cannot be decoded, or it ended the process.
         """
-        while self._asked and reading in self._asked:
-            line = self._process.stdout.readline()
-            if not line.endswith("\n"):
-                raise self._lost()
-            message = json.loads(line)
-            if "grow" in message:
-                self._half = message["grow"]
-                self._memory = mmap.mmap(self._descriptor, 2 * self._half)
-            elif "batch" in message:
+        while self._process is not None and reading in self._asked:
+            message = self._process.next_message()
+            if message is None:
+                raise self._lost(self._process)
+            if "batch" in message:
                 yield message
             elif "begin" in message:
                 yield message["begin"]
@@ -191,20 +196,21 @@ class FrameReader:
                     raise DecodeError(*message["failed"])
                 yield message["end"]
 
-    def images(self, message):
-        """The pixels of a batch, in the shared memory."""
-        shape = (*message["shape"], 3)
-        start = message["batch"] * self._half
-        return np.frombuffer(self._memory, np.uint8, int(np.prod(shape)), start).reshape(shape)
+    def images(self, message: Message) -> np.ndarray:
+        """Return the pixels of a batch, RGB uint8 [n, height, width, 3], in the shared memory."""
+        if self._process is None:
+            raise RuntimeError("the decoding process has ended")
+        return self._process.images(message)
 
-    def free(self, half):
-        """Let the process write that half of the memory again."""
-        self._say({"free": half})
+    def free(self, half: int) -> None:
+        """Let the process overwrite a half of the shared memory."""
+        if self._process is not None:
+            self._process.say({"free": half})
 
-    def _lost(self):
-        """The process has ended in the midst of the first file that is asked for: drop that file, start anew."""
+    def _lost(self, process: "_DecodingProcess") -> DecodeError:
+        """Give up the file during which the process ended, and start a new process for those after it."""
         self._asked.popleft()
-        code = self._process.wait()
+        code = process.wait()
         self.close()
         if self._asked:
             self._start()
@@ -213,19 +219,83 @@ class FrameReader:
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return DecodeError("decoder_crashed", f"the decoder crashed ({name})")
 
-    def kill(self):
-        """Kill the process in the midst of its file, which then counts as having crashed it. From any thread."""
+    def kill(self) -> None:
+        """Kill the process; the file that is being decoded then counts as crashed. May be called from any thread."""
         process = self._process
         if process is not None:
             process.kill()
 
-    def close(self):
+    def close(self) -> None:
         """End the process."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            with contextlib.suppress(BrokenPipeError):  # of what it did not read any more
-                self._process.stdin.close()
-            self._process.stdout.close()
-            os.close(self._descriptor)
-        self._process = self._memory = None
+            self._process.close()
+        self._process = None
+
+
+class _DecodingProcess:
+    """The process that decodes, `faces.reading_process`, and the memory that is shared with it."""
+
+    def __init__(self) -> None:
+        self._descriptor = os.memfd_create("frames")
+        self._memory: mmap.mmap | bytes = b""  # empty until the first batch
+        self._half = 0  # bytes of a half of the memory
+        self._process = start_process("faces.reading_process", str(self._descriptor), pass_fds=[self._descriptor])
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the decoding process has no pipes")
+        self._requests, self._answers = self._process.stdin, self._process.stdout
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def wait_until_ready(self) -> None:
+        """Wait for the process to start.
+
+        Raises:
+            RuntimeError: it does not. No file is to blame, so this is not a `DecodeError`.
+        """
+        if not self._answers.readline():
+            raise RuntimeError("the decoding process does not start; what it said stands above")
+
+    def say(self, message: Message) -> None:
+        """Send a request."""
+        with contextlib.suppress(BrokenPipeError):  # it has ended, as `next_message` will find out
+            self._requests.write(json.dumps(message) + "\n")
+            self._requests.flush()
+
+    def next_message(self) -> Message | None:
+        """Wait for an answer, and return it; None if the process has ended."""
+        while True:
+            line = self._answers.readline()
+            if not line.endswith("\n"):
+                return None
+            message: Message = json.loads(line)
+            if "grow" not in message:
+                return message
+            self._half = message["grow"]
+            self._memory = mmap.mmap(self._descriptor, 2 * self._half)
+
+    def images(self, message: Message) -> np.ndarray:
+        """Return the pixels of a batch, RGB uint8 [n, height, width, 3], without copying them."""
+        shape = (*message["shape"], 3)
+        start = message["batch"] * self._half
+        return np.frombuffer(self._memory, np.uint8, int(np.prod(shape)), start).reshape(shape)
+
+    def kill(self) -> None:
+        """Kill the process."""
+        self._process.kill()
+
+    def wait(self) -> int:
+        """Wait for the end of the process, and return its exit code."""
+        return self._process.wait()
+
+    def close(self) -> None:
+        """Kill the process and release everything that belongs to it."""
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(BrokenPipeError):  # of requests that it did not read any more
+            self._requests.close()
+        self._answers.close()
+        os.close(self._descriptor)
+        self._memory = b""

@@ -1,4 +1,4 @@
-"""python -m components.face_example_gen"""
+"""Run FaceExampleGen: `python -m components.face_example_gen`."""
 
 import sys
 

@@ -1,10 +1,20 @@
-"""FaceExampleGen: the spec."""
+"""FaceExampleGen: its spec and parameters."""
+
+from pydantic import Field, PositiveInt
 
 from components.base import Component, Context
-from faces.settings import FaceExampleGenParameters
+from faces.settings import ExtractionSettings
 
 
-def execute(context: Context) -> dict | None:
+class FaceExampleGenParameters(ExtractionSettings):
+    """Parameters of FaceExampleGen."""
+
+    shards: PositiveInt = Field(
+        16, description="TFRecord files per split, which is also the most workers that can share a split."
+    )
+
+
+def execute(context: Context) -> dict[str, int]:
     """Extract the faces of every video; see `components.face_example_gen.executor`."""
     from components.face_example_gen import executor  # imports TensorFlow and Beam
 
@@ -19,6 +29,7 @@ COMPONENT = Component(
     outputs={"examples": "Examples", "rejects": "Rejects"},
     parameters=FaceExampleGenParameters,
     execute=execute,
+    late_imports=("tensorflow", "apache_beam", "cv2"),
     libraries=(
         "mtcnn",
         "av",

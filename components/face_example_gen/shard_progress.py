@@ -4,44 +4,45 @@ import contextlib
 import glob
 import json
 import os
+from collections.abc import Mapping
 
 from commands import progress
 
 SUFFIX = ".progress"
 
 
-def note(summary_path, videos, faces, rejects):
-    """Called where the shard is written: overwrite its note."""
+def note(summary_path: str, videos: int, faces: int, rejects: int) -> None:
+    """Note how far a shard is; called where it is written."""
     with open(summary_path + SUFFIX, "w") as stream:
         json.dump([videos, faces, rejects], stream)
 
 
-def forget(summary_path):
-    """Called when the shard is done: from here on its summary counts."""
+def forget(summary_path: str) -> None:
+    """Remove the note of a shard that is done: from here on its summary counts."""
     with contextlib.suppress(FileNotFoundError):
         os.remove(summary_path + SUFFIX)
 
 
-def count(examples_dir):
-    """Sum (videos, faces, rejects) over the shards that are done or under way."""
-    totals = [0, 0, 0]
+def count(examples_dir: str) -> tuple[int, int, int]:
+    """Return the sums of videos, faces and rejects over the shards that are done or under way."""
+    videos = faces = rejects = 0
     for path in glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "shard-*.json*")):
         try:
             with open(path) as stream:
                 row = json.load(stream)
-        except (OSError, ValueError):  # just being replaced: it counts the next time
+        except (OSError, ValueError):  # it is being replaced: it counts the next time
             continue
         if isinstance(row, dict):
             row = [row["videos"], row["examples"], row["rejects"]]
-        totals = [total + value for total, value in zip(totals, row, strict=True)]
-    return tuple(totals)
+        videos, faces, rejects = videos + row[0], faces + row[1], rejects + row[2]
+    return videos, faces, rejects
 
 
-def shown(examples_dir, videos):
-    """Show a progress bar of `videos` while the body runs: videos done, faces, rejects, rate and time left."""
+def shown(examples_dir: str, videos: int) -> contextlib.AbstractContextManager[None]:
+    """Show a bar while the body runs: how many of `videos` are done, faces, rejects, rate and time left."""
 
-    def state():
+    def state() -> tuple[int, Mapping[str, int]]:
         done, faces, rejects = count(examples_dir)
         return done, {"faces": faces, "rejects": rejects}
 
-    return progress.shown(state, videos, desc="extracting faces", unit="video")
+    return progress.watched(state, videos, desc="extracting faces", unit="video")

@@ -1,18 +1,12 @@
-import errno
-import os
-import struct
-import zlib
-
 import av
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from faces import decoder
-from faces.decoder import DecodeError, Limits, Still, VideoFrames, evenly_spaced, open_source
+from faces.decoder import DecodeError, Limits, VideoFrames, evenly_spaced
 
 FAST = {"movflags": "faststart"}
 FRAGMENTS = {"movflags": "frag_keyframe+empty_moov"}
@@ -270,37 +264,13 @@ def test_real_clips_are_those_of_a_straight_decode(real_data):
 
 
 # --- what a file may not be -------------------------------------------------------------------------------------------
-def _picture(path):
-    """The one frame of a still picture."""
-    still = Still(str(path))
-    ((index, seconds, image),) = still.pictures()
-    assert (index, seconds, still.wanted.tolist(), still.damage, still.marks) == (0, 0.0, [0], None, {})
-    return image
 
 
-def test_pictures(tmp_path):
-    image = np.random.default_rng(0).integers(0, 255, (5, 7, 3), dtype=np.uint8)
-    cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
-    assert np.array_equal(_picture(tmp_path / "a.png"), image)
-    cv2.imwrite(str(tmp_path / "grey.png"), image[..., 0])
-    assert np.array_equal(_picture(tmp_path / "grey.png"), np.repeat(image[..., :1], 3, axis=2))
-    (tmp_path / "text.png").write_text("no picture")
-    (tmp_path / "empty.png").touch()
-    for name, reason in (("text.png", "not_an_image"), ("empty.png", "empty_file")):
-        with pytest.raises(DecodeError) as caught:
-            Still(str(tmp_path / name))
-        assert caught.value.reason == reason
-
-
-def test_a_frame_or_picture_of_too_many_pixels_is_refused(clip, tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((48, 64, 3), np.uint8))
-    enough, too_few = Limits(pixels=48 * 64), Limits(pixels=48 * 64 - 1)
-    assert len(list(VideoFrames(str(clip), 3, enough))) == 3
-    assert next(Still(str(tmp_path / "a.png"), enough).pictures())[2].shape == (48, 64, 3)
-    for read in (lambda: VideoFrames(str(clip), 3, too_few), lambda: Still(str(tmp_path / "a.png"), too_few)):
-        with pytest.raises(DecodeError, match="64x48 are more than 3,071 pixels") as caught:
-            read()
-        assert caught.value.reason == "too_large"
+def test_a_frame_of_too_many_pixels_is_refused(clip):
+    assert len(list(VideoFrames(str(clip), 3, Limits(pixels=48 * 64)))) == 3
+    with pytest.raises(DecodeError, match="64x48 are more than 3,071 pixels") as caught:
+        VideoFrames(str(clip), 3, Limits(pixels=48 * 64 - 1))
+    assert caught.value.reason == "too_large"
 
 
 def test_a_frame_that_is_larger_than_the_header_says_is_refused(clips, tmp_path):
@@ -320,123 +290,3 @@ def test_high_dynamic_range_is_marked(clips, tmp_path, transfer, marked):
     path = clips.write_clip(tmp_path / "a.mp4", range(10), scale=25, codec="libx265", options=options)
     video = VideoFrames(str(path), 3)
     assert len(list(video)) == 3 and list(video.marks) == ["hdr"] * marked and video.damage is None
-
-
-def test_open_source_tells_every_kind_apart(clip, tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((5, 7, 3), np.uint8))
-    assert isinstance(open_source(str(clip), "video", 3), VideoFrames)
-    for kind in ("image", "crop"):
-        assert isinstance(open_source(str(tmp_path / "a.png"), kind, 3), Still)
-
-
-@pytest.mark.parametrize("kind", ["video", "image", "crop"])
-def test_open_source_gives_reasons(tmp_path, monkeypatch, kind):
-    def reason(path):
-        with pytest.raises(DecodeError) as caught:
-            open_source(str(path), kind, 3)
-        assert str(caught.value)
-        return caught.value.reason
-
-    (tmp_path / "text").write_text("neither")
-    (tmp_path / "empty").touch()
-    (tmp_path / "folder").mkdir()
-    os.mkfifo(tmp_path / "pipe")
-    assert reason(tmp_path / "gone") == "missing_file" and reason(tmp_path / "empty") == "empty_file"
-    assert reason(tmp_path / "text") == ("not_a_video" if kind == "video" else "not_an_image")
-    assert reason(tmp_path / "folder") in ("not_a_video", "unreadable_file")
-    assert reason(tmp_path / ("x" * 300)) == "unreadable_file"
-
-    def hungry(*_):
-        raise MemoryError
-
-    monkeypatch.setattr(decoder, "VideoFrames", hungry)
-    monkeypatch.setattr(decoder, "Still", hungry)
-    assert reason(tmp_path / "text") == "too_large"
-
-
-# --- limits, and files that would open others -------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "limits, reason",
-    [({"pixels": 32 * 32}, "too_large"), ({"seconds": 3.9}, "too_long"), ({"frames": 99}, "too_long")],
-)
-def test_what_is_beyond_the_limits_is_refused_before_it_is_decoded(limits, reason, clip, monkeypatch):
-    monkeypatch.setattr(VideoFrames, "pictures", lambda self: pytest.fail("decoded"))
-    with pytest.raises(DecodeError) as refused:
-        open_source(str(clip), "video", 4, Limits(**limits))
-    assert refused.value.reason == reason
-
-
-def test_what_is_within_the_limits_is_read(clip):
-    source = open_source(str(clip), "auto", 4, Limits(pixels=1 << 20, seconds=4.01, frames=100))
-    assert len(list(source.pictures())) == 4
-    assert source.info["kind"] == "video" and source.info["frames"] == 100
-    assert source.info["seconds"] == pytest.approx(4.0)
-
-
-def test_a_header_that_claims_a_huge_picture_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
-    ihdr = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
-    chunks = b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in ((b"IHDR", ihdr), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
-    )
-    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
-    monkeypatch.setattr(decoder.cv2, "imdecode", lambda *_: pytest.fail("decoded"))
-    for kind in ("auto", "image"):
-        with pytest.raises(DecodeError) as refused:
-            open_source(str(tmp_path / "bomb.png"), kind, 1, Limits(pixels=1 << 22))
-        assert refused.value.reason == "too_large"
-
-
-@pytest.mark.parametrize("name", ["list.m3u8", "list.mp4", "list.txt", "list.sdp"])
-@pytest.mark.parametrize("form", ["hls", "concat", "sdp"])
-def test_a_playlist_opens_no_other_file(name, form, clip, tmp_path):
-    text = {
-        "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://{clip}\n#EXT-X-ENDLIST\n",
-        "concat": f"ffconcat version 1.0\nfile {clip}\n",
-        "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
-    }[form]
-    (tmp_path / name).write_text(text)
-    with pytest.raises(DecodeError) as refused:
-        open_source(str(tmp_path / name), "video", 4)
-    assert refused.value.reason == "not_a_video"
-
-
-@pytest.mark.parametrize(("codec", "form"), [("mpeg2video", "mpeg2video"), ("mpeg1video", "mpeg1video")])
-def test_a_film_without_a_container_is_no_picture(codec, form, tmp_path):
-    path = tmp_path / "raw.m2v"
-    with av.open(str(path), "w", format=form) as film:
-        stream = film.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for value in range(0, 120, 10):
-            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), value, np.uint8), format="rgb24")
-            film.mux(stream.encode(picture.reformat(format="yuv420p")))
-        film.mux(stream.encode())
-    source = open_source(str(path), "auto", 4)
-    assert source.info["kind"] == "video" and len(list(source.pictures())) >= 1
-
-
-def test_a_file_that_may_not_be_read_is_no_wrong_kind(clip, monkeypatch):
-    def refuse(*_):
-        raise PermissionError(errno.EACCES, "Permission denied", str(clip))
-
-    monkeypatch.setattr(decoder.Image, "open", refuse)
-    with pytest.raises(DecodeError, match="Permission denied") as refused:
-        open_source(str(clip), "auto", 4)
-    assert refused.value.reason == "unreadable_file"
-
-
-def test_kinds_are_told_by_content(clip, tmp_path):
-    picture = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
-    cv2.imwrite(str(tmp_path / "a.png"), picture)
-    (tmp_path / "a.png").rename(tmp_path / "picture.mp4")
-    found = open_source(str(tmp_path / "picture.mp4"), "auto", 4)
-    assert isinstance(found, Still) and found.info == {
-        "kind": "image", "width": 50, "height": 40, "frames": 1, "seconds": 0.0,
-    }  # fmt: skip
-    (tmp_path / "clip.jpg").write_bytes(clip.read_bytes())
-    assert isinstance(open_source(str(tmp_path / "clip.jpg"), "auto", 4), VideoFrames)
-    frames = [Image.fromarray(np.full((40, 50, 3), value, np.uint8)) for value in (0, 90, 180)]
-    frames[0].save(tmp_path / "moves.gif", save_all=True, append_images=frames[1:], duration=100)
-    frames[0].save(tmp_path / "still.gif")
-    assert open_source(str(tmp_path / "moves.gif"), "auto", 4).info["frames"] == 3
-    assert isinstance(open_source(str(tmp_path / "still.gif"), "auto", 4), Still)

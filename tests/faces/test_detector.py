@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from faces.decoder import Still, VideoFrames
-from faces.detector import LANDMARKS, LARGEST_REGION, MIN_FACE_SIZES, MtcnnDetector, ReferenceDetector
+from benchmarks.detection import ReferenceDetector
+from faces.decoder import VideoFrames
+from faces.detector import LANDMARKS, MAX_REGION, MIN_FACE_SIZES, PIXEL_STEP, SCORE_STEP, Face, MtcnnDetector
+from faces.still import Still
 from faces.tracker import link, overlap
 
 SCENES = range(120)
@@ -63,6 +65,21 @@ def test_each_image_of_a_batch_has_its_own_list(detector):
     assert [len(faces) for faces in found] == [0, 1, 0, 1, 1]
     assert np.array_equal(found[1][0].landmarks, found[3][0].landmarks)
     assert detector.detect(np.zeros((3, 10, 10, 3), np.uint8)) == [[], [], []]
+
+
+def test_faces_lie_on_a_grid(detector, portraits):
+    """Rounding errors, some millionths of a pixel, change nothing that is stored."""
+    (face,) = _one(detector, portraits[0])
+    (row,) = detector._mtcnn.detect(portraits[0][None])
+    exact = Face(np.concatenate([row[1:3], row[3:5] - row[1:3]]), row[6:].reshape(2, 5).T, row[5])
+    for values, step, near in (
+        (face.box, PIXEL_STEP, exact.box),
+        (face.landmarks, PIXEL_STEP, exact.landmarks),
+        (np.array([face.score]), SCORE_STEP, exact.score),
+    ):
+        assert np.array_equal(np.round(values / step) * step, values)
+        assert 0 < np.abs(values - near).max() <= step
+    assert face.box.dtype == face.landmarks.dtype == np.float32
 
 
 def test_the_reference_knows_one_least_size_only(reference):
@@ -191,8 +208,6 @@ def test_near_finds_several_faces(detector, portraits, no_full_search):
 
 
 def _face_at(x, y, side):
-    from faces.detector import Face
-
     return Face(np.array([x, y, side, side], np.float32), np.zeros((5, 2), np.float32), 0.9)
 
 
@@ -238,7 +253,7 @@ def test_near_keeps_to_half_of_the_frame(detector, portraits, monkeypatch):
     frame, searched = _canvas(portraits, []), []
     monkeypatch.setattr(detector._mtcnn, "detect", lambda *_: searched.append("frame") or np.zeros((0, 16)))
     monkeypatch.setattr(detector._mtcnn, "detect_within", lambda *_: searched.append("region") or np.zeros((0, 16)))
-    area = 480 * 640 * LARGEST_REGION
+    area = 480 * 640 * MAX_REGION
     for side in range(80, 160):
         detector.detect_near(frame, [_face_at(250, 170, side)])
         columns = {x // 32 for x in range(max(0, 250 - side), min(640, 250 + 2 * side))}

@@ -1,5 +1,6 @@
 import errno
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -7,11 +8,14 @@ import pytest
 from skimage.data import astronaut
 
 from artifacts import face_examples
-from faces import extraction
-from faces.alignment import align, fit_crop
-from faces.decoder import DecodeError, VideoFrames
+from faces import alignment
+from faces.alignment import TEMPLATE, align, fit_crop
+from faces.decoder import VideoFrames
 from faces.detector import MtcnnDetector
-from faces.extraction import MAX_FACES, extract
+from faces.extraction import FaceExtractor
+from faces.frame_search import MAX_FACES
+from faces.reading import FrameReader
+from faces.settings import ExtractionSettings
 from faces.tracker import overlap
 
 NEVER = object()  # stands for a detector that must not be asked for
@@ -19,15 +23,24 @@ NEVER = object()  # stands for a detector that must not be asked for
 ONCE = {"min_face_size": 20.0}
 
 
-@pytest.fixture
-def run(reading_of, parameters):
-    """run(video, count, detector, **parameters) extracts one video: (examples, rejects)."""
+@pytest.fixture(scope="module")
+def extractor():
+    with FaceExtractor(ExtractionSettings()) as extractor:
+        yield extractor
 
-    def run(video, count=4, detector=NEVER, **fields):
+
+@pytest.fixture
+def run(extractor, monkeypatch):
+    """run(video, count, detector, **settings) extracts one video: (examples, rejects)."""
+
+    def run(video, count=4, detector=NEVER, **settings):
         def refuse():
             raise AssertionError("the detector was asked for")
 
-        return extract(video, reading_of(video, count), refuse if detector is NEVER else detector, parameters(**fields))
+        monkeypatch.setattr(extractor, "_get_detector", refuse if detector is NEVER else detector)
+        extractor.choose(ExtractionSettings(frames=count, **settings))
+        (extraction,) = extractor.extract_all([video])
+        return extraction.examples, extraction.rejects
 
     return run
 
@@ -107,13 +120,13 @@ def test_the_main_person_is_kept(clip, clips, video, run):
 
 def test_a_crowd_is_capped_at_its_best(clip, clips, video, monkeypatch, run):
     sizes = []
-    cut = extraction.alignment.align
+    cut = alignment.align
 
     def count(image, landmarks, *how):
         sizes.append(np.ptp(landmarks[:, 0]))
         return cut(image, landmarks, *how)
 
-    monkeypatch.setattr(extraction.alignment, "align", count)
+    monkeypatch.setattr(alignment, "align", count)
     crowd = [clips.face(3 * k, 0, 4 + k) for k in range(20)]
     (example,), _ = run(video(clip), 1, clips.FakeDetector(lambda image: crowd))
     assert len(sizes) == MAX_FACES["main"] == 5 and tuple(example.box) == (57, 0, 23, 23)
@@ -206,22 +219,17 @@ def test_a_detector_that_fails_is_no_reject(clip, clips, video, picture, run):
 
 
 class Reading:
-    """Stands for a `Reading` of a file whose decoder does what no file can be made to do: iterating raises `error`."""
+    """Stands for a `Reading` of a file none of whose chosen frames decodes."""
 
-    def __init__(self, error=None, wanted=(), damage=None):
-        self.error, self.wanted, self.damage, self.marks = error, wanted, damage, {}
+    wanted, damage, marks, info = (3, 9), "all packets are damaged", {}, {}
 
     def __iter__(self):
-        if self.error:
-            raise self.error
         return iter(())
 
 
-def test_undecodable_frames_are_told_from_frames_without_a_face(clip, clips, video, parameters):
-    read = iter(
-        [Reading(wanted=(3, 9), damage="all packets are damaged")]
-    ).__next__  # once: there is nothing to look at
-    found, rejects = extract(video(clip), read, clips.FakeDetector(), parameters())
+def test_undecodable_frames_are_told_from_frames_without_a_face(clip, clips, video, run, monkeypatch):
+    monkeypatch.setattr(FrameReader, "read", lambda self, videos: ((video, Reading()) for video in videos))
+    found, rejects = run(video(clip), 2, clips.FakeDetector())
     assert found == [] and [(r.scope, r.reason, r.frame) for r in rejects] == [
         ("frame", "undecodable_frame", 3),
         ("frame", "undecodable_frame", 9),
@@ -239,7 +247,7 @@ def test_a_clip_with_the_real_detector(clips, video, tmp_path, run):
     for example in found:
         ((again,),) = detector.detect(_pixels(example)[None])
         # In the crop, the landmarks lie where the template has them, but for the detector's own jitter.
-        assert np.abs(again.landmarks - extraction.alignment.TEMPLATE).max() < 15
+        assert np.abs(again.landmarks - TEMPLATE).max() < 15
 
 
 # --- looking again for smaller faces ----------------------------------------------------------------------------------
@@ -287,10 +295,73 @@ def test_a_second_look_that_finds_nothing_is_noted_too(clip, clips, video, run):
     assert _told(rejects) == [*frames, ("video", "no_face", None), ("note", "smaller_faces", None)]
 
 
-def test_a_second_look_at_a_file_that_has_gone(clip, clips, video, reading_of, parameters):
-    readings = iter([reading_of(video(clip), 3)(), Reading(DecodeError("missing_file", "it has gone"))])
-    found, rejects = extract(video(clip), readings.__next__, _sees_from(clips, 20), parameters())
+def test_a_second_look_at_a_file_that_has_gone(clip, clips, video, tmp_path, run):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(Path(clip).read_bytes())
+
+    def vanish(image):
+        path.unlink(missing_ok=True)
+        return []
+
+    found, rejects = run(video(path), 3, clips.FakeDetector(vanish))
     assert found == [] and _told(rejects) == [("video", "missing_file", None)]
+
+
+# --- one extractor for many videos ------------------------------------------------------------------------------------
+def test_many_videos_with_a_second_look_between(clip, clips, video, picture):
+    """The detector is built when the first frame needs it, and once."""
+    built = []
+
+    def build():
+        built.append(_sees_from(clips, 20))
+        return built[-1]
+
+    videos = [video(picture[0], kind="crop"), video(clip), video("gone.mp4"), video(clip, label=1)]
+    with FaceExtractor(ExtractionSettings(frames=3), make_detector=build) as extractor:
+        extractions = extractor.extract_all(videos)
+        assert len(next(extractions).examples) == 1 and built == []
+        first, gone, last = extractions
+        assert len(built) == 1 and built[0].sizes == [39.8] * 3 + [20.0] * 3 + [39.8] * 3 + [20.0] * 3
+        assert [example.image for example in first.examples] == [example.image for example in last.examples]
+        assert first.info["frames"] == 40 and first.wanted == [example.frame_index for example in first.examples]
+        assert gone.examples == [] and gone.wanted == [] and gone.info == {} and len(gone.rejects) == 1
+        extractor.close()
+        extractor.choose(ExtractionSettings(frames=2, min_face_size=20))
+        (extraction,) = extractor.extract_all([video(clip)])
+        assert len(extraction.examples) == 2 and extraction.rejects == [] and len(built) == 1
+
+
+def test_whoever_watches_sees_every_batch_and_may_give_up(clip, clips, video):
+    seen = []
+
+    def watch(batch, searched):
+        seen.append((searched, batch.indices, [clips.number_in(image) for image in batch.images]))
+        if len(seen) == 7:
+            raise KeyboardInterrupt
+
+    settings = ExtractionSettings(frames=20)
+    with FaceExtractor(settings, make_detector=lambda: _sees_from(clips, 20)) as extractor:
+        (extraction,) = extractor.extract_all([video(clip)], watch)
+        assert [searched for searched, _, _ in seen] == [8, 16, 20] * 2  # two looks
+        assert all(indices == numbers for _, indices, numbers in seen)
+        with pytest.raises(KeyboardInterrupt):
+            list(extractor.extract_all([video(clip)], watch))
+        (again,) = extractor.extract_all([video(clip)])
+        assert [e.image for e in again.examples] == [e.image for e in extraction.examples]
+
+
+def test_an_aborted_video_counts_as_crashed_and_the_next_is_read(clip, clips, video):
+    def watch(batch, searched):
+        if not aborted:
+            aborted.append(searched)
+            extractor.abort()
+
+    aborted, settings = [], ExtractionSettings(frames=40)
+    with FaceExtractor(settings, make_detector=clips.FakeDetector()) as extractor:
+        extractor.abort()  # there is nothing yet
+        first, second = extractor.extract_all([video(clip), video(clip)], watch)
+    assert 8 <= len(first.examples) < 40 and "crashed" in first.rejects[-1].detail
+    assert len(second.examples) == 40 and second.rejects == []
 
 
 # --- everyone ---------------------------------------------------------------------------------------------------------

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from faces.decoder import VideoFrames
-from faces.extraction import extract
-from faces.reading import FrameReader
-from faces.settings import FaceExampleGenParameters
+from faces.extraction import FaceExtractor
+from faces.settings import ExtractionSettings
 
 LIMIT = 10.0  # seconds for one file; an intact one takes some hundredths
 REASONS = {
@@ -99,16 +98,15 @@ def _mutated(paths, count, folder):
 def _extract_all(paths, video, clips, count):
     """Extract from the files with one reader: [(name, faces or reason)], the longest time of one, memory peaks [MiB]."""
     outcomes, longest, peaks = [], 0.0, []
-    parameters, detector = FaceExampleGenParameters(), clips.FakeDetector()
-    with FrameReader(count, LIMIT) as reader:
+    settings, videos = ExtractionSettings(frames=count, decode_time_limit=LIMIT), [video(path) for path in paths]
+    with FaceExtractor(settings, make_detector=clips.FakeDetector()) as extractor:
         began = time.monotonic()
-        for of, reading in reader.read([video(path, video_id=f"d/real/{path.name}") for path in paths]):
-            found, rejects = extract(of, iter([reading]).__next__, detector, parameters)
-            reasons = [reject.reason for reject in rejects if reject.scope == "video"]
-            assert len(reasons) == (not found), "either used or refused, with one reason"
-            outcomes.append((Path(of.uri).name, len(found) or reasons[0]))
+        for of, extraction in zip(videos, extractor.extract_all(videos), strict=True):
+            reasons = [reject.reason for reject in extraction.rejects if reject.scope == "video"]
+            assert len(reasons) == (not extraction.examples), "either used or refused, with one reason"
+            outcomes.append((Path(of.uri).name, len(extraction.examples) or reasons[0]))
             longest, began = max(longest, time.monotonic() - began), time.monotonic()
-            peaks.append(_peak(reader))
+            peaks.append(_peak(extractor._reader))
     return outcomes, longest, peaks
 
 

@@ -16,6 +16,7 @@ from artifacts.errors import InputError
 from components.base import Context, main
 from components.face_example_gen import shards
 from components.face_example_gen.component import COMPONENT, FaceExampleGenParameters
+from faces.extraction import FaceExtractor
 
 RUNNER = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")
 GIGABYTES = 1.5  # of a worker's memory, on any data
@@ -23,7 +24,7 @@ GIGABYTES = 1.5  # of a worker's memory, on any data
 
 @pytest.fixture
 def no_detector(monkeypatch):
-    monkeypatch.setattr(shards, "MtcnnDetector", lambda: pytest.fail("the detector was asked for"))
+    monkeypatch.setattr(FaceExtractor, "_get_detector", lambda self: pytest.fail("the detector was asked for"))
 
 
 @pytest.fixture
@@ -123,16 +124,16 @@ def test_outputs_that_cannot_be_written(crops, manifest, tmp_path, capsys, no_de
 
 
 def test_a_full_disk_is_told(crops, manifest, tmp_path, monkeypatch, no_detector):
-    def full(path, text):
+    def full(path, value):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(shards, "_write_whole", full)
+    monkeypatch.setattr(shards, "write_json", full)
     with pytest.raises(InputError, match=r"examples: cannot be written \(No space left on device\). Make room"):
         COMPONENT.execute(_context(tmp_path, manifest(crops)))
 
 
 def test_other_failures_are_not_dressed_up(crops, manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "extract", lambda *_: Path("/there/is/no/such/file").read_bytes())
+    monkeypatch.setattr(FaceExtractor, "_extract", lambda *_: Path("/there/is/no/such/file").read_bytes())
     with pytest.raises(Exception, match="/there/is/no/such/file") as caught:
         COMPONENT.execute(_context(tmp_path, manifest(crops)))
     assert not isinstance(caught.value, InputError)
@@ -197,34 +198,45 @@ def test_parameters_reach_the_crops(crops, manifest, tmp_path, no_detector):
 
 
 def test_what_a_killed_run_had_begun_is_cleared_away(crops, manifest, tmp_path, no_detector):
-    for path in ("examples/Split-train/faces-00000-of-00002.tfrecord.123.partial", "rejects/x.jsonl.123.partial"):
+    for path in ("examples/Split-train/.faces-00000-of-00002.partial-123.tfrecord", "rejects/.x.partial-123.jsonl"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(b"half")
     COMPONENT.execute(_context(tmp_path, manifest(crops), shards=2))
-    assert not list(tmp_path.rglob("*.partial")) and len(list(tmp_path.rglob("*.tfrecord"))) == 4
+    assert not list(tmp_path.rglob("*partial*")) and len(list(tmp_path.rglob("*.tfrecord"))) == 4
 
 
 def _tree(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}
 
 
-def test_the_same_bytes_with_one_process_and_with_two(sample, manifest, tmp_path, command, clips):
+ENGINES = {
+    "one process": (["--direct_running_mode=in_memory"], {}),
+    "two processes": (["--direct_running_mode=multi_processing", "--direct_num_workers=2"], {}),
+    **{f"{count} threads": (["--direct_running_mode=in_memory"], {
+        "TF_NUM_INTRAOP_THREADS": str(count), "TF_NUM_INTEROP_THREADS": str(count), "OPENCV_FOR_THREADS_NUM": str(count),
+        "OMP_NUM_THREADS": str(count), "NUMBA_NUM_THREADS": str(count),
+    }) for count in (1, 3)},
+}  # fmt: skip
+
+
+def test_the_same_bytes_on_any_number_of_processes_and_threads(sample, manifest, tmp_path, command, clips):
     """Many short clips, a broken file and a missing one."""
     broken = clips.cut(sample[0].uri, tmp_path / "cut.mp4")
     bad = [replace(sample[0], video_id=f"sample/df/{p.stem}", uri=str(p)) for p in (broken, tmp_path / "none.mp4")]
     videos = [replace(v, split=("train", "val", "test")[k % 3]) for k, v in enumerate([*sample[:12], *bad])]
     folder, trees = manifest(videos), {}
-    for name, engine in (("one", ("in_memory",)), ("two", ("multi_processing", "--direct_num_workers=2"))):
-        engine = ("--runner=FnApiRunner", f"--direct_running_mode={engine[0]}", *engine[1:])
-        done = command(*_arguments(folder, tmp_path / name, "--frames=2", "--shards=3", *engine))
+    for name, (engine, environment) in ENGINES.items():
+        engine = ("--runner=FnApiRunner", *engine)
+        done = command(*_arguments(folder, tmp_path / name, "--frames=2", "--shards=3", *engine), **environment)
         assert done.code == 0, done.err
         assert done.peak < GIGABYTES
         print(f"{name}: peak {done.peak:.2f} GB")
         trees[name] = _tree(tmp_path / name)
         rows = json.loads(trees[name]["examples/manifest.json"])["files"]
         assert sum(row["videos"] for row in rows) == 14 and sum(row["examples"] for row in rows) > 20
-    assert len(trees["one"]) == 2 + 2 * len(rows)  # manifest.json and plan.json, and two files per shard
-    assert trees["one"] == trees["two"]
+    one = trees["one process"]
+    assert len(one) == 2 + 2 * len(rows)  # manifest.json and plan.json, and two files per shard
+    assert [name for name, tree in trees.items() if tree != one] == []
 
 
 def test_memory_does_not_grow_with_the_length_of_a_video(manifest, tmp_path, command, video):

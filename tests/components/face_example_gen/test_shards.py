@@ -1,3 +1,4 @@
+import functools
 import hashlib
 import json
 import os
@@ -19,10 +20,9 @@ from apache_beam.testing import test_pipeline
 from artifacts import face_examples
 from artifacts.manifest import Video
 from components.base import Context
-from components.face_example_gen import shards
-from components.face_example_gen.component import COMPONENT
+from components.face_example_gen.component import COMPONENT, FaceExampleGenParameters
 from components.face_example_gen.shards import ExtractFaces, WriteShard, deal, shard_name
-from faces.settings import FaceExampleGenParameters
+from faces.extraction import FaceExtractor
 
 ROOT = Path(__file__).parents[3]
 IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
@@ -106,16 +106,16 @@ class Answers:
 def answers(clips, monkeypatch):
     fields = {"calls": 0, "built": 0, "answer": staticmethod(lambda image: [clips.face()])}
     kind = type("AnswersHere", (Answers,), fields)
-    monkeypatch.setattr(shards, "MtcnnDetector", kind)
+    monkeypatch.setattr(FaceExtractor, "_get_detector", functools.cache(lambda self: kind()))
     return kind
 
 
 @pytest.fixture
-def write_shard(tmp_path, parameters):
+def write_shard(tmp_path):
     """write_shard(shards) is a `WriteShard` of two frames a video that writes below `tmp_path`."""
 
     def make(count):
-        how = parameters(shards=count, frames=2)
+        how = FaceExampleGenParameters(shards=count, frames=2)
         return WriteShard(str(tmp_path / "examples"), str(tmp_path / "rejects"), how)
 
     return make
@@ -243,7 +243,7 @@ def test_the_digest_is_that_of_the_bytes(videos, tmp_path, answers, write_shard)
     assert one["bytes"] == os.path.getsize(path)
 
 
-def test_a_second_look_disturbs_no_other_video(clips, video, tmp_path, answers, write_shard):
+def test_a_second_look_disturbs_no_other_video(clips, video, tmp_path, answers, write_shard, monkeypatch):
     """Every third video has faces too small for the first look, while the next ones are being decoded already."""
     made, length = [], {}
     for k in range(9):
@@ -257,7 +257,7 @@ def test_a_second_look_disturbs_no_other_video(clips, video, tmp_path, answers, 
             small = numbers[0] in (5, 6) and len(images) == 2 and numbers[0] == 5 + (numbers[1] > 17)
             return [[] if small and min_face_size > 20 else [clips.face()] for _ in images]
 
-    shards.MtcnnDetector = Near
+    monkeypatch.setattr(FaceExtractor, "_get_detector", functools.cache(lambda self: Near()))
     (summary,) = write_shard(1).process((("train", 0), made))
     assert (summary["videos"], summary["examples"]) == (9, 18)
     path = tmp_path / "examples" / summary["file"]
@@ -318,7 +318,7 @@ def _done(out):
     return sorted(out.glob("examples/Split-*/shard-*.json"))
 
 
-def test_a_killed_run_goes_on_with_the_shards_that_are_missing(clips, scene, manifest, video, tmp_path, parameters):
+def test_a_killed_run_goes_on_with_the_shards_that_are_missing(clips, scene, manifest, video, tmp_path):
     """SIGKILL to the whole process group, in the midst of a shard; the bytes are those of a run that nothing has ended."""
     made = []
     for k in range(12):
@@ -351,7 +351,8 @@ def test_a_killed_run_goes_on_with_the_shards_that_are_missing(clips, scene, man
     outputs = {key: str(whole / key) for key in ("examples", "rejects")}
     for path in outputs.values():
         Path(path).mkdir(parents=True)
-    figures = COMPONENT.execute(Context({"videos": str(folder)}, outputs, parameters(frames=6, shards=6), IN_MEMORY))
+    how = FaceExampleGenParameters(frames=6, shards=6)
+    figures = COMPONENT.execute(Context({"videos": str(folder)}, outputs, how, IN_MEMORY))
     assert figures["videos"] == 13 and figures["faces"] > 20 and len(_files(whole, ".tfrecord")) == 7
     assert _tree(killed) == _tree(whole)
 
