@@ -235,7 +235,7 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         return {**super().get_config(), "recipe": self.recipe.model_dump()}
 
 
-# Means over the steps since the last validation.
+# The running means that training reports.
 TRACKED = (
     "loss",
     "triplet",
