@@ -53,9 +53,9 @@
     }
     get path() { return `v1/videos/${this.id}`; }
 
+    /** Send the file, and follow the work on it to its end. */
     async process() {
-      const control = new AbortController(), { signal } = control;
-      const note = (text) => this.at(text);
+      const control = new AbortController(), options = { signal: control.signal, note: (text) => this.at(text) };
       this.bar.value = 0;
       this.id = this.view = null;
       this.buttons(["Cancel", () => control.abort()]);
@@ -63,41 +63,58 @@
         check(this.file);
         this.at("Checking the file");
         await measure(this.file);
-        say(`Uploading ${this.file.name}`);
-        const form = new FormData();
-        form.append("file", this.file, this.file.name);
-        const progress = (share) => this.at(share < 1 ? `Uploading, ${Math.floor(100 * share)} % of ${mib(this.file.size)}` : "Uploaded", UPLOAD * share);
-        progress(0);
-        let job = await ask("POST", "v1/videos", { body: form, progress, signal, note });
-        this.id = job.id;
-        for (let every = FIRST, before = ""; !["done", "failed", "cancelled"].includes(job.state);) {
-          const stage = STAGES[job.stage] || sentence(job.stage);
-          this.at(job.state === "queued" && job.ahead > 0 ? `Waiting: ${many(job.ahead, "file")} before it` : stage, UPLOAD + (1 - UPLOAD) * job.progress);
-          const now = `${job.stage} ${job.progress} ${job.ahead}`;
-          if (now.split(" ")[0] !== before.split(" ")[0]) say(`${this.file.name}: ${stage}`);
-          await pause(every, signal);
-          every = now === before ? Math.min(1.4 * every, SLOWEST) : POLL;
-          before = now;
-          job = await ask("GET", this.path, { signal, note });
-        }
+        const job = await this.follow(await this.upload(options), options);
         if (job.state === "failed") throw new Trouble(why(job.error || {}), job.error?.reason === "internal");
         if (job.state === "cancelled") throw new Cancelled();
         this.done(job);
       } catch (error) {
-        if (error instanceof Cancelled) {
-          if (this.id) request("DELETE", this.path);
-          this.set("cancelled", "Cancelled");
-        } else {
-          this.set("failed", error instanceof Trouble ? error.message : "Something went wrong in this page.");
-          if (!(error instanceof Trouble)) console.error(error);
-        }
-        this.id = null;
-        say(`${this.file.name}: ${this.how.textContent}`);
-        const again = error instanceof Cancelled || error.again;
-        this.buttons(...(again ? [["Try again", () => { this.wait(); run(); }]] : []), ["Remove", () => this.remove()]);
+        this.failed(error);
       }
     }
+    /** Upload the file: its job. */
+    async upload(options) {
+      say(`Uploading ${this.file.name}`);
+      const progress = (share) => {
+        const text = share < 1 ? `Uploading, ${Math.floor(100 * share)} % of ${mib(this.file.size)}` : "Uploaded";
+        this.at(text, UPLOAD * share);
+      };
+      const body = new FormData();
+      body.append("file", this.file, this.file.name);
+      progress(0);
+      return ask("POST", "v1/videos", { ...options, body, progress });
+    }
+    /** Ask for the job until it is over, less often while nothing changes; returns the last answer. */
+    async follow(job, options) {
+      this.id = job.id;
+      let every = FIRST, known = "";
+      while (!["done", "failed", "cancelled"].includes(job.state)) {
+        const stage = STAGES[job.stage] || sentence(job.stage);
+        const text = job.state === "queued" && job.ahead > 0 ? `Waiting: ${many(job.ahead, "file")} before it` : stage;
+        this.at(text, UPLOAD + (1 - UPLOAD) * job.progress);
+        if (stage !== known) say(`${this.file.name}: ${stage}`);
+        known = stage;
+        await pause(every, options.signal);
+        const before = job;
+        job = await ask("GET", this.path, options);
+        const changed = ["stage", "progress", "ahead"].some((name) => job[name] !== before[name]);
+        every = changed ? POLL : Math.min(1.4 * every, SLOWEST);
+      }
+      return job;
+    }
 
+    failed(error) {
+      if (error instanceof Cancelled) {
+        if (this.id) request("DELETE", this.path);
+        this.set("cancelled", "Cancelled");
+      } else {
+        this.set("failed", error instanceof Trouble ? error.message : "Something went wrong in this page.");
+        if (!(error instanceof Trouble)) console.error(error);
+      }
+      this.id = null;
+      say(`${this.file.name}: ${this.how.textContent}`);
+      const again = error instanceof Cancelled || error.again;
+      this.buttons(...(again ? [["Try again", () => { this.wait(); run(); }]] : []), ["Remove", () => this.remove()]);
+    }
     done(job) {
       this.view = job.view;
       this.report = job.report;
