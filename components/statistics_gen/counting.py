@@ -16,6 +16,7 @@ from artifacts import face_examples
 from artifacts.errors import InputError
 from artifacts.layout import DATASET_REPORT
 from artifacts.manifest import SPLITS, read_manifest
+from artifacts.rejects import read_rejects
 from artifacts.statistics import DatasetReport, GroupStatistics, SharedIdentities, Statistics
 from components.beam import beam, pipeline_options
 
@@ -179,14 +180,12 @@ def _with_prefix(counts: Counts, prefix: str) -> dict[str, int]:
 
 
 def count_rejects(folder: str) -> dict[GroupKey, RejectCounts]:
-    """Count the lines of a `rejects` artifact by group, scope and reason."""
+    """Count the rejects of a `rejects` artifact by group, scope and reason."""
     counts: dict[GroupKey, RejectCounts] = {}
-    for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.jsonl"))):
-        with open(path) as stream:
-            for row in map(json.loads, stream):
-                key = (row["split"], row["dataset"], row["method"], row["label"])
-                reasons = counts.setdefault(key, {}).setdefault(row["scope"], {})
-                reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
+    for reject in read_rejects(folder):
+        key = (reject.split, reject.dataset, reject.method, reject.label)
+        reasons = counts.setdefault(key, {}).setdefault(reject.scope, {})
+        reasons[reject.reason] = reasons.get(reject.reason, 0) + 1
     return counts
 
 

@@ -10,11 +10,13 @@ import tensorflow as tf
 from artifacts.errors import InputError
 from artifacts.face_examples import FaceExample
 from artifacts.manifest import Video, write_manifest
+from artifacts.rejects import Reject, write_rejects
 from components.base import Context, main
 from components.statistics_gen.component import COMPONENT, StatisticsGenParameters
 from components.statistics_gen.counting import compute
 from components.statistics_gen.executor import print_table
 
+pytestmark = pytest.mark.slow
 RUNNER = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")
 
 
@@ -44,8 +46,7 @@ def _video(name, label=0, split="train", identities=()):
 
 def _reject(name, scope, reason, label=0, split="train"):
     method = ("real", "df")[label]
-    row = {"video_id": f"d/{method}/{name}", "dataset": "d", "method": method, "label": label, "split": split}
-    return json.dumps(row | {"scope": scope, "reason": reason}) + "\n"
+    return Reject(f"d/{method}/{name}", f"/v/{name}.mp4", "d", method, label, split, scope, reason, "a sentence")
 
 
 FACES = {
@@ -75,7 +76,7 @@ def _artifacts(folder, faces=None, videos=VIDEOS, rejects=REJECTS, shards=1):
         _write(folder / "examples" / f"Split-{split}" / f"faces-{shard:05d}-of-{shards:05d}.tfrecord", rows)
     (folder / "examples").mkdir(exist_ok=True)
     for number in range(shards):
-        (folder / "rejects" / f"{number}.jsonl").write_text("".join(rejects[number::shards]))
+        write_rejects(str(folder / "rejects" / f"{number}.jsonl"), rejects[number::shards])
     return [str(folder / key) for key in ("videos", "examples", "rejects")]
 
 
