@@ -57,6 +57,7 @@ def faces(tmp_path):
     return str(tmp_path / "examples")
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_a_table_and_is_not_repeated(faces, tmp_path, capfd):
     arguments = [
         f"--examples={faces}", f"--out={tmp_path / 'out'}", "--quick", "--seeds=1", "--warm_steps=2",

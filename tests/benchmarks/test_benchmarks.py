@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks import common, evaluation, expander, extraction, prediction, serving, training, verdict
 
+pytestmark = pytest.mark.slow  # it runs every benchmark
+
 
 def test_contenders_take_turns_and_the_first_round_does_not_count():
     calls = []

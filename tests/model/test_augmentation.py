@@ -8,6 +8,8 @@ import tensorflow as tf
 from model import augmentation
 from model.augmentation import create_augmentation
 
+pytestmark = pytest.mark.slow  # it traces all transformations
+
 CHANGES = ("BRIGHTNESS", "CONTRAST", "DOWNSCALE", "BLUR", "NOISE", "JPEG")
 
 

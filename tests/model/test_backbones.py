@@ -86,6 +86,7 @@ def test_an_unknown_name_is_refused():
         create_backbone("resnet50", 32)
 
 
+@pytest.mark.slow
 # --- networks that Keras has ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "name, features, count",
@@ -104,6 +105,7 @@ def test_applications_are_the_published_networks(name, features, count):
     assert backbone.get_layer("features").output.shape[-1] == features
 
 
+@pytest.mark.slow
 def test_synchronized_reaches_the_norms_of_an_application():
     norms = [
         layer

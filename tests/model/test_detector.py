@@ -445,6 +445,7 @@ def largest_differences(one, other):
     return found
 
 
+@pytest.mark.slow
 def test_several_replicas_equal_one(train_on):
     rows, weights = one = train_on(1)
     # Both stage borders are crossed, and every step does something.
@@ -456,6 +457,7 @@ def test_several_replicas_equal_one(train_on):
             assert difference < 1e-12, (replicas, what)
 
 
+@pytest.mark.slow
 def test_what_makes_replicas_equal_cannot_be_left_out(train_on):
     one = train_on(1)
     for change in ("without_gather", "without_scaling", "without_synchronized_norms"):

@@ -15,6 +15,8 @@ from model.backbones import BACKBONES
 from model.detector import DeepfakeDetector
 from model.recipes import Recipe
 
+pytestmark = pytest.mark.slow  # gradients of every backbone
+
 GOLDEN = Path(__file__).with_name("golden")
 
 

@@ -15,6 +15,8 @@ from model.detector import DeepfakeDetector
 from model.input_pipeline import load_crop
 from model.served import load_signature
 
+pytestmark = pytest.mark.slow  # it exports a SavedModel
+
 
 @pytest.fixture(scope="module")
 def detector(small_recipe):

@@ -228,6 +228,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("margin", [1.0, 0.3])
 def test_mined_triplets_equal_tensorflow_addons(margin, unit_vectors):
     """On unit vectors a margin m of dot products is one of 2 m of squared distances, and the loss doubles."""
@@ -305,6 +306,7 @@ print(json.dumps({"values": terms(x).tolist(), "gradients": jax.jacobian(terms)(
 """
 
 
+@pytest.mark.slow
 def test_the_terms_and_their_gradients_are_the_same_on_another_backend(unit_vectors):
     """On Keras's JAX backend, in a process of its own."""
     labels, embedding = LABELS["unbalanced"], unit_vectors(7, 5, seed=12)

@@ -16,6 +16,8 @@ from model import pretrained
 from model.backbones import APPLICATIONS, create_backbone
 from model.detector import DeepfakeDetector
 
+pytestmark = pytest.mark.slow  # whole networks
+
 FOLDER = Path(__file__).parent / "golden"
 
 

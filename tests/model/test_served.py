@@ -11,6 +11,8 @@ from model.detector import DeepfakeDetector
 from model.saved_model import SERVED
 from model.served import ServedModel
 
+pytestmark = pytest.mark.slow  # it exports a SavedModel
+
 
 @pytest.fixture(scope="module")
 def detector(small_recipe):

@@ -24,6 +24,8 @@ from model.saved_model import read_calibration
 from model.served import load_signature
 from model.validation import criterion, validation_metrics
 
+pytestmark = pytest.mark.slow  # it trains
+
 ROOT = Path(__file__).parents[2]
 FLAGS = {
     "recipe": "sample",

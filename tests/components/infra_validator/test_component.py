@@ -10,6 +10,8 @@ from components.infra_validator.component import COMPONENT, InfraValidatorParame
 from components.infra_validator.executor import run_probe
 from components.infra_validator.probe import probe, project_modules
 
+pytestmark = pytest.mark.slow  # it loads SavedModels, also in other processes
+
 CROPS = [tf.TensorSpec([None, 256, 256, 3], tf.uint8, name="crops")]
 BYTES = [tf.TensorSpec([None], tf.string, name="image_bytes")]
 
