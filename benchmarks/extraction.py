@@ -2,10 +2,11 @@
 
     python -m benchmarks.extraction
     python -m benchmarks.extraction --videos FOLDER                    # real clips instead of two filmed photographs
-    pip install torch==2.13.0 && pip install --no-deps facenet-pytorch   # with them (and torchvision) it is compared, too
+    pip install torch==2.13.0 && pip install --no-deps facenet-pytorch   # to compare with it (needs torchvision)
 
-Detection alone; from decoding to TFRecords; two workers beside one. One thread a library, but for the workers, who run
-the component as it is. All in turns on the same frames. Ratios are the peer's time by ours: above 1 we are faster.
+Measured are detection alone, the way from decoding to TFRecords, and two workers beside one. Each library has one
+thread, except in the workers, which run the component as it is. All take turns on the same frames. A ratio is the
+peer's time divided by ours: above 1, ours is faster.
 """
 
 import contextlib
@@ -20,7 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import av
 import cv2
@@ -28,20 +31,29 @@ import numpy as np
 
 from benchmarks import common
 
+if TYPE_CHECKING:  # TensorFlow and MTCNN are imported in processes of their own
+    from artifacts.manifest import Video
+    from faces.extraction import FaceExtractor
+
 WORKERS_VIDEOS, WORKERS_SHARDS = 24, 8
 OPENCV, OURS, REGIONS = "OpenCV + mtcnn package", "ours", "ours, detect_every=8"
 
 
-def main(arguments=None):
-    """Command line; returns the exit code."""
+Found = tuple[dict[str, float], dict[str, Any]]  # ratios and figures for the JSON file
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
     parser = common.parser("extraction", __doc__)
-    parser.add_argument("--videos", nargs="+", metavar="PATH", help="folders of *.mp4, or files, in place of own clips")
-    parser.add_argument("--yunet", metavar="FILE", help="model file of OpenCV's YuNet: it is compared, too")
+    parser.add_argument(
+        "--videos", nargs="+", metavar="PATH", help="folders of *.mp4, or files, instead of clips made here"
+    )
+    parser.add_argument("--yunet", metavar="FILE", help="model file of OpenCV's YuNet, to compare with it as well")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (default: %(default)s)")
     options = parser.parse_args(arguments)
     rounds, count = (1, 8) if options.quick else (options.rounds, 32)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        # One for each, or they would share one peak of memory. Quickly means that TensorFlow starts only once.
+        # One for each, or they would share one peak of memory; with --quick one for all, to start TensorFlow once.
         names = ("detection", *CONTENDERS)
         processes = {name: stack.enter_context(_process()) for name in names[: 1 if options.quick else None]}
         processes = {name: processes.get(name, processes["detection"]) for name in names}
@@ -52,9 +64,9 @@ def main(arguments=None):
         else:
             paths = [make_clip(os.path.join(folder, f"clip{k}.mp4"), k, 300, 1280, 720) for k in range(4)]
         print(f"{len(paths)} clips, {count} frames each, {rounds} rounds", flush=True)
-        figures = {"clips": len(paths)}
-        arguments = paths, count, rounds, not options.quick, options.yunet
-        ratios, figures["detection"] = processes.pop("detection").submit(measure_detection, *arguments).result()
+        figures: dict[str, Any] = {"clips": len(paths)}
+        how = paths, count, rounds, not options.quick, options.yunet
+        ratios, figures["detection"] = processes.pop("detection").submit(measure_detection, *how).result()
         more, figures["end to end"] = measure_end_to_end(processes, paths, count, rounds, folder)
         ratios |= more
         if not options.quick:
@@ -66,8 +78,8 @@ def main(arguments=None):
     return 0
 
 
-def _find(given):
-    paths = []
+def _find(given: Sequence[str]) -> list[str]:
+    paths: list[str] = []
     for path in given:
         found = glob.glob(os.path.join(glob.escape(path), "**", "*.mp4"), recursive=True)
         paths += sorted(found) if os.path.isdir(path) else [path]
@@ -76,8 +88,8 @@ def _find(given):
     return paths
 
 
-def make_clip(path, number, frames, width, height):
-    """Film a photograph that moves before a noisy background that moves, too; returns the path."""
+def make_clip(path: str, number: int, frames: int, width: int, height: int) -> str:
+    """Write a clip of a photograph that moves in front of a moving, noisy background; return its path."""
     from components.video_example_gen.sample_clips import people
 
     person, rng = people()[number % 2], np.random.default_rng(number)
@@ -101,47 +113,78 @@ def make_clip(path, number, frames, width, height):
     return path
 
 
-def measure_detection(*arguments):
-    """See `benchmarks.detection.compare`, which imports TensorFlow; this process needs none."""
+def measure_detection(paths: Sequence[str], count: int, rounds: int, peers: bool, yunet: str | None) -> Found:
+    """See `benchmarks.detection.compare`, which imports TensorFlow."""
     from benchmarks import detection
 
-    return detection.compare(*arguments)
+    return detection.compare(paths, count, rounds, peers, yunet)
 
 
 # --- decode to TFRecord -----------------------------------------------------------------------------------------------
-def measure_end_to_end(processes, paths, count, rounds, folder):
-    """CPU and wall time from decoding to TFRecords; returns (ratios, figures)."""
+class Measured(NamedTuple):
+    """What one contender needed for all clips.
 
-    def measure(name, paths):
+    Attributes:
+        cpu: seconds of this process and of those that it started.
+        wall: seconds.
+        faces: that were found.
+        mib: peak memory.
+        reader_mib: peak memory of the process that decodes; 0 if there is none.
+    """
+
+    cpu: float
+    wall: float
+    faces: int
+    mib: float
+    reader_mib: float
+
+
+def measure_end_to_end(
+    processes: Mapping[str, ProcessPoolExecutor], paths: Sequence[str], count: int, rounds: int, folder: str
+) -> Found:
+    """Measure CPU and wall time from decoding to TFRecords."""
+
+    def measure(name: str, paths: Sequence[str]) -> Measured:
         write, *more = CONTENDERS[name]
         return processes[name].submit(_measured, write, paths, count, folder, *more).result()
 
     smallest = min(paths, key=os.path.getsize)
-    for name in CONTENDERS:  # whatever is loaded or compiled once
+    for name in CONTENDERS:  # loads and compiles what is done once
         measure(name, [smallest])
-    results = {name: [] for name in CONTENDERS}
+    results: dict[str, list[Measured]] = {name: [] for name in CONTENDERS}
     for _ in range(rounds):
         for name, rows in results.items():
             rows.append(measure(name, paths))
     figures = {}
     for name, rows in results.items():
-        cpu, wall = (statistics.median(row[k] for row in rows) / len(paths) for k in (0, 1))
-        faces, memory, reader = rows[-1][2], max(row[3] for row in rows), max(row[4] for row in rows)
+        cpu = statistics.median(row.cpu for row in rows) / len(paths)
+        wall = statistics.median(row.wall for row in rows) / len(paths)
+        faces, memory, reader = rows[-1].faces, max(row.mib for row in rows), max(row.reader_mib for row in rows)
         figures[name] = {"cpu": cpu, "wall": wall, "faces": faces, "mib": memory, "reader_mib": reader}
         print(
-            f"decode to TFRecord, {name:25} {cpu:6.2f} CPU-s and {wall:6.2f} s a clip, {faces} faces; peak {memory:.0f} MiB"
+            f"decode to TFRecord, {name:25} {cpu:6.2f} CPU-s and {wall:6.2f} s a clip, {faces} faces; "
+            + f"peak {memory:.0f} MiB"
             + (f" and {reader:.0f} MiB in the process that decodes" if reader else "")
         )
-    cpu = {name: [row[0] for row in rows] for name, rows in results.items()}
+    times = {name: [row.cpu for row in rows] for name, rows in results.items()}
     ratios = {
-        "end_to_end": common.median_ratio(cpu, OPENCV, OURS),
-        "end_to_end_regions": common.median_ratio(cpu, OPENCV, REGIONS),
+        "end_to_end": common.median_ratio(times, OPENCV, OURS),
+        "end_to_end_regions": common.median_ratio(times, OPENCV, REGIONS),
     }
     return ratios, figures
 
 
-def _plain(paths, count, path):
-    """What one would write with OpenCV and the mtcnn package: every frame in order, the largest face of the chosen ones."""
+def _plain(paths: Sequence[str], count: int, path: str) -> tuple[int, float]:
+    """Extract with OpenCV and the mtcnn package: decode every frame, take the largest face of the chosen ones.
+
+    Args:
+        paths: videos.
+        count: frames of each.
+        path: of the TFRecord file.
+
+    Returns:
+        The number of faces, and the peak memory of the process that decodes, MiB; 0 as there is none.
+    """
     import tensorflow as tf
 
     from artifacts.face_examples import FaceExample
@@ -174,14 +217,14 @@ def _plain(paths, count, path):
 
 
 @functools.cache
-def _mtcnn():
+def _mtcnn() -> Any:
     from mtcnn import MTCNN
 
     return MTCNN()
 
 
-def _ours(paths, count, path, detect_every):
-    """What the component does with a shard; returns the faces and the peak memory of the process that decodes."""
+def _ours(paths: Sequence[str], count: int, path: str, detect_every: int) -> tuple[int, float]:
+    """Extract as the component does; arguments and results are those of `_plain`."""
     import tensorflow as tf
 
     faces, memory, extractor = 0, 0.0, _extractor(count, detect_every)
@@ -196,47 +239,50 @@ def _ours(paths, count, path, detect_every):
 
 
 @functools.cache
-def _extractor(count, detect_every):
+def _extractor(count: int, detect_every: int) -> "FaceExtractor":
     from faces.extraction import FaceExtractor
     from faces.settings import ExtractionSettings
 
     return FaceExtractor(ExtractionSettings(frames=count, detect_every=detect_every))
 
 
-CONTENDERS = {OPENCV: (_plain,), OURS: (_ours, 1), REGIONS: (_ours, 8)}
+CONTENDERS: dict[str, tuple[Any, ...]] = {OPENCV: (_plain,), OURS: (_ours, 1), REGIONS: (_ours, 8)}
 
 
-def _manifest(paths):
+def _manifest(paths: Sequence[str]) -> list["Video"]:
     from artifacts.manifest import Video
 
     absolute = map(os.path.abspath, paths)
     return [Video(f"clips/real/{k}", path, "clips", "real", 0, "train") for k, path in enumerate(absolute)]
 
 
-def _measured(write, paths, count, folder, *more):
-    """Returns CPU seconds, of this process and of those that it started, seconds, faces, and peaks of memory in MiB."""
+def _measured(
+    write: Callable[..., tuple[int, float]], paths: Sequence[str], count: int, folder: str, *more: int
+) -> Measured:
+    """Measure one contender in this process."""
     before, began = _cpu(), time.perf_counter()
     faces, reader = write(paths, count, os.path.join(folder, f"{os.getpid()}.tfrecord"), *more)
-    return _cpu() - before, time.perf_counter() - began, faces, _peak("self"), reader
+    return Measured(_cpu() - before, time.perf_counter() - began, faces, _peak("self"), reader)
 
 
-def _cpu():
+def _cpu() -> float:
+    """Return the CPU seconds of this process and of those that it has started and that have ended."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _peak(process):
-    """A process's largest resident memory so far, MiB. (getrusage would count what its parent had when it began.)"""
+def _peak(process: str) -> float:
+    """Return a process's peak resident memory, MiB; getrusage would count what its parent had at its start."""
     with open(f"/proc/{process}/status") as stream:
         return next((int(line.split()[1]) / 1024 for line in stream if line.startswith("VmHWM:")), 0.0)
 
 
-def _process():
-    """A process of its own, with one thread for each library."""
+def _process() -> ProcessPoolExecutor:
+    """Start a process with one thread for each library."""
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _one_thread)
 
 
-def _one_thread():
+def _one_thread() -> None:
     from commands.quiet import import_tensorflow
 
     tf = import_tensorflow()
@@ -246,8 +292,8 @@ def _one_thread():
 
 
 # --- workers ----------------------------------------------------------------------------------------------------------
-def measure_workers(paths, count, rounds, folder):
-    """Wall time of the component's command line with one worker and with two; returns (ratios, figures)."""
+def measure_workers(paths: Sequence[str], count: int, rounds: int, folder: str) -> Found:
+    """Measure the wall time of the component's command line with one worker and with two."""
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         print("one core only: no comparison of one worker with two")
@@ -261,7 +307,8 @@ def measure_workers(paths, count, rounds, folder):
     picture = os.path.join(folder, "picture.png")
     cv2.imwrite(picture, np.zeros((64, 64, 3), np.uint8))
     nothing = [dataclasses.replace(videos[0], uri=picture, kind="image")]
-    times, starts = {name: [] for name in contenders}, {name: [] for name in contenders}
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    starts: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, how in contenders.items():
             starts[name].append(_run_component(nothing, count, *how))
@@ -281,8 +328,8 @@ def measure_workers(paths, count, rounds, folder):
     return ratios, {"videos": len(videos), **figures}
 
 
-def _run_component(videos, count, workers, cores):
-    """Run the component in a process of its own, on these cores only; returns seconds."""
+def _run_component(videos: Sequence["Video"], count: int, workers: int, cores: Sequence[int]) -> float:
+    """Run the component in a process of its own on these cores, and return the seconds it takes."""
     from artifacts.manifest import write_manifest
 
     with tempfile.TemporaryDirectory() as folder:

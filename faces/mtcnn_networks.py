@@ -1,8 +1,8 @@
 """MTCNN's three networks (Zhang et al., 2016) as plain TensorFlow functions of the mtcnn package's weights.
 
-They compute what the package's Keras models compute, with less work: a PReLU is max(x, slope x) if no slope is
-above 1, and in P-Net, where it pays, it comes after the max-pooling that follows it instead of before. What decides is
-the softmax of two logits, and nothing that equals it on paper: near 1 the order of scores depends on the last bit.
+They compute what the package's Keras models compute, with less work: a PReLU is max(x, slope x) if no slope is above 1,
+and in P-Net, where it pays off, the PReLU comes after the max-pooling that follows it. Scores are the softmax of two
+logits, not an expression that equals it on paper: near 1 the order of scores depends on the last bit.
 """
 
 import importlib.resources
@@ -32,8 +32,7 @@ class PNet:
         self.heads = _constants(
             np.concatenate([w_box, w_face], axis=-1).reshape(-1, 6), np.concatenate([b_box, b_face])
         )
-        # A softmax of two logits is above p where their difference is above log(p / (1 - p)): one number for each
-        # window.
+        # A softmax of two logits is above p if their difference is above log(p / (1 - p)): one number per window.
         self.difference = _constants(*(part[..., 5:] - part[..., 4:5] for part in self.heads))
 
     def __call__(self, images: tf.Tensor, threshold: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -41,7 +40,7 @@ class PNet:
 
         Args:
             images: normalised float32 [n, height, width, 3].
-            threshold: the least probability of a face.
+            threshold: the minimum probability of a face.
 
         Returns:
             Of the k windows that reach it: places (image, row, column), int64 [k, 3]; scores, float32 [k]; offsets,
@@ -104,9 +103,10 @@ class _Block:
 class _PooledBlock:
     """A convolution, its PReLU and the max-pooling after it, computed in the order convolution, max-pooling, PReLU.
 
-    Where its slope is not negative, a PReLU rises, and so changes places with a maximum. Where it is negative, it is
-    max(x, slope x), and the maximum over a window is max(maximum of x, maximum of slope x): slope x comes as a channel
-    of its own from the convolution. Channels leave in another order, `order`, which the next convolution has to follow.
+    With a slope that is not negative, a PReLU rises, so it commutes with a maximum. With a negative slope it is
+    max(x, slope x), and its maximum over a window is max(maximum of x, maximum of slope x); the convolution computes
+    slope x as a channel of its own. The channels come out in another order, `order`, to which the next convolution is
+    adapted.
     """
 
     def __init__(self, kernel: np.ndarray, bias: np.ndarray, slope: np.ndarray, side: int, padding: str) -> None:

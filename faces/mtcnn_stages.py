@@ -11,7 +11,7 @@ import tensorflow as tf
 from faces.area_pyramid import GREY
 from faces.mtcnn_networks import ONet, PNet, RNet
 
-THRESHOLDS = (0.6, 0.7, 0.8)  # the least score that a box needs to leave P-Net, R-Net and O-Net
+THRESHOLDS = (0.6, 0.7, 0.8)  # minimum scores of boxes after P-Net, R-Net and O-Net
 R_CHUNK, O_CHUNK = 16, 1  # crops at a time: the convolutions are set up for one size
 
 LEVEL = tf.TensorSpec([None, None, None, 3], tf.float32, name="level")

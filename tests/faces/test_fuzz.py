@@ -12,8 +12,8 @@ from faces.settings import ExtractionSettings
 
 LIMIT = 10.0  # seconds for one file; an intact one takes some hundredths
 REASONS = {
-    "empty_file", "not_a_video", "no_video_stream", "unknown_codec", "no_frames", "too_large", "time_limit", "decoder_crashed",
-    "undecodable",
+    "empty_file", "not_a_video", "no_video_stream", "unknown_codec", "no_frames", "too_large", "time_limit",
+    "decoder_crashed", "undecodable",
 }  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def _mutated(paths, count, folder):
 
 
 def _extract_all(paths, video, clips, count):
-    """Extract from the files with one reader: [(name, faces or reason)], the longest time of one, memory peaks [MiB]."""
+    """Extract from the files one by one: [(name, faces or reason)], the longest time of one, memory peaks [MiB]."""
     outcomes, longest, peaks = [], 0.0, []
     settings, videos = ExtractionSettings(frames=count, decode_time_limit=LIMIT), [video(path) for path in paths]
     with FaceExtractor(settings, make_detector=clips.FakeDetector()) as extractor:

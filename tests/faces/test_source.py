@@ -91,7 +91,8 @@ def test_a_playlist_opens_no_other_file(name, form, clip, tmp_path):
     text = {
         "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://{clip}\n#EXT-X-ENDLIST\n",
         "concat": f"ffconcat version 1.0\nfile {clip}\n",
-        "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+        "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\n"
+        "a=rtpmap:96 H264/90000\n",
     }[form]
     (tmp_path / name).write_text(text)
     with pytest.raises(DecodeError) as refused:

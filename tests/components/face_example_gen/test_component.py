@@ -213,8 +213,8 @@ ENGINES = {
     "one process": (["--direct_running_mode=in_memory"], {}),
     "two processes": (["--direct_running_mode=multi_processing", "--direct_num_workers=2"], {}),
     **{f"{count} threads": (["--direct_running_mode=in_memory"], {
-        "TF_NUM_INTRAOP_THREADS": str(count), "TF_NUM_INTEROP_THREADS": str(count), "OPENCV_FOR_THREADS_NUM": str(count),
-        "OMP_NUM_THREADS": str(count), "NUMBA_NUM_THREADS": str(count),
+        "TF_NUM_INTRAOP_THREADS": str(count), "TF_NUM_INTEROP_THREADS": str(count), "OMP_NUM_THREADS": str(count),
+        "OPENCV_FOR_THREADS_NUM": str(count), "NUMBA_NUM_THREADS": str(count),
     }) for count in (1, 3)},
 }  # fmt: skip
 

@@ -319,7 +319,7 @@ def _done(out):
 
 
 def test_a_killed_run_goes_on_with_the_shards_that_are_missing(clips, scene, manifest, video, tmp_path):
-    """SIGKILL to the whole process group, in the midst of a shard; the bytes are those of a run that nothing has ended."""
+    """SIGKILL to the whole process group during a shard; the bytes are those of a run that nothing has ended."""
     made = []
     for k in range(12):
         image = cv2.resize(scene(4 * k), (160, 128), interpolation=cv2.INTER_AREA)
