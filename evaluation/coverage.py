@@ -1,11 +1,7 @@
 """What became of every listed video in the extraction of faces: it has a face, it has none, or it was never decoded."""
 
-import glob
-import json
-import os
-
-from artifacts.errors import InputError
 from artifacts.manifest import read_manifest
+from artifacts.rejects import read_rejects
 from evaluation.metrics import ListedVideo
 from evaluation.vocabulary import Outcome
 
@@ -21,7 +17,7 @@ def listed_videos(videos_dir: str, rejects_dir: str, split: str) -> list[ListedV
     Raises:
         InputError: a manifest or a list of rejects cannot be read.
     """
-    reasons = _rejected_videos(rejects_dir)
+    reasons = {reject.video_id: reject.reason for reject in read_rejects(rejects_dir) if reject.scope == "video"}
     return [
         {
             "video_id": video.video_id,
@@ -39,18 +35,3 @@ def _outcome(reason: str | None) -> Outcome:
     if reason is None:
         return "with_face"
     return "no_face" if reason == "no_face" else "undecoded"
-
-
-def _rejected_videos(folder: str) -> dict[str, str]:
-    """Read why videos were rejected: video_id -> reason."""
-    found = {}
-    for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.jsonl"))):
-        with open(path) as stream:
-            for number, line in enumerate(stream, start=1):
-                try:
-                    row = json.loads(line)
-                    if row["scope"] == "video":
-                        found[row["video_id"]] = row["reason"]
-                except (ValueError, KeyError, TypeError) as error:
-                    raise InputError(f"{path}:{number}: not a line of rejects ({error})") from error
-    return found

@@ -20,8 +20,8 @@ from evaluation.coverage import listed_videos
 from evaluation.matrix import auc_matrix
 from evaluation.metrics import evaluate
 from evaluation.projector import write_projector
-from evaluation.report import sections
 from evaluation.report.page import write_report
+from evaluation.report.projections import ModelEmbeddings
 from evaluation.report.showcase import choose, show
 from evaluation.results import AucMatrix, ComparisonRow, Metrics, RobustnessRow, Temperature, Thresholds
 from evaluation.sampling import draw_evenly
@@ -212,14 +212,14 @@ class Evaluation:
             reproduce=reproduce(self.context),
         )
 
-    def embeddings(self, projector: str) -> list[sections.Embeddings]:
+    def embeddings(self, projector: str) -> list[ModelEmbeddings]:
         """Embed some faces by this and the other models; those by this model are also written to `projector`."""
         if not self.parameters.embeddings:
             return []
         test = self.columns["test"]
         rows = draw_evenly(groups_of(test), self.parameters.embeddings, seed=self.parameters.seed)
         columns = plain_texts(take(test, rows))
-        result: list[sections.Embeddings] = []
+        result: list[ModelEmbeddings] = []
         for name, model in ({self.parameters.name: self.models["model"]} | self.others).items():
             vectors, thumbnails = crops.embeddings(
                 self.files["test"], self.folder, "test", rows, model, self.parameters.batch_size

@@ -12,7 +12,7 @@ from artifacts.predictions import Columns
 from artifacts.writing import whole
 from evaluation import vocabulary
 from evaluation.columns import Column
-from evaluation.report import published, sections, tables
+from evaluation.report import projections, published, sections, tables
 from evaluation.report.panels import ShownFace, panels
 from evaluation.results import Metrics
 from evaluation.vocabulary import VIDEO_FIRST, Level
@@ -50,7 +50,7 @@ def write_report(
     *,
     videos: Mapping[str, Column] | None = None,
     validation: Mapping[Level, Mapping[str, Column]] | None = None,
-    embeddings: Sequence[sections.Embeddings] = (),
+    embeddings: Sequence[projections.ModelEmbeddings] = (),
     faces: Sequence[ShownFace] = (),
     lineage: Sequence[LineageLine] = (),
     reproduce: Sequence[str] = (),
@@ -84,7 +84,7 @@ def write_report(
             for number, name in enumerate(metrics["frame"]["datasets"])
         },
         "calibration": sections.of_validation(validation or {}, metrics),
-        "embeddings": sections.of_embeddings(embeddings),
+        "embeddings": projections.by_dataset(embeddings),
         "faces": panels(faces),
         "robustness": sections.of_robustness(metrics.get("robustness", [])),
         "matrix": tables.matrix(metrics["matrix"]) if metrics.get("matrix") else None,
@@ -129,7 +129,7 @@ def _render(header: Mapping[str, Any], content: Mapping[str, Any], metrics: Metr
         words=vocabulary,
         coverage_heads=tables.COVERAGE,
         percent=_percent(metrics),
-        per_group=sections.PER_GROUP,
+        per_group=projections.PER_GROUP,
         script=script,
         script_hash=f"sha256-{digest}",
     )

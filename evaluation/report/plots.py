@@ -18,6 +18,23 @@ _PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.3g}%")
 _DASHED, _DOTTED = (0, (4, 1.8)), (0, (1, 2))
 
 
+class Key(NamedTuple):
+    """One entry of a legend."""
+
+    name: str
+    color: str
+    dashed: bool = False
+
+
+class Plot(NamedTuple):
+    """A plot with its legend; `svg` is None where it cannot be drawn, and `why` says the reason."""
+
+    title: str
+    svg: str | None = None
+    legend: Sequence[Key] = ()
+    why: str | None = None
+
+
 class RocLine(NamedTuple):
     """One ROC curve: rates of `curves.roc`, float [k], and the name of its colour."""
 

@@ -1,4 +1,4 @@
-"""What sections of the report show: plots of data sets, calibration, robustness and embeddings, with legends."""
+"""What sections of the report show: plots of data sets, calibration and robustness, with legends."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypedDict
@@ -7,33 +7,14 @@ import numpy as np
 from scipy.special import expit
 
 from evaluation.columns import Column, encode
-from evaluation.report import curves, plots, tsne
+from evaluation.report import curves, plots
 from evaluation.report.tables import Notes
 from evaluation.results import Metrics, RobustnessRow, Thresholds
-from evaluation.sampling import draw_evenly
 from evaluation.vocabulary import SCORES, VIDEO_FIRST, Level, ScoreName
 
-PER_GROUP = 200  # embeddings shown of the reals, and of each method
 _SCORE_COLORS = {"logit": "ink", "center_similarity": "c6"}
 _PLURAL = {"video": "videos", "frame": "frames"}
 _NOT_FINITE = "the model gave NaN or infinite scores"
-
-
-class Key(NamedTuple):
-    """One entry of a legend."""
-
-    name: str
-    color: str
-    dashed: bool = False
-
-
-class Plot(NamedTuple):
-    """A plot with its legend; `svg` is None where it cannot be drawn, and `why` says the reason."""
-
-    title: str
-    svg: str | None = None
-    legend: Sequence[Key] = ()
-    why: str | None = None
 
 
 class FixedCell(TypedDict):
@@ -56,31 +37,16 @@ class Validation(TypedDict):
 
     rows: list[FixedRow]
     notes: list[str]
-    plots: list[Plot]
+    plots: list[plots.Plot]
 
 
 class Robustness(TypedDict):
     """The robustness on one data set: plots of both levels, and rows by change and severity for a table."""
 
-    plots: list[Plot]
+    plots: list[plots.Plot]
     changes: dict[str, dict[int, RobustnessRow]]
     severities: list[int]
     units: dict[str, str]
-
-
-class Embeddings(TypedDict):
-    """Embeddings of faces by one model: float [n, d], and the n faces' columns."""
-
-    name: str
-    vectors: np.ndarray
-    columns: Mapping[str, Column]
-
-
-class EmbeddingRow(TypedDict):
-    """The panels of one model; `name` is None where their titles tell it."""
-
-    name: str | None
-    panels: list[Plot]
 
 
 class _Part(NamedTuple):
@@ -113,7 +79,7 @@ def of_dataset(
     metrics: Metrics,
     by_level: Mapping[Level, Mapping[str, Column] | None],
     colors: Mapping[str, str],
-) -> list[Plot]:
+) -> list[plots.Plot]:
     """Draw the plots of a data set.
 
     Args:
@@ -147,7 +113,7 @@ def _temperature(metrics: Metrics, level: Level) -> float | None:
 def of_validation(by_level: Mapping[Level, Mapping[str, Column]], metrics: Metrics) -> Validation:
     """Show what was fixed on the validation split, whose predictions are given by level."""
     thresholds = metrics["thresholds"]
-    notes, rows, drawn = Notes(), list[FixedRow](), list[Plot]()
+    notes, rows, drawn = Notes(), list[FixedRow](), list[plots.Plot]()
     for level in VIDEO_FIRST:
         temperature = _temperature(metrics, level)
         cells = [_fixed(thresholds[level][score], thresholds["reason"], notes) for score in SCORES]
@@ -199,7 +165,7 @@ def _why_no_curve(label: np.ndarray, score: np.ndarray) -> str | None:
     return _NOT_FINITE if np.isnan(score).any() else None
 
 
-def _roc(name: str, dataset: str, parts: Mapping[Level, _Part]) -> Plot:
+def _roc(name: str, dataset: str, parts: Mapping[Level, _Part]) -> plots.Plot:
     lines, legend, reasons = [], [], []
     for level, part in parts.items():
         for score, about in SCORES.items():
@@ -209,53 +175,53 @@ def _roc(name: str, dataset: str, parts: Mapping[Level, _Part]) -> Plot:
                 continue
             color, dashed = _SCORE_COLORS[score], level == "frame"
             lines.append(plots.RocLine(*curves.roc(part.label, about.sign * part.scores[score]), color, dashed))
-            legend.append(Key(f"{about.title}, {_PLURAL[level]}", color, dashed))
+            legend.append(plots.Key(f"{about.title}, {_PLURAL[level]}", color, dashed))
     if not lines:
-        return Plot("ROC", why=reasons[0])
-    return Plot("ROC", plots.roc(name, lines, f"ROC curves of {dataset}, by level and score"), legend)
+        return plots.Plot("ROC", why=reasons[0])
+    return plots.Plot("ROC", plots.roc(name, lines, f"ROC curves of {dataset}, by level and score"), legend)
 
 
-def _roc_by_method(name: str, dataset: str, parts: Mapping[Level, _Part], colors: Mapping[str, str]) -> Plot:
+def _roc_by_method(name: str, dataset: str, parts: Mapping[Level, _Part], colors: Mapping[str, str]) -> plots.Plot:
     level, part = next(iter(parts.items()))  # videos, if they are there
     several = part.methods if len(part.methods) > 1 else {}
     title = f"ROC{' by method' if several else ''}, {_PLURAL[level]}, logarithmic"
     logit = part.scores["logit"]
     why = _why_no_curve(part.label, logit)
     if why:
-        return Plot(title, why=why)
+        return plots.Plot(title, why=why)
     lines = [plots.RocLine(*curves.roc(part.label, logit, log=True), "ink")]
-    legend = [Key("all fakes", "ink")]
+    legend = [plots.Key("all fakes", "ink")]
     for method, code in several.items():
         rows = (part.label == 0) | (part.method == code)
         lines.append(plots.RocLine(*curves.roc(part.label[rows], logit[rows], log=True), colors[method]))
-        legend.append(Key(method, colors[method]))
+        legend.append(plots.Key(method, colors[method]))
     description = f"ROC curves of {dataset} on a logarithmic false-positive axis, by method"
-    return Plot(title, plots.roc(name, lines[::-1], description, log=True), legend)
+    return plots.Plot(title, plots.roc(name, lines[::-1], description, log=True), legend)
 
 
 def _histogram(
     name: str, dataset: str, part: _Part, score: ScoreName, threshold: float | None, colors: Mapping[str, str]
-) -> Plot:
+) -> plots.Plot:
     about = SCORES[score]
     title = f"Scores, frames: {about.title}"
     values, fake = part.scores[score], part.label == 1
     edges = curves.edges_of(values)
     if edges is None:
-        return Plot(title, why="no finite scores")
+        return plots.Plot(title, why="no finite scores")
     classes, legend = [], []
     for text, rows in (("real", ~fake), ("fake", fake)):
         if rows.any():
             classes.append(plots.ScoreClass(curves.histogram(values[rows], edges), text, filled=True))
-            legend.append(Key(text, text))
+            legend.append(plots.Key(text, text))
     for method, code in part.methods.items() if len(part.methods) > 1 else ():
         counts = curves.histogram(values[fake & (part.method == code)], edges)
         classes.append(plots.ScoreClass(counts, colors[method], filled=False))
-        legend.append(Key(method, colors[method]))
+        legend.append(plots.Key(method, colors[method]))
     if threshold is not None and edges[0] <= threshold <= edges[-1]:
-        legend.append(Key("threshold fixed on validation", "ink", dashed=True))
+        legend.append(plots.Key("threshold fixed on validation", "ink", dashed=True))
     description = f"Histogram of {dataset}: {about.title}, reals and fakes"
     svg = plots.histogram(name, edges, classes, description, axis=about.axis, threshold=threshold)
-    return Plot(title, svg, legend)
+    return plots.Plot(title, svg, legend)
 
 
 def _reliability(
@@ -266,17 +232,17 @@ def _reliability(
     logit: np.ndarray,
     served: np.ndarray,
     temperature: float | None,
-) -> Plot:
+) -> plots.Plot:
     """Draw the reliability of the served probabilities, float [n], and of those before the temperature."""
     if not len(served) or np.isnan(served).any():
-        return Plot(title, why=_NOT_FINITE if len(served) else "no rows")
+        return plots.Plot(title, why=_NOT_FINITE if len(served) else "no rows")
     lines, legend = [], []
     if temperature is not None:
         lines.append(plots.ReliabilityLine(curves.reliability(label, expit(logit)), "c6", dashed=True))
-        legend.append(Key("before temperature", "c6", dashed=True))
+        legend.append(plots.Key("before temperature", "c6", dashed=True))
     lines.append(plots.ReliabilityLine(curves.reliability(label, served), "ink"))
-    legend.append(Key("no temperature fitted" if temperature is None else f"after, T = {temperature:.3f}", "ink"))
-    return Plot(title, plots.reliability(name, lines, f"Reliability diagram of {of}"), legend)
+    legend.append(plots.Key("no temperature fitted" if temperature is None else f"after, T = {temperature:.3f}", "ink"))
+    return plots.Plot(title, plots.reliability(name, lines, f"Reliability diagram of {of}"), legend)
 
 
 def of_robustness(rows: Sequence[RobustnessRow]) -> dict[str, Robustness]:
@@ -298,7 +264,9 @@ def of_robustness(rows: Sequence[RobustnessRow]) -> dict[str, Robustness]:
     return result
 
 
-def _robustness(name: str, dataset: str, changes: Mapping[str, Mapping[int, RobustnessRow]], level: Level) -> Plot:
+def _robustness(
+    name: str, dataset: str, changes: Mapping[str, Mapping[int, RobustnessRow]], level: Level
+) -> plots.Plot:
     lines, legend = [], []
     for number, (change, by_severity) in enumerate(changes.items()):
         severities, aucs = [], []
@@ -309,50 +277,8 @@ def _robustness(name: str, dataset: str, changes: Mapping[str, Mapping[int, Robu
                 aucs.append(auc)
         if aucs:
             lines.append(plots.RobustnessLine(severities, aucs, f"c{number % 8}"))
-            legend.append(Key(change, f"c{number % 8}"))
+            legend.append(plots.Key(change, f"c{number % 8}"))
     title = f"AUC of {_PLURAL[level]} under changes"
     if not lines:
-        return Plot(title, why="no AUC could be computed")
-    return Plot(title, plots.robustness(name, lines, f"{title}, {dataset}", level=level), legend)
-
-
-def of_embeddings(embeddings: Sequence[Embeddings]) -> dict[str, list[EmbeddingRow]]:
-    """Show the embeddings of each data set: a row per model, with the reals against each method's fakes.
-
-    Each model's embeddings of a data set are projected once, so that its panels share one plane.
-    """
-    result: dict[str, list[EmbeddingRow]] = {}
-    for number, model in enumerate(embeddings):
-        columns, label = model["columns"], model["columns"]["label"]
-        codes, names = encode(columns["dataset"])
-        methods, method_names = encode(columns["method"])
-        for place in np.unique(codes):
-            rows = np.flatnonzero(codes == place)
-            rows = rows[draw_evenly(np.where(label[rows] == 0, -1, methods[rows]), each=PER_GROUP)]
-            points = tsne.project(np.asarray(model["vectors"])[rows])
-            panels = _panels(f"e{number}-{place}", label[rows] == 0, method_names[methods[rows]], points)
-            if panels:
-                result.setdefault(names[place], []).append({"name": model["name"], "panels": panels})
-    return {dataset: _in_one_row(models) for dataset, models in result.items()}
-
-
-def _in_one_row(models: list[EmbeddingRow]) -> list[EmbeddingRow]:
-    """Put models with one panel each side by side."""
-    if any(len(model["panels"]) > 1 for model in models):
-        return models
-    named = [panel._replace(title=f"{model['name']}: {panel.title}") for model in models for panel in model["panels"]]
-    return [{"name": None, "panels": named}]
-
-
-def _panels(name: str, real: np.ndarray, method: np.ndarray, points: np.ndarray) -> list[Plot]:
-    """Draw a panel for each method: its fakes and all reals, with the same limits; points are float [n, 2]."""
-    span = np.ptp(points, axis=0).max() or 1.0
-    middle = (points.max(axis=0) + points.min(axis=0)) / 2
-    limits = (middle - 0.54 * span, middle + 0.54 * span)
-    result = []
-    for number, title in enumerate(sorted(set(method[~real]))):
-        fake = ~real & (method == title)
-        clouds = [plots.Cloud(points[fake], "fake"), plots.Cloud(points[real], "real")]
-        description = f"t-SNE of embeddings: {real.sum()} reals and {fake.sum()} fakes of {title}"
-        result.append(Plot(title, plots.scatter(f"{name}-{number}", clouds, description, limits=limits)))
-    return result
+        return plots.Plot(title, why="no AUC could be computed")
+    return plots.Plot(title, plots.robustness(name, lines, f"{title}, {dataset}", level=level), legend)

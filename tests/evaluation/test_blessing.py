@@ -15,8 +15,8 @@ def _figure(value, reason=None, width=0.05):
 
 def _group(auc, acc, eer=0.2, similarity=0.55, reason=None, **more):
     logit = {"acc": _figure(acc), "auc": _figure(auc, reason), "eer": _figure(eer)}
-    return {"real": 5, "fake": 5, "coverage": None, "logit": logit,
-            "center_similarity": {"auc": _figure(similarity), "acc": _figure(None, NO_PROBABILITY)}, **more}  # fmt: skip
+    by_center = {"auc": _figure(similarity), "acc": _figure(None, NO_PROBABILITY)}
+    return {"real": 5, "fake": 5, "coverage": None, "logit": logit, "center_similarity": by_center, **more}
 
 
 METRICS = {
@@ -133,20 +133,41 @@ def test_what_cannot_be_computed_does_not_pass(threshold, why):
 @pytest.mark.parametrize(
     ("row", "blessed", "words"),
     [
-        (_row(-0.05, -0.08, -0.021), False, "0.7500 against the last blessed model's 0.8000: -0.0500 (-0.0800 to -0.0210), certainly worse by more than 0.02"),
-        (_row(-0.05, -0.08, -0.02), True, "-0.0500 (-0.0800 to -0.0200), worse, but not certainly by more than 0.02"),
+        (
+            _row(-0.05, -0.08, -0.021),
+            False,
+            "0.7500 against the last blessed model's 0.8000: -0.0500 (-0.0800 to -0.0210), "
+            "certainly worse by more than 0.02",
+        ),
+        (
+            _row(-0.05, -0.08, -0.02),
+            True,
+            "-0.0500 (-0.0800 to -0.0200), worse, but not certainly by more than 0.02",
+        ),
         (_row(-0.001, -0.08, 0.07), True, "worse, but not certainly by more than 0.02"),
         (_row(0.0, -0.08, 0.07), True, "+0.0000 (-0.0800 to +0.0700), not worse"),
         (_row(0.05, 0.03, 0.08), True, "+0.0500 (+0.0300 to +0.0800), not worse"),
-        (_row(0.05, 0.021, 0.08, "eer"), False, "EER 0.8500 against the last blessed model's 0.8000: +0.0500 (+0.0210 to +0.0800), certainly worse by more"),
+        (
+            _row(0.05, 0.021, 0.08, "eer"),
+            False,
+            "EER 0.8500 against the last blessed model's 0.8000: +0.0500 (+0.0210 to +0.0800), certainly worse by more",
+        ),
         (_row(0.05, 0.02, 0.08, "brier"), True, "worse, but not certainly by more"),
         (_row(-0.05, -0.08, -0.03, "ece"), True, "(-0.0800 to -0.0300), not worse"),
-        (_row(-0.5, None, None, reason="one video only"), True, "-0.5000, worse; how certainly is not known (one video only)"),
+        (
+            _row(-0.5, None, None, reason="one video only"),
+            True,
+            "-0.5000, worse; how certainly is not known (one video only)",
+        ),
         (_row(0.5, None, None, reason="one video only"), True, "+0.5000, not worse; how certainly is not known"),
-        (_row(None, None, None, reason=NO_CLASS), True, f"ff video AUC cannot be compared with the last blessed model's ({NO_CLASS})"),
+        (
+            _row(None, None, None, reason=NO_CLASS),
+            True,
+            f"ff video AUC cannot be compared with the last blessed model's ({NO_CLASS})",
+        ),
         (_row(0.0, 0.0, 0.0, left_out=3), True, "0.8000, without 3 faces that only one of them scored: +0.0000"),
     ],
-)  # fmt: skip
+)
 def test_comparison(row, blessed, words):
     threshold = {"dataset": "ff", "min": 0.5}
     verdict, (of_threshold, of_row) = _bless(threshold, comparison=[row])

@@ -1,9 +1,8 @@
-import json
-
 import pytest
 
 from artifacts.errors import InputError
 from artifacts.manifest import Video, write_manifest
+from artifacts.rejects import Reject, write_rejects
 from evaluation.coverage import listed_videos
 
 
@@ -16,10 +15,11 @@ def videos(tmp_path):
     return tmp_path / "videos"
 
 
-def _rejects(tmp_path, *lines):
-    (tmp_path / "rejects").mkdir()
-    (tmp_path / "rejects" / "test-rejects-0.jsonl").write_text("".join(line + "\n" for line in lines))
-    return tmp_path / "rejects"
+def _rejects(folder, scope, reason):
+    folder.mkdir()
+    reject = Reject("d/df/b", "b.mp4", "d", "df", 1, "test", scope, reason, "as a sentence")
+    write_rejects(str(folder / "test-rejects-0.jsonl"), [reject])
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,15 @@ def _rejects(tmp_path, *lines):
     ],
 )
 def test_what_a_reject_means(scope, reason, outcome, videos, tmp_path):
-    rejects = _rejects(tmp_path, json.dumps({"video_id": "d/df/b", "scope": scope, "reason": reason}))
+    rejects = _rejects(tmp_path / "rejects", scope, reason)
     found = {row["video_id"]: row["outcome"] for row in listed_videos(videos, rejects, "test")}
     assert found == {"d/df/a": "with_face", "d/df/b": outcome}
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"scope": "video"}'])
 def test_a_broken_line_is_named(line, videos, tmp_path):
-    rejects = _rejects(tmp_path, json.dumps({"video_id": "x", "scope": "note", "reason": "hdr"}), line)
+    rejects = _rejects(tmp_path / "rejects", "note", "hdr")
+    with open(rejects / "test-rejects-0.jsonl", "a") as stream:
+        stream.write(line + "\n")
     with pytest.raises(InputError, match=r"test-rejects-0\.jsonl:2: not a line of rejects"):
         listed_videos(videos, rejects, "test")

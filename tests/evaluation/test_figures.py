@@ -93,7 +93,7 @@ def test_every_figure_is_what_its_definition_says(rows, threshold):
 @pytest.mark.parametrize("step", [0.0, 0.25, 1.0])
 @pytest.mark.parametrize("count", [99, 100, 357, 999, 1000, 30000])
 def test_rates_at_few_false_positives(count, step):
-    """The highest true-positive rate at no more than so many false positives; more rows than are looked at at a time."""
+    """The highest true-positive rate at no more than so many false positives, with more rows than fit in a chunk."""
     rng = np.random.default_rng(count)
     label = np.repeat([0, 1], [count, count + 7])
     score = rng.normal(2.0 * label)

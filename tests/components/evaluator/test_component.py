@@ -7,6 +7,7 @@ import pytest
 from artifacts.errors import InputError
 from artifacts.manifest import Video, write_manifest
 from artifacts.predictions import read_predictions
+from artifacts.rejects import Reject, write_rejects
 from components.base import Context, main
 from components.evaluator.component import COMPONENT, EvaluatorParameters
 from model.saved_model import write_card
@@ -49,7 +50,7 @@ def _metrics(tmp_path, into="out"):
     return json.loads((tmp_path / into / "evaluation" / "metrics.json").read_text())
 
 
-def test_scores_and_judges(run, tmp_path, capsys):
+def test_scores_and_blesses(run, tmp_path, capsys):
     result = run(thresholds=[{"min": 0.5}], batch_size=5, caveats={"d": "for play only"})
     columns = read_predictions(str(tmp_path / "out" / "predictions"), "test")
     names = [columns["video_id"].dictionary[k].as_py() for k in columns["video_id"].indices.to_pylist()]
@@ -106,13 +107,16 @@ def test_videos_without_a_face_count_as_they_should(run, tmp_path, faces, no_fac
     ]
     write_manifest(tmp_path / "videos", videos)
     rejects = [
-        {"video_id": "d/real/dark", "scope": "frame", "reason": "no_face"},
-        {"video_id": "d/real/dark", "scope": "video", "reason": "no_face"},
-        {"video_id": "d/real/cut", "scope": "video", "reason": "undecodable"},
-        {"video_id": "d/real/0", "scope": "part", "reason": "damaged_file"},
+        Reject(video, "", "d", "real", 0, "test", scope, reason, "as a sentence")
+        for video, scope, reason in (
+            ("d/real/dark", "frame", "no_face"),
+            ("d/real/dark", "video", "no_face"),
+            ("d/real/cut", "video", "undecodable"),
+            ("d/real/0", "part", "damaged_file"),
+        )
     ]
     (tmp_path / "rejects").mkdir()
-    (tmp_path / "rejects" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rejects))
+    write_rejects(str(tmp_path / "rejects" / "test.jsonl"), rejects)
     run(no_face=no_face, inputs={key: str(tmp_path / key) for key in ("videos", "rejects")})
     group = _metrics(tmp_path)["video"]["all"]
     judged = 6 if no_face == "left_out" else 7
@@ -209,7 +213,7 @@ def test_command_line(tmp_path, model_dir, made, faces, capsys):
 
 
 def _pushed(model_dir, folder):
-    """A model server's folder: an older version that is no model of ours, and one with its card."""
+    """A model server's folder: an older version that is not a model of this project, and one with its card."""
     (folder / "1").mkdir(parents=True)
     (folder / "1" / "saved_model.pb").touch()
     shutil.copytree(model_dir / "Format-Serving", folder / "12")
@@ -223,23 +227,23 @@ def test_command_line_on_any_saved_model(tmp_path, model_dir, made, faces, capsy
     old = made.save_model(tmp_path / "old", "crops")
     few = ['--thresholds=[{"min": 0.1}]', "--resamples=50"]
 
-    def judged(name, model, *more):
+    def evaluated(name, model, *more):
         outputs = [f"--{key}={tmp_path}/{name}/{key}" for key in OUTPUTS]
         assert main(COMPONENT, [f"--examples={examples}", f"--model={model}", *outputs, *few, *more]) == 0
         report = (tmp_path / name / "evaluation" / "report.html").read_text().replace("<wbr>", "")
         return _metrics(tmp_path, name), report
 
-    bare, shown = judged("bare", model_dir / "Format-Serving", f"--models={json.dumps({'pushed': str(pushed)})}")
+    bare, shown = evaluated("bare", model_dir / "Format-Serving", f"--models={json.dumps({'pushed': str(pushed)})}")
     assert bare["matrix"]["models"] == ["this model", "pushed"] and bare["matrix"]["auc"][0] == bare["matrix"]["auc"][1]
     assert "Surest hits" in shown and f"{pushed}/12" in shown and "recipe" not in shown
-    same, shown = judged("same", pushed, f"--baseline={model_dir / 'Format-Serving'}")
+    same, shown = evaluated("same", pushed, f"--baseline={model_dir / 'Format-Serving'}")
     assert same["video"] == bare["video"] and [row["difference"] for row in same["comparison"]] == [0]
     assert "Surest hits" in shown and "recipe: steps" in shown and "77" in shown, "of the card"
-    _, shown = judged("without", old)
+    _, shown = evaluated("without", old)
     assert "Surest hits" not in shown and "no signature &#39;heat_maps&#39;" in shown
     capsys.readouterr()
 
 
 def test_the_old_name_of_max_drop_is_refused():
-    with pytest.raises(ValueError, match="max_loss is called max_drop now; rename it"):
+    with pytest.raises(ValueError, match=r"max_loss\n.*not permitted"):
         EvaluatorParameters(max_loss=0.02)

@@ -1,6 +1,6 @@
 """What goes wrong in public code, planted here: each is caught, or cannot happen.
 
-Of the list in the design's facts these are what belongs to judging. The others have their tests where their code is.
+Of the list in the design's facts these belong to the evaluation. The others are tested beside their code.
 """
 
 import numpy as np
@@ -72,7 +72,7 @@ def test_a_video_without_a_face_is_never_dropped_without_a_word(four_methods):
         evaluate(four_methods, listed=manifest_of(four_methods, (*lost, "with_face")))
 
 
-def test_leaving_out_the_faceless_cannot_pass_for_having_judged_them(made):
+def test_leaving_out_the_faceless_cannot_pass_for_having_scored_them(made):
     """A detector that sees no face in any fake that it would miss looks perfect, until these count as called real."""
     columns = made.columns(
         [("a", "real", str(k), -1.0) for k in range(4)] + [("a", "df", str(k), 1.0) for k in range(4)]
@@ -134,7 +134,7 @@ def test_frames_do_not_pass_for_independent_in_the_intervals(made):
     assert once["frame"]["all"]["logit"]["auc"] == often["frame"]["all"]["logit"]["auc"]
 
 
-def test_a_threshold_is_never_fixed_on_what_is_judged(four_methods, made):
+def test_a_threshold_is_never_fixed_on_the_test_split(four_methods, made):
     validation = made.columns([("ffpp", "real", "900", -5.0), ("ffpp", "df", "900_901", 4.0)])
     metrics = evaluate(four_methods, validation, resamples=0)
     assert metrics["thresholds"]["video"]["logit"] == -0.5

@@ -135,7 +135,8 @@ def test_nonsense_in_the_address_changes_nothing(browse, page, fragment):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_page_is_wider_than_the_screen(browse, page, tmp_path, width):
-    probe = "addEventListener('load', () => { document.title = `${document.documentElement.scrollWidth} of ${innerWidth}` })"
+    widths = "`${document.documentElement.scrollWidth} of ${innerWidth}`"
+    probe = f"addEventListener('load', () => {{ document.title = {widths} }})"
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text())
     probed = tmp_path / "probed.html"
     probed.write_text(text.replace("<main>", f"<script>{probe}</script><main>"))

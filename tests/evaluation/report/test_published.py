@@ -99,7 +99,7 @@ def test_published_cells_stay_published(made, columns):
             assert {cell["source"] for cell in row["cells"]} == {row["source"]} == {"published"}
 
 
-@pytest.mark.parametrize("name", ["ffpp", "FaceForensics_c23", "my FF++", "faces of ours"])
+@pytest.mark.parametrize("name", ["ffpp", "FaceForensics_c23", "my FF++", "my faces"])
 def test_faceforensics_is_known_by_name_or_by_its_methods(made, name):
     columns = made.full_columns(np.random.default_rng(0), {name: ("df", "nt")}, videos=2, per_video=1)
     metrics = made.metrics(columns)

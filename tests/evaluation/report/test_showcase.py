@@ -31,7 +31,7 @@ def test_hits_in_turns_of_methods_and_the_worst_mistakes(made):
     assert choose(made.columns(rows), 0) == {}
 
 
-def test_what_is_chosen_does_not_hang_on_equal_scores(made):
+def test_the_choice_among_equal_scores_is_stable(made):
     rows = [("d", "df", str(k), 1.0) for k in range(5)]
     assert choose(made.columns(rows), 2) == {0: "hit", 1: "hit"}
 
