@@ -8,7 +8,7 @@ A file's way through this package, the same for the command and for the server::
     heat_maps     where the model looked, computed on demand
     view          the verdict with its pictures, and an HTML report
 
-`assessor.Assessor` takes files along this way, with the options of `verdict_options`; `verdict_json` defines the fields of
-the result. Only the command uses `input_files` (which files the user means), `outputs` (table, JSON, CSV, report) and
-`annotate` (drawn copies).
+`assessor.Assessor` takes files along this way, with the options of `verdict_options`; `verdict_json` defines the fields
+of the result. Only the command uses `find_files` (which files the user means), `outputs` (table, JSON, CSV, report)
+and `annotate` (drawn copies).
 """

@@ -16,19 +16,14 @@ from serving.verdict.annotate import Annotator
 from serving.verdict.assessor import Assessment
 from serving.verdict.caveats import about, caveats_of
 from serving.verdict.input_files import InputFiles
-from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE, Outcome
+from serving.verdict.outcomes import CANNOT_JUDGE, WORDS
 from serving.verdict.output_paths import STANDARD_OUTPUT, OutputPaths
 from serving.verdict.stage_bars import StageBars
 from serving.verdict.verdict_json import Verdict, verdicts_json
 from serving.verdict.verdict_options import VerdictOptions
 from serving.verdict.view.html_report import HtmlReport, inline
 
-COUNTED: dict[Outcome, str] = {
-    FAKE: "likely fake",
-    REAL: "likely real",
-    UNSURE: "unsure",
-    CANNOT_JUDGE: "not assessed",
-}
+COUNTED = {**WORDS, CANNOT_JUDGE: "not assessed"}  # what stands after the number of files with an outcome
 
 
 class Outputs:
