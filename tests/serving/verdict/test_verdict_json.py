@@ -1,28 +1,9 @@
-"""When a probability is called fake, and what JSON has of it."""
+"""What JSON has of a verdict, and of several."""
 
 import json
 
-import pytest
-
-from serving.verdict.outcomes import FAKE, REAL, UNSURE, decide
+from serving.verdict.verdict_json import verdicts_json
 from serving.verdict.verdict_options import VerdictOptions
-
-
-@pytest.mark.parametrize(
-    "probability, interval, said",
-    [
-        (0.7, (0.6, 0.8), FAKE),
-        (0.7, (0.4, 0.9), UNSURE),
-        (0.3, (0.1, 0.6), UNSURE),
-        (0.3, (0.1, 0.4), REAL),
-        (0.5, (0.5, 0.6), FAKE),  # the threshold itself is fake
-        (0.45, (0.4, 0.5), UNSURE),
-        (0.5, None, FAKE),
-        (0.499, None, REAL),
-    ],
-)
-def test_fake_real_or_neither(probability, interval, said):
-    assert decide(probability, interval, 0.5) == said
 
 
 def test_json_has_all_of_it_and_no_nan(made):
@@ -32,3 +13,20 @@ def test_json_has_all_of_it_and_no_nan(made):
     assert content["faces"][1]["frames"][2]["index"] == 2 and content["faces"][1]["frames"][2]["box"] == [5, 6, 72, 80]
     assert content["faces"][1]["fake_probability"] == content["fake_probability"] == verdict.fake_probability
     assert content["model"] == {"name": "m"} and content["info"]["seconds"] == 10.0
+
+
+def test_the_document_names_the_model_once(made):
+    verdicts = [made.verdict_of(*made.found_of([(0, k, 1.0) for k in range(6)]), VerdictOptions()) for _ in range(2)]
+    options = VerdictOptions().model_dump()
+    content = verdicts_json(
+        verdicts, caveats=["a"], parameters=options, passed_over=1, problems=["b"], interrupted=True
+    )
+    assert made.parse(json.dumps(content, allow_nan=False))["parameters"] == options
+    assert content["model"] == verdicts[0].model and len(content["files"]) == 2
+    assert all("model" not in file and file["verdict"] == "fake" for file in content["files"])
+    assert (content["caveats"], content["passed_over"], content["problems"], content["interrupted"]) == (
+        ["a"],
+        1,
+        ["b"],
+        True,
+    )
