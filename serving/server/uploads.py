@@ -12,8 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from serving.server.gate import Gone
 from serving.server.refusals import VideoRefusal
 from serving.server.server_limits import ServerLimits
+from serving.server.upload_body import FormBody, RawBody, UploadBody, UploadFile, display_name, too_large
 from serving.server.upload_folder import UploadFolder
-from serving.server.upload_form import FormBody, RawBody, UploadBody, UploadFile, display_name, too_large
 
 _WRITE_AT = 1 << 20  # bytes that are collected before they are written
 _FORM_OVERHEAD = 1 << 16  # bytes that multipart may add to the file

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 
-from serving.server import upload_form, uploads
+from serving.server import upload_body, uploads
 from serving.server.gate import Gone
 from serving.server.refusals import VideoRefusal
 from serving.server.server_limits import ServerLimits
@@ -97,13 +97,13 @@ def test_what_follows_the_form_does_not_count(folder):
 
 
 def test_large_files_are_written_piece_by_piece(folder, monkeypatch):
-    sizes, write = [], upload_form.UploadFile.write
+    sizes, write = [], upload_body.UploadFile.write
 
     def watched(file):
         sizes.append(len(file.waiting))
         write(file)
 
-    monkeypatch.setattr(upload_form.UploadFile, "write", watched)
+    monkeypatch.setattr(upload_body.UploadFile, "write", watched)
     content = os.urandom(5 << 20)
     assert got(folder, content, kind=None, piece=65536) == ("upload", content)
     assert len(sizes) >= 5 and max(sizes) <= uploads._WRITE_AT + 65536
@@ -197,7 +197,7 @@ def test_a_full_disk_is_reported_and_nothing_is_left(number, folder, monkeypatch
         file._stream.write(b"a part")
         raise OSError(number, os.strerror(number), "a path")
 
-    monkeypatch.setattr(upload_form.UploadFile, "write", full)
+    monkeypatch.setattr(upload_body.UploadFile, "write", full)
     assert refused(folder, CONTENT, kind=None) == (507, "disk_full")
 
 
@@ -205,7 +205,7 @@ def test_other_errors_are_raised(folder, monkeypatch):
     def broken(file):
         raise OSError(errno.EIO, "broken")
 
-    monkeypatch.setattr(upload_form.UploadFile, "write", broken)
+    monkeypatch.setattr(upload_body.UploadFile, "write", broken)
     with pytest.raises(OSError, match="broken"):
         got(folder, CONTENT, kind=None)
     assert os.listdir(folder.path) == []

@@ -13,7 +13,7 @@ from scipy.special import expit
 from starlette.testclient import TestClient
 
 from model.served import ServedModel
-from serving.server import upload_form, video_reports
+from serving.server import upload_body, video_reports
 from serving.server.app import create_app
 from serving.server.batching import Batcher
 from serving.server.server_limits import ServerLimits
@@ -342,7 +342,7 @@ def test_a_full_disk(client, monkeypatch):
     def full(file):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(upload_form.UploadFile, "write", full)
+    monkeypatch.setattr(upload_body.UploadFile, "write", full)
     code, refusal = post(client, b"x")
     assert (code, refusal["reason"]) == (507, "disk_full")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from serving.server import upload_form
-from serving.server.upload_form import display_name
+from serving.server import upload_body
+from serving.server.upload_body import display_name
 
 
 @pytest.mark.parametrize(("given", "shown"), [
@@ -23,4 +23,4 @@ def test_names_are_fit_to_be_shown(given, shown):
 
 def test_long_names_keep_their_end():
     shown = display_name("x" * 5000 + ".mp4")
-    assert len(shown) == upload_form.MAX_NAME and shown.endswith("xxx.mp4") and "…" in shown
+    assert len(shown) == upload_body.MAX_NAME and shown.endswith("xxx.mp4") and "…" in shown
