@@ -1,7 +1,7 @@
 """Fields of a parameters model as flags of a command line."""
 
 import argparse
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError
@@ -19,14 +19,15 @@ class Flags(Generic[Model]):
     model also one by one, as `--split_fractions.train=0.7`. Only the command line is read, never the environment.
 
     Args:
-        parser: of the command; gets one flag per field, with the field's description and default in its help.
+        parser: of the command, or a group of its arguments; gets one flag per field, with the field's description and
+            default in its help.
         model: the pydantic model.
     """
 
-    def __init__(self, parser: argparse.ArgumentParser, model: type[Model]) -> None:
+    def __init__(self, parser: argparse._ArgumentGroup | argparse.ArgumentParser, model: type[Model]) -> None:
         self.model = model
         settings = type(model.__name__, (model, BaseSettings), {"__module__": __name__, "__doc__": model.__doc__})
-        self._source: CliSettingsSource[argparse.ArgumentParser] = CliSettingsSource(
+        self._source: CliSettingsSource[Any] = CliSettingsSource(
             settings, root_parser=parser, cli_parse_none_str="null", cli_hide_none_type=True, case_sensitive=True
         )
 
@@ -37,9 +38,14 @@ class Flags(Generic[Model]):
             InputError: a value is missing or wrong; one line per problem, each naming its flag.
         """
         try:
-            return self.model.model_validate(self._source(parsed_args=parsed)())
+            return self.model.model_validate(self._source(parsed_args=self._own(parsed))())
         except ValidationError as error:
             raise InputError("\n".join(of_flags(error))) from error
         except SettingsError as error:  # "Parsing error encountered for <field>: <reason>"
             reason = str(error).removeprefix("Parsing error encountered for ").removeprefix("error parsing value for ")
             raise InputError(f"--{reason}. Lists and objects are given as JSON") from error
+
+    def _own(self, parsed: argparse.Namespace) -> argparse.Namespace:
+        """Only this model's arguments: pydantic-settings would look for JSON in the lists of others, such as paths."""
+        fields = self.model.model_fields
+        return argparse.Namespace(**{key: value for key, value in vars(parsed).items() if key.split(".")[0] in fields})

@@ -91,10 +91,10 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     # A group takes arguments as a parser does.
     limit_group = parser.add_argument_group("limits, checked before a file is decoded")
     verdict_group = parser.add_argument_group("how the files are assessed")
-    limit_flags = Flags(limit_group, FileLimits)  # type: ignore[arg-type]
-    verdict_flags = Flags(verdict_group, VerdictOptions)  # type: ignore[arg-type]
+    limit_flags = Flags(limit_group, FileLimits)
+    verdict_flags = Flags(verdict_group, VerdictOptions)
     parsed = parser.parse_args(arguments)
-    limits = limit_flags.read(_only(parsed, FileLimits))
+    limits = limit_flags.read(parsed)
     return Options(
         paths=parsed.paths,
         model=parsed.model,
@@ -102,7 +102,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         outputs=OutputPaths(parsed.json, parsed.csv, parsed.report, parsed.quiet),
         annotate=parsed.annotate,
         limits=Limits(limits.max_pixels, limits.max_seconds),
-        verdict=verdict_flags.read(_only(parsed, VerdictOptions)),
+        verdict=verdict_flags.read(parsed),
     )
 
 
@@ -150,11 +150,6 @@ def _parser() -> argparse.ArgumentParser:
     for old in RENAMED:
         parser.add_argument(f"--{old}", action=_Renamed, help=argparse.SUPPRESS)
     return parser
-
-
-def _only(parsed: argparse.Namespace, model: type[Parameters]) -> argparse.Namespace:
-    """The options that are fields of a model; `Flags` would look for JSON in the paths, too."""
-    return argparse.Namespace(**{name: value for name, value in vars(parsed).items() if name in model.model_fields})
 
 
 class _Renamed(argparse.Action):

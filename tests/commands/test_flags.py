@@ -112,6 +112,18 @@ def test_the_environment_is_not_read(monkeypatch):
         read(model=Needed)
 
 
+def test_other_arguments_and_groups_are_left_alone(capsys):
+    parser = argparse.ArgumentParser(prog="wish", allow_abbrev=False)
+    parser.add_argument("paths", nargs="+")
+    parser.add_argument("--shared")
+    flags = Flags(parser.add_argument_group("what is wished"), Wishes)
+    parsed = parser.parse_args(["a'b.png", "[c", "--shared={x", "--count=3"])
+    assert flags.read(parsed) == Wishes(count=3) and parsed.paths == ["a'b.png", "[c"]
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    assert "what is wished:" in capsys.readouterr().out
+
+
 def test_help_has_each_flag_with_its_default(capsys):
     with pytest.raises(SystemExit) as stopped:
         read("--help")
