@@ -30,6 +30,9 @@ class Flags(Generic[Model]):
         self._source: CliSettingsSource[Any] = CliSettingsSource(
             settings, root_parser=parser, cli_parse_none_str="null", cli_hide_none_type=True, case_sensitive=True
         )
+        if not isinstance(parser, argparse.ArgumentParser):  # pydantic-settings escapes "%" for whole parsers only
+            for action in parser._group_actions:
+                action.help = (action.help or "").replace("%", "%%")
 
     def read(self, parsed: argparse.Namespace) -> Model:
         """Return the model's instance of the parsed arguments.
