@@ -47,7 +47,7 @@ def test_blocks_do_not_show(count):
     assert np.array_equal(kept, _loop(rows, 0.5, False)) and 100 < len(kept) < count - 150
 
 
-def test_a_box_goes_for_the_sake_of_one_that_goes_itself():
+def test_a_box_is_dropped_for_one_that_is_dropped_itself():
     """The greedy rule would keep the third."""
     rows = np.array([(0, x, 0, x + 10, 10, score) for x, score in ((0, 0.9), (2, 0.8), (4, 0.7), (50, 0.6))], float)
     assert suppress(rows, 0.5)[:, 5].tolist() == [0.9, 0.6]
@@ -67,14 +67,14 @@ def test_frames_do_not_disturb_each_other():
 @pytest.mark.parametrize("of_smaller", [False, True])
 @pytest.mark.parametrize("seed", range(8))
 def test_ties_fall_as_in_the_package(seed, of_smaller):
-    """Many equal scores: what stays hangs on the order that the sort leaves them in."""
+    """Many equal scores: which boxes stay depends on the order in which the sort leaves them."""
     rows = _rows(np.random.default_rng(seed), 300, scores=(0.7, 0.95, 1.0))
     kept = suppress(rows, 0.5, of_smaller)
     method = "min" if of_smaller else "union"
     assert np.array_equal(kept, smart_nms_from_bboxes(rows, 0.5, method=method)) and 0 < len(kept) < 300
 
 
-def test_what_else_a_row_holds_goes_with_it():
+def test_other_columns_of_a_row_stay_with_it():
     rows = np.column_stack([_rows(np.random.default_rng(0), 50), np.arange(50)])
     kept = suppress(rows, 0.4)
     assert len(kept) > 5 and all(np.array_equal(row, rows[int(row[6])]) for row in kept)
@@ -88,7 +88,7 @@ def test_squares_keep_the_centre_and_the_longer_side():
         x, y = (x1 + x2) / 2, (y1 + y2) / 2
         wanted = (row[0], x - side / 2, y - side / 2, x + side / 2, y + side / 2, row[5])
         assert grown == pytest.approx(wanted, abs=1e-9)
-    assert np.array_equal(square(rows), resize_to_square(rows))  # to the last bit, which ties hang on
+    assert np.array_equal(square(rows), resize_to_square(rows))  # to the last bit, which decides ties
     assert square(rows[:0]).shape == (0, 6)
 
 

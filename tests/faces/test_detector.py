@@ -105,9 +105,9 @@ def _assert_equal(found, expected, where):
 
 
 def _assert_steps(detector, image, expected, where):
-    """From a larger least size on: no face that is clearly larger is missed, and none is new.
+    """With a larger minimum size, no face that is clearly larger is missed, and none is new.
 
-    That none is new is no law: a box that a better one of a smaller scale pushed aside comes back where that scale is
+    In general a face may be new: a box that a better one of a smaller scale suppressed comes back where that scale is
     left out, and then O-Net may take it although it refused the better one. Two of 500 scenes have such a box.
     """
     counts = []

@@ -19,7 +19,7 @@ from faces.settings import ExtractionSettings
 from faces.tracker import overlap
 
 NEVER = object()  # stands for a detector that must not be asked for
-# Where nothing is found, larger least sizes look twice; at this one everything is as simple as it can be.
+# If nothing is found, larger minimum sizes search twice; this one does not.
 ONCE = {"min_face_size": 20.0}
 
 
@@ -522,7 +522,7 @@ def test_both_formats_store_the_same_pixels(clip, clips, picture, video, run):
 # --- notes, and the two classes ---------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def bright_clip(clips, tmp_path_factory):
-    """A clip that says of itself that it has a high dynamic range."""
+    """A clip that is marked as having a high dynamic range."""
     path = tmp_path_factory.mktemp("hdr") / "hdr.mp4"
     options = {"x265-params": "transfer=smpte2084:log-level=none"}
     return str(clips.write_clip(path, range(0, 800, 40), codec="libx265", options=options))

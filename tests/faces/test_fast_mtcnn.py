@@ -39,7 +39,7 @@ def test_a_larger_least_size_leaves_levels_out_and_changes_none(size):
     for left_out, least in enumerate(FACE_SIZES):
         scales = pyramid_scales(*size, least)
         assert scales == whole[left_out:]
-        # A face of the least size fills the window of the first level.
+        # A face of the minimum size fills the window of the first level.
         assert not scales or fast_mtcnn.CELL / scales[0] == pytest.approx(least, abs=0.05)
 
 

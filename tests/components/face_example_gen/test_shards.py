@@ -60,7 +60,7 @@ def test_shards_differ_by_one_video_at_most(counts, shards):
         assert not sizes or max(sizes.values()) - min(sizes.values()) <= 1
 
 
-def test_the_deal_hangs_on_the_ids_alone():
+def test_the_deal_depends_on_the_ids_alone():
     videos = _videos((f"d/{k:03}" for k in range(60)), "train") + _videos((f"e/{k:03}" for k in range(20)), "val")
     expected = _shards(videos, 7)
     order = np.random.default_rng(0).permutation(len(videos))
@@ -299,7 +299,7 @@ def test_a_shard_leaves_no_process_and_no_open_file(videos, clips, answers, writ
         caught = type(raised)
     assert caught is (error and type(error))
     if error:
-        error.__traceback__ = None  # it refers to the batch that was being looked at, and so to the memory
+        error.__traceback__ = None  # it refers to the batch that was being searched, and so to the memory
     assert set(_children()) <= before[0] and set(os.listdir("/proc/self/fd")) <= before[1]
 
 
