@@ -123,6 +123,14 @@ def test_other_files_of_the_split_give_way_and_other_splits_stay(write, files):
     assert names == {"predictions-test-00000-of-00001.parquet"} | {predictions.file_name("val", k, 2) for k in (0, 1)}
 
 
+def test_what_a_killed_worker_left_is_removed(write):
+    left = write.out / f".{predictions.file_name('test', 0, 2).removesuffix('.parquet')}.partial-7.parquet"
+    left.touch()
+    (write.out / "other").touch()
+    assert write() == 13
+    assert not left.exists() and (write.out / "other").exists()
+
+
 def test_other_examples_under_the_same_name_are_predicted_anew(write, made, tmp_path):
     path = tmp_path / "faces.tfrecord"
     for grey in (100, 200):
