@@ -29,20 +29,18 @@ class Measurement(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return its exit code."""
     parser = common.parser("expander", __doc__)
-    parser.add_argument("--batch", type=int, default=256, help="global batch (default: %(default)s)")
+    parser.add_argument("--batch_size", type=int, default=256, help="global batch (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="processes of each form, in turns (default: %(default)s)")
     options = parser.parse_args(arguments)
     if options.quick:
-        options.batch, options.rounds = 96, 1
+        options.batch_size, options.rounds = 96, 1
     found: dict[str, list[Measurement]] = {"closed": [], "built": []}
     for _ in range(options.rounds):
         for form, rows in found.items():
-            what = f"{form} at batch {options.batch}"
-            mib, seconds, loss = row = common.in_own_process(measure, form, options.batch, what=what)
+            what = f"{form} at batch {options.batch_size}"
+            mib, seconds, loss = row = common.in_own_process(measure, form, options.batch_size, what=what)
             rows.append(row)
-            print(
-                f"{form:6}  batch {options.batch}: {mib:8.0f} MiB more at the peak, {seconds:6.2f} s, loss {loss:.6f}"
-            )
+            print(f"{what:20} {mib:8.0f} MiB more at the peak, {seconds:6.2f} s, loss {loss:.6f}")
     memory = {form: [row.mib for row in rows] for form, rows in found.items()}
     times = {form: [row.seconds for row in rows] for form, rows in found.items()}
     figures = {
@@ -54,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     for name, ratio in ratios.items():
         print(f"{name:24} {ratio:.4f}")
-    common.write_json(options.json, ratios, {"batch": options.batch, **figures})
+    common.write_json(options.json, ratios, {"batch": options.batch_size, **figures})
     return 0
 
 
