@@ -13,7 +13,7 @@ from apache_beam.runners.runner import create_runner  # noqa: E402
 
 from artifacts.errors import InputError  # noqa: E402
 
-__all__ = ["DirectOptions", "beam", "pipeline_options"]
+__all__ = ["DirectOptions", "PipelineOptions", "beam", "pipeline_options"]
 
 
 def pipeline_options(beam_args: Sequence[str]) -> PipelineOptions:
@@ -41,7 +41,7 @@ def pipeline_options(beam_args: Sequence[str]) -> PipelineOptions:
 
 
 def _unknown(beam_args: Sequence[str]) -> list[str]:
-    """The arguments that neither Beam nor any of its modules loaded so far knows; Beam itself would only log them."""
+    """Arguments that neither Beam nor any of its modules loaded so far knows; Beam itself would only log them."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for options in dict.fromkeys(PipelineOptions.__subclasses__()):
         if options.__module__.startswith("apache_beam."):
