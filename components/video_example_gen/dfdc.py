@@ -100,8 +100,8 @@ def identities_of(name: str, label: int, original: str | None) -> tuple[str, ...
     """Return whose face a video shows; DFDC names people only by the real video that a fake was made from.
 
     A real video stands for its own person, and a fake for the person of its `original`, so that both go to the same
-    split. A fake whose `original` is missing, as in every label CSV, has no known person: it gets no identity and is
-    assigned to a split by itself. It is not left out.
+    split. A fake whose `original` is missing has no known person: it gets no identity, and is assigned to a split by
+    itself. It is not left out. In a label CSV no fake has an original, but the file's split is given.
 
     Args:
         name: of the video, without extension.
