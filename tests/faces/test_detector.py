@@ -127,6 +127,7 @@ def scenes(scene, reference):
     return [(name, image, _one(reference, image)) for name, image in frames]
 
 
+@pytest.mark.slow
 def test_the_faces_are_the_packages(detector, scenes):
     for name, image, expected in scenes:
         _assert_equal(_one(detector, image), expected, name)
@@ -134,6 +135,7 @@ def test_the_faces_are_the_packages(detector, scenes):
     assert len(scenes) >= 100 and sum(counts) > 100 and max(counts) > 2 and counts.count(0) > 10
 
 
+@pytest.mark.slow
 def test_a_larger_least_size_keeps_the_larger_faces(detector, scenes):
     counts = sum(_assert_steps(detector, image, expected, name) for name, image, expected in scenes)
     assert len(scenes) >= 100 and counts.min() > 3
@@ -151,12 +153,14 @@ def real_frames(real_data, reference):
     return [(name, image, _one(reference, image)) for name, image in frames]
 
 
+@pytest.mark.slow
 def test_the_faces_of_real_files_are_the_packages(detector, real_frames):
     for name, image, expected in real_frames:
         _assert_equal(_one(detector, image), expected, name)
     assert sum(len(expected) for *_, expected in real_frames) > 20
 
 
+@pytest.mark.slow
 def test_a_larger_least_size_keeps_the_larger_faces_of_real_files(detector, real_frames):
     counts = sum(_assert_steps(detector, image, expected, name) for name, image, expected in real_frames)
     assert counts.min() > 5
@@ -262,6 +266,7 @@ def test_near_keeps_to_half_of_the_frame(detector, portraits, monkeypatch):
     assert set(searched) == {"frame", "region"}
 
 
+@pytest.mark.slow
 def test_near_follows_real_faces(detector, real_data):
     """Frames a third of a second apart, as an extraction takes them."""
     paths = sorted((real_data / "faceforensics").glob("**/*.mp4"))

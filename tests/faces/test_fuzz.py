@@ -119,6 +119,7 @@ def _peak(reader):
     return 0.0  # it has just ended
 
 
+@pytest.mark.slow
 def test_hundreds_of_damaged_files(good, video, clips, tmp_path):
     paths = list(_mutated(good, 420, tmp_path / "bad"))
     between = paths[::60]  # an intact one every now and then: whatever came before, it is whole
@@ -133,6 +134,7 @@ def test_hundreds_of_damaged_files(good, video, clips, tmp_path):
     assert max(peaks) < 1200, "memory of the process that decodes, MiB"
 
 
+@pytest.mark.slow
 def test_damaged_real_clips(real_data, video, clips, tmp_path):
     smallest = sorted(real_data.glob("**/*.mp4"), key=lambda path: path.stat().st_size)[:2]
     outcomes, longest, peaks = _extract_all(list(_mutated(smallest, 24, tmp_path / "bad")), video, clips, 3)

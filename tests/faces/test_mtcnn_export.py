@@ -41,6 +41,7 @@ def frames():
     return np.stack([np.fliplr(photo), twice, np.full_like(photo, 90)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skip", [0, 1, 2])
 def test_faces_are_those_of_extraction(served, frames, skip):
     rows = FastMtcnn().detect(frames, FACE_SIZES[skip])
@@ -56,6 +57,7 @@ def test_faces_are_those_of_extraction(served, frames, skip):
         assert found["score"][face] == pytest.approx(row[5], abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(0, 64, 64), (2, 8, 8), (1, 12, 300), (1, 20, 20)])
 def test_nothing_to_find(served, shape):
     found = served(np.zeros((*shape, 3), np.uint8))
@@ -63,6 +65,7 @@ def test_nothing_to_find(served, shape):
     assert shapes == {"frame": (0,), "box": (0, 4), "score": (0,), "landmarks": (0, 5, 2)}
 
 
+@pytest.mark.slow
 def test_it_needs_tensorflow_alone(folder, tmp_path):
     cv2.imwrite(str(tmp_path / "face.png"), astronaut()[..., ::-1])
     program = (
@@ -73,7 +76,7 @@ def test_it_needs_tensorflow_alone(folder, tmp_path):
         "assert not [m for m in sys.modules if m.split('.')[0] in ('components', 'model', 'mtcnn', 'keras_cv')]\n"
     )
     line = [sys.executable, "-I", "-c", program, str(folder), str(tmp_path / "face.png")]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "FACES 1" in done.stdout
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from faces.one_thread import OneThread
@@ -37,6 +38,7 @@ print(json.dumps({"told": told, "running": running}))
 """
 
 
+@pytest.mark.slow
 def test_the_same_bits_on_any_number_of_threads():
     """Without `TF_OVERRIDE_GLOBAL_THREADPOOL` the session would take part in the process's threads, and they differ."""
     found = {}

@@ -219,6 +219,7 @@ ENGINES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_same_bytes_on_any_number_of_processes_and_threads(sample, manifest, tmp_path, command, clips):
     """Many short clips, a broken file and a missing one."""
     broken = clips.cut(sample[0].uri, tmp_path / "cut.mp4")
@@ -239,6 +240,7 @@ def test_the_same_bytes_on_any_number_of_processes_and_threads(sample, manifest,
     assert [name for name, tree in trees.items() if tree != one] == []
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length_of_a_video(manifest, tmp_path, command, video):
     """3000 frames of 640x480: decoded, they would take 2.8 GB."""
     path, length, once = tmp_path / "long.mp4", 3000, 60

@@ -318,6 +318,7 @@ def _done(out):
     return sorted(out.glob("examples/Split-*/shard-*.json"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_the_shards_that_are_missing(clips, scene, manifest, video, tmp_path):
     """SIGKILL to the whole process group during a shard; the bytes are those of a run that nothing has ended."""
     made = []
