@@ -63,9 +63,8 @@ def normalize_pixels(name: str, images: Tensor) -> Tensor:
 def _resnet(name: str, image_size: int, synchronized: bool) -> keras.Model:
     """Build a ResNet of basic blocks (He et al., 2016).
 
-    Padding, epsilon and the missing biases of convolutions match the published weights: zeros are padded on all sides
-        and
-    the convolution itself is "valid", since "same" would shift a stride-2 grid by one pixel.
+    Padding, epsilon and the missing biases of convolutions match the published weights: zeros are padded on all
+    sides and the convolution itself is "valid", since "same" would shift a stride-2 grid by one pixel.
     """
     norm = functools.partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5, synchronized=synchronized)
     images = keras.Input((image_size, image_size, 3), name="images")

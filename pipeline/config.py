@@ -187,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 json.dump(PipelineConfig.model_json_schema(), stream, indent=1)
                 stream.write("\n")
     except (ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 2
     return 0
 
