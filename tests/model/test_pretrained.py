@@ -92,7 +92,10 @@ def test_published_names(path, name):
         ),
         ({f"layer3.{k}.conv1.weight": None for k in range(6)}, r"lacks layer3.* and 3 more\."),
         ({"bn1.bias": np.zeros(65, np.float32)}, r"has another shape of bn1\.bias \(65,\) for \(64,\)"),
-        ({"layer1.0.conv3.weight": np.zeros((1, 1, 1, 1), np.float32)}, r"for another network, layer1\.0\.conv3"),
+        (
+            {"layer1.0.conv3.weight": np.zeros((1, 1, 1, 1), np.float32)},
+            r"holds weights of another network: layer1\.0\.conv3",
+        ),
     ],
 )
 def test_a_file_that_does_not_fit_is_named_and_nothing_is_loaded(changes, message, weights_file):
