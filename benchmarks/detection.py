@@ -120,7 +120,7 @@ class FacenetDetector(WholeImages):
     """facenet-pytorch's MTCNN. Its minimum size of a face is given here, not to `detect`."""
 
     def __init__(self, min_face_size: float) -> None:
-        import torch  # type: ignore[import-not-found]  # not a dependency
+        import torch  # not a dependency
         from facenet_pytorch import MTCNN  # type: ignore[import-not-found]  # not a dependency
 
         torch.set_num_threads(1)

@@ -26,8 +26,8 @@ def pipeline_options(beam_args: Sequence[str]) -> PipelineOptions:
     runner = options.view_as(StandardOptions).runner
     if not runner or runner.split(".")[-1].lower() == "directrunner":
         raise InputError(
-            f"beam: runner {runner or 'not given'}: name one, such as --runner=FnApiRunner. DirectRunner is refused: it "
-            "picks another engine from machine to machine and downloads one where it can"
+            f"beam: runner {runner or 'not given'}: name one, such as --runner=FnApiRunner. DirectRunner is refused: "
+            "it picks another engine from machine to machine and downloads one where it can"
         )
     try:
         create_runner(runner)
