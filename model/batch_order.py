@@ -1,79 +1,131 @@
 """Which face examples a batch holds.
 
-The order is a pure function of the seed and the place in the stream, so that a resumed run goes on exactly where it
-stopped. The stream is counted in turns. A turn is two rows of a batch, one real and one fake.
+The order is a pure function of the seed and the step, so that a resumed run goes on exactly where it stopped. A batch
+consists of turns. A turn is two rows of the batch, one real and one fake; turns are counted over the whole training.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from artifacts.errors import InputError
 from model.losses import FAKE, REAL
 from model.record_index import RecordIndex
 
-# (turn, label), int64 scalars, to a position in the index, int64 scalar.
-Order = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# What `tf.random.experimental.index_shuffle` begins its keys with. It is arbitrary, but with 0 the first pass of seed 0
+# would not be shuffled.
+KEY = 498247692
+
+# A step, int64 scalar, to the positions of its batch in the index, int64 [batch_size]: real, fake, real, fake ...
+Order = Callable[[tf.Tensor], tf.Tensor]
 
 
-def batch_order(index: RecordIndex, seed: int, pairing: bool) -> Order:
+def batch_order(index: RecordIndex, seed: int, pairing: bool, batch_size: int) -> Order:
     """Choose the order in which training visits the examples.
 
     Args:
         index: of the training examples.
         seed: of the recipe.
         pairing: put the real and the fake of one identity into one turn, if there are such pairs.
+        batch_size: rows of a batch, even.
 
     Returns:
-        A function of (turn, label), made of TensorFlow operations, that returns the position of an example in `index`.
+        A function of the step, made of TensorFlow operations, that returns the positions of its batch in `index`.
 
     Raises:
         InputError: a class is empty.
     """
     partners = _find_partners(index)
-    if pairing and partners.flat:
-        return _paired_order(index, seed, partners)
-    return _shuffled_order(index, seed)
+    shuffled = _Shuffled(index, seed)
+    if pairing and len(partners.flat):
+        return _paired_order(index, seed, batch_size, shuffled, partners)
+
+    def draw(step: tf.Tensor) -> tf.Tensor:
+        turns = _turns(step, batch_size)
+        return tf.reshape(tf.stack([shuffled(turns, REAL), shuffled(turns, FAKE)], axis=1), [batch_size])
+
+    return draw
 
 
-def _shuffled_order(index: RecordIndex, seed: int, salt: int = 0) -> Order:
-    """Each class in an order that is shuffled anew in every pass through it."""
-    by_class = []
-    for label, name in ((REAL, "real"), (FAKE, "fake")):
-        positions = (index.label == label).nonzero()[0]
-        if not len(positions):
-            raise InputError(f"{index.files[0]} and the other training files: no {name} face to train on")
-        by_class.append(tf.constant(positions, tf.int64))
+def _turns(step: tf.Tensor, batch_size: int) -> tf.Tensor:
+    """Return the turns of a step, int64 [batch_size / 2]."""
+    return step * (batch_size // 2) + tf.range(batch_size // 2, dtype=tf.int64)
 
-    def of_class(turn: tf.Tensor, label: int) -> tf.Tensor:
-        positions = by_class[label]
+
+class _Shuffled:
+    """Each class in an order that is shuffled anew in every pass through it.
+
+    Args:
+        index: of the training examples.
+        seed: of the recipe.
+        salt: 0 or 1; gives another order for the same seed.
+
+    Raises:
+        InputError: a class is empty.
+    """
+
+    def __init__(self, index: RecordIndex, seed: int, salt: int = 0) -> None:
+        self._seed, self._salt = seed, salt
+        self._classes = []
+        for label, name in ((REAL, "real"), (FAKE, "fake")):
+            positions = (index.label == label).nonzero()[0]
+            if not len(positions):
+                raise InputError(f"{index.files[0]} and the other training files: no {name} face to train on")
+            self._classes.append(tf.constant(positions, tf.int64))
+
+    def __call__(self, places: tf.Tensor, label: int) -> tf.Tensor:
+        """Return the positions in the index of those at some places of a class's order, both int64 [n]."""
+        positions = self._classes[label]
         count = tf.size(positions, tf.int64)
-        key = tf.stack([tf.constant(2 * seed + label, tf.int64), (turn // count) ^ (salt << 60)])
-        return tf.gather(positions, tf.random.experimental.index_shuffle(turn % count, key, count - 1))
+        columns = (KEY + self._salt, 2 * self._seed + label, places // count)
+        keys = [tf.broadcast_to(tf.cast(column, tf.int64), tf.shape(places)) for column in columns]
+        # `tf.random.experimental.index_shuffle` takes one key for all places, and of each column of it 32 bits count.
+        shuffled = tf.raw_ops.RandomIndexShuffle(
+            index=places % count, seed=tf.stack(keys, axis=1), max_index=count - 1, rounds=4
+        )
+        return tf.gather(positions, shuffled)
 
-    return lambda turn, label: tf.where(label == REAL, of_class(turn, REAL), of_class(turn, FAKE))
 
-
-def _paired_order(index: RecordIndex, seed: int, partners: "_Partners") -> Order:
-    """Like `_shuffled_order`, but the real and the fake of a turn share an identity wherever such a pair exists.
+def _paired_order(index: RecordIndex, seed: int, batch_size: int, leaders: _Shuffled, partners: "_Partners") -> Order:
+    """Like the shuffled order, but the real and the fake of a turn share an identity wherever such a pair exists.
 
     A fake beside its original differs in little but the manipulation. In even turns the real leads: it is the next in
     its class's order, and the fake is drawn from those of the same identity. In odd turns the fake leads. So both
-    classes are visited completely. The partner of an example without any comes from another order of the other class.
-    """
-    leaders, others = _shuffled_order(index, seed), _shuffled_order(index, seed, salt=1)
-    first, number, flat = (tf.constant(column, tf.int64) for column in partners)
+    classes are visited completely.
 
-    def draw(turn: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
-        leading = turn % 2
-        leader = leaders(turn // 2, leading)
+    No example is twice in a batch. A leader that is already there, as a partner, is replaced by a spare. A leader that
+    has no partner, or none that is not already there, stands beside a spare. Spares come from another order.
+    """
+    others = _Shuffled(index, seed, salt=1)
+    half = batch_size // 2
+
+    def draw(step: tf.Tensor) -> tf.Tensor:
+        turns = _turns(step, batch_size)
+        leader = tf.where(turns % 2 == REAL, leaders(turns // 2, REAL), leaders(turns // 2, FAKE))
         # Uniform over all of int64, so that the bias of the remainder is negligible.
-        drawn = tf.random.stateless_uniform([], tf.stack([seed, turn]), None, None, tf.int64)
-        its_number = tf.gather(number, leader)
-        chosen = tf.gather(first, leader) + drawn % tf.maximum(its_number, 1)
-        partner = tf.cond(its_number > 0, lambda: tf.gather(flat, chosen), lambda: others(turn // 2, 1 - leading))
-        return tf.where(label == leading, leader, partner)
+        drawn = tf.random.stateless_uniform([half], tf.stack([seed, step]), None, None, tf.int64)
+        # Of `batch_size` spares in a row, half at most can be in the batch, and half at most are needed.
+        places = step * half + tf.range(batch_size, dtype=tf.int64)
+        spares = tf.stack([others(places, REAL), others(places, FAKE)])
+        # A few microseconds of Python. Where it depends on what the batch already holds, a graph would need a loop.
+        positions = tf.numpy_function(fill, [turns % 2, leader, drawn, spares], tf.int64, stateful=False)
+        return tf.ensure_shape(positions, [batch_size])
+
+    def fill(leading: np.ndarray, leader: np.ndarray, drawn: np.ndarray, spares: np.ndarray) -> np.ndarray:
+        rows: list[int] = []
+
+        def unused(candidates: list[int]) -> int:
+            """Return the first that is not in the batch, or the very first if the class is too small for the batch."""
+            return next((candidate for candidate in candidates if candidate not in rows), candidates[0])
+
+        by_class = spares.tolist()
+        for label, planned, number in zip(leading.tolist(), leader.tolist(), drawn.tolist(), strict=True):
+            first = unused([planned, *by_class[label]])
+            second = unused([*partners.of(first, number), *by_class[1 - label]])
+            rows += [first, second] if label == REAL else [second, first]
+        return np.array(rows, np.int64)
 
     return draw
 
@@ -84,6 +136,15 @@ class _Partners(NamedTuple):
     first: list[int]
     number: list[int]
     flat: list[int]
+
+    def of(self, example: int, start: int) -> list[int]:
+        """All partners of an example, beginning with that of number `start` modulo how many there are."""
+        first, number = self.first[example], self.number[example]
+        if not number:
+            return []
+        own = self.flat[first : first + number]
+        start %= number
+        return own[start:] + own[:start]
 
 
 def _find_partners(index: RecordIndex) -> _Partners:

@@ -28,16 +28,19 @@ def training_batches(index: RecordIndex, recipe: Recipe, start_step: int = 0) ->
     Raises:
         InputError: a class is empty.
     """
-    choose = batch_order(index, recipe.seed, recipe.pairing)
+    choose = batch_order(index, recipe.seed, recipe.pairing, recipe.batch_size)
     augment = create_augmentation(recipe.augmentation)
 
-    def load(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        turn, label = row // 2, row % 2
-        example = face_examples.parse(_read(index, choose(turn, label)))
+    def rows_of(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Number the rows of a batch over the whole training, and say which example each holds."""
+        return step * recipe.batch_size + tf.range(recipe.batch_size, dtype=tf.int64), choose(step)
+
+    def load(row: tf.Tensor, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        example = face_examples.parse(_read(index, position))
         crop = load_crop(example["image/encoded"])
         return augment(crop, tf.stack([recipe.seed, row])), example["label"]
 
-    rows = tf.data.Dataset.range(start_step * recipe.batch_size, recipe.steps * recipe.batch_size)
+    rows = tf.data.Dataset.range(start_step, recipe.steps).map(rows_of).unbatch()
     faces = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return faces.batch(recipe.batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
@@ -45,10 +48,9 @@ def training_batches(index: RecordIndex, recipe: Recipe, start_step: int = 0) ->
 def _read(index: RecordIndex, position: tf.Tensor) -> tf.Tensor:
     """Read the serialized example at `position`, as an operation of the graph.
 
-    This is the only step of the pipeline that calls back into Python: TensorFlow has no operation that reads a range of
-    bytes, its record readers go through files from start to end, and a shuffle buffer over them could neither mix all
-    examples nor start in the middle of a run. The call costs little: while the file is read, Python's lock is free for
-    the pipeline's other threads.
+    This calls back into Python: TensorFlow has no operation that reads a range of bytes, its record readers go through
+    files from start to end, and a shuffle buffer over them could neither mix all examples nor start in the middle of a
+    run. The call costs little: while the file is read, Python's lock is free for the pipeline's other threads.
     """
     record = tf.numpy_function(index.read, [position], tf.string, stateful=False)
     return tf.ensure_shape(record, [])

@@ -77,14 +77,19 @@ def pairs(index, known, recipe):
 
 def test_a_fake_stands_beside_its_original(origins, small_recipe, known):
     found = pairs(origins, known, small_recipe(steps=30, augmentation="off", pairing=True))
-    for real, fake in found:
-        assert fake // 2 == real if fake < 10 and real < 5 else True
+    for start in range(0, len(found), 4):  # the turns of a batch
+        reals, fakes = zip(*found[start : start + 4], strict=True)
+        assert len(set(reals)) == len(set(fakes)) == 4
+        for turn, (real, fake) in enumerate(found[start : start + 4]):
+            if fake // 2 != real and (real < 5 if turn % 2 == 0 else fake < 10):
+                elsewhere = [other // 2 == real for other in fakes] if turn % 2 == 0 else [fake // 2 in reals]
+                assert any(elsewhere)
     paired = [fake // 2 == real for real, fake in found]
-    assert 0.6 < np.mean(paired) < 0.95  # all but those that lead and have nobody
+    assert 0.5 < np.mean(paired) < 0.95  # all but those that lead and have nobody, or nobody left
     # In even turns reals lead, in odd ones fakes, each visiting its whole class; a real's fakes take turns.
-    assert sorted(real for real, _ in found[0:14:2]) == list(range(7))
-    assert sorted(fake for _, fake in found[1:25:2]) == list(range(12))
-    assert {fake for real, fake in found[::2] if real == 2} >= {4, 5}
+    assert {real for real, _ in found[:16]} == set(range(7))
+    assert {fake for _, fake in found[:24]} == set(range(12))
+    assert {fake for real, fake in found if real == 2} >= {4, 5}
     assert found[:8] != found[14:22]
 
 
