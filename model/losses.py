@@ -26,6 +26,22 @@ def triplet_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
     return ops.logical_and(same, ops.logical_not(itself)), ops.logical_not(same)
 
 
+def partner_mask(count: int | Tensor) -> Tensor:
+    """Tell which samples stand beside each other in a batch of real, fake, real, fake ...: rows 2i and 2i + 1.
+
+    With pairing these are a fake and its original, each other's partner.
+
+    Args:
+        count: n, the rows of the global batch.
+
+    Returns:
+        boolean [n, n], true for partners, false for a sample and itself.
+    """
+    turn = ops.arange(count) // 2
+    itself = ops.cast(ops.eye(count), "bool")
+    return ops.logical_and(ops.equal(turn[:, None], turn[None, :]), ops.logical_not(itself))
+
+
 def triplet_loss(
     similarity: Tensor,
     labels: Tensor,
@@ -33,6 +49,7 @@ def triplet_loss(
     mining: str = "all",
     reduction: str = "active",
     negative_similarity: Tensor | None = None,
+    excluded: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Triplet Loss on similarities, [S_an - S_ap + κ]_+ (Eq. 2), over the triplets of a batch.
 
@@ -46,6 +63,8 @@ def triplet_loss(
         reduction: "active": the mean over the triplets with a loss above zero; "all": the mean over all triplets.
         negative_similarity: float [n, n, n], S_an of the triplet (anchor, positive, negative), for negatives that
             depend on the positive, as the expander's synthetic ones do (Eq. 6). Default: `similarity`.
+        excluded: boolean [n, n], true where the second sample is no negative of the first, whatever its label; see
+            `partner_mask`. Default: none.
 
     Returns:
         (loss, share of the triplets that are active), two float scalars. Both are 0 if there is no triplet.
@@ -65,6 +84,8 @@ def triplet_loss(
         [0.5, 1.0]
     """
     positive, negative = triplet_masks(labels)
+    if excluded is not None:
+        negative = ops.logical_and(negative, ops.logical_not(excluded))
     if negative_similarity is None:
         negative_similarity = ops.broadcast_to(similarity[:, None, :], ops.shape(similarity)[:1] * 3)
     if mining == "all":

@@ -1,36 +1,30 @@
-"""Weights to start from: published ImageNet weights, from a file or a hub, or an earlier detector.
+"""Weights to start from: published ImageNet weights, from a package, a hub or a file, or an earlier detector.
 
 `Recipe.initial_weights` says which:
 
-    random                   nothing is loaded
-    imagenet                 published weights, downloaded by the hub's client or by Keras, and kept in its cache
-    <path>.safetensors       a ResNet's weights under their published names (`conv1.weight`, `layer1.0.bn1.bias`, ...)
-    <path>.h5                weights of a Keras application without its top
-    <path>.keras             a detector of this project (`Format-Keras/model.keras`): all its weights and its centre
+    random               nothing is loaded
+    imagenet             published weights: EfficientNet-Lite0's from the package that the extra `imagenet` installs;
+                         others are downloaded by the hub's client or by Keras, and kept in its cache
+    <path>.safetensors   weights of a ResNet or EfficientNet-Lite0 under their published names (`conv1.weight`, ...)
+    <path>.pth           the same in torch's legacy format
+    <path>.h5            weights of a Keras application without its top (also `.weights.h5`)
+    <path>.keras         a detector of this project (`Format-Keras/model.keras`): all its weights and its centre; or a
+                         Keras model that is, or has as a layer, the application of the backbone's name without its top
 """
 
 import os
-import re
 from typing import Any
 
 import keras
-import numpy as np
 
 from artifacts.errors import InputError
-from model.backbones import RESNETS, application
+from model import imagenet_package
+from model.backbones import APPLICATIONS, LITE, RESNETS, application, without_normalization
 from model.detector import DeepfakeDetector
+from model.published_weights import load_published
 
 # torchvision's weights in timm's form. There are no published ones for resnet10.
 HUB = {"resnet34": "timm/resnet34.tv_in1k", "resnet18": "timm/resnet18.tv_in1k"}
-PARTS = {
-    "kernel": "weight",
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
-# In every published file, and of no use here: the ImageNet classifier, and counters of training steps.
-UNUSED = re.compile(r"(fc\.(weight|bias)|.*\.num_batches_tracked)$")
 
 
 def initialize(detector: DeepfakeDetector, source: str) -> None:
@@ -41,33 +35,49 @@ def initialize(detector: DeepfakeDetector, source: str) -> None:
         source: see this module's docstring.
 
     Raises:
-        InputError: a file is missing, damaged, incomplete or of another network, or there is no connection. The message
-            says which file is needed and where to get it.
+        InputError: a file is missing, damaged, incomplete or of another network, a package is not installed, or there
+            is no connection. The message says what is needed and where to get it.
     """
     if source == "random":
         return
-    name = detector.recipe.backbone
-    if source == "imagenet":
-        if name in RESNETS:
-            load_published(detector.backbone, _download(name))
+    try:
+        if source == "imagenet":
+            _load_imagenet(detector.backbone)
         else:
-            _load_application(detector.backbone, source)
-        return
-    if not os.path.isfile(source):
-        raise InputError(f"initial_weights: {source}: no such file. {_advice(name)}")
-    suffix = os.path.splitext(source)[1]
-    if suffix == ".safetensors" and name in RESNETS:
-        load_published(detector.backbone, source)
-    elif suffix == ".keras":
-        _load_detector(detector, source)
-    elif suffix == ".h5" and name not in RESNETS:
-        _load_application(detector.backbone, source)
+            _load_file(detector, source)
+    except InputError as error:
+        raise InputError(f"initial_weights: {error}. {_advice(detector.recipe.backbone)}") from None
+
+
+def _load_imagenet(backbone: keras.Model) -> None:
+    if backbone.name in APPLICATIONS:
+        _load_application(backbone, "imagenet")
     else:
-        raise InputError(f"initial_weights: {source}: not a kind of file that {name} starts from. {_advice(name)}")
+        load_published(backbone, imagenet_package.weights_file() if backbone.name == LITE else _download(backbone.name))
+
+
+def _load_file(detector: DeepfakeDetector, path: str) -> None:
+    name = detector.recipe.backbone
+    if not os.path.isfile(path):
+        raise InputError(f"{path}: no such file")
+    suffix = os.path.splitext(path)[1]
+    if suffix == ".keras":
+        _load_keras_model(detector, path)
+    elif suffix in (".safetensors", ".pth") and name not in APPLICATIONS:
+        load_published(detector.backbone, path)
+    elif suffix == ".h5" and name in APPLICATIONS:
+        _load_application(detector.backbone, path)
+    else:
+        raise InputError(f"{path}: not a kind of file that {name} starts from")
 
 
 def _advice(name: str) -> str:
     """What a user can do, in one sentence."""
+    if name == LITE:
+        return (
+            f"Give imagenet, which needs the package {imagenet_package.PACKAGE}, a model.keras of an earlier training, "
+            "or random"
+        )
     if name in HUB:
         return (
             f"Download model.safetensors of {HUB[name]} from the Hugging Face hub on a machine with a network and give "
@@ -77,110 +87,73 @@ def _advice(name: str) -> str:
         return f"{name} has no published weights: give a model.keras of an earlier training, or random"
     return (
         f"Give the *_notop.h5 file that keras.applications downloads for {name} (imagenet does so where there is a "
-        "network), a model.keras of an earlier training, or random"
+        f"network), a .keras file with a layer {name}, a model.keras of an earlier training, or random"
     )
 
 
-# --- ResNets: published names -----------------------------------------------------------------------------------------
-def published_name(path: str) -> str:
-    """Return the name that a variable of `model.backbones`' ResNets has in published files.
-
-    Example:
-        >>> published_name("layer2_0_downsample_conv/kernel"), published_name("stem_bn/beta")
-        ('layer2.0.downsample.0.weight', 'bn1.bias')
-    """
-    layer, variable = path.split("/")[-2:]
-    layer = re.sub(r"^stem_(conv|bn)$", r"\g<1>1", layer)
-    layer = re.sub(r"^layer(\d)_(\d+)_(\d)_(conv|bn)$", r"layer\1.\2.\4\3", layer)
-    layer = re.sub(r"^layer(\d)_(\d+)_downsample_conv$", r"layer\1.\2.downsample.0", layer)
-    layer = re.sub(r"^layer(\d)_(\d+)_downsample_bn$", r"layer\1.\2.downsample.1", layer)
-    return f"{layer}.{PARTS[variable]}"
-
-
-def load_published(backbone: keras.Model, path: str) -> None:
-    """Load a safetensors file with published names into a ResNet of `model.backbones`, completely or not at all.
-
-    Raises:
-        InputError: the file is not of that kind, or its weights are incomplete, of another shape, or too many.
-    """
-    tensors = _read_safetensors(path, backbone.name)
-    wanted = {published_name(v.path): v for v in backbone.variables}
-    missing = sorted(wanted.keys() - tensors.keys())
-    extra = sorted(key for key in tensors.keys() - wanted.keys() if not UNUSED.match(key))
-    values = {key: _to_keras(tensors[key]) for key in wanted.keys() & tensors.keys()}
-    shapes = [
-        f"{key} {tuple(values[key].shape)} for {tuple(wanted[key].shape)}"
-        for key in sorted(values)
-        if values[key].shape != tuple(wanted[key].shape)
-    ]
-    for what, names in (
-        ("lacks", missing),
-        ("has another shape of", shapes),
-        ("holds weights of another network:", extra),
-    ):
-        if names:
-            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            raise InputError(f"initial_weights: {path} {what} {shown}. {_advice(backbone.name)}")
-    for key, variable in wanted.items():
-        variable.assign(values[key])
-
-
-def _read_safetensors(path: str, name: str) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        tensors: dict[str, np.ndarray] = load_file(path)
-        return tensors
-    except (SafetensorError, OSError, KeyError, TypeError) as error:  # the last two: number types that NumPy lacks
-        raise InputError(f"initial_weights: {path}: not a whole safetensors file ({error}). {_advice(name)}") from None
-
-
-def _to_keras(tensor: np.ndarray) -> np.ndarray:
-    """Turn convolution kernels [out, in, h, w] into [h, w, in, out]; other tensors stay as they are."""
-    return np.transpose(tensor, (2, 3, 1, 0)) if tensor.ndim == 4 else tensor
-
-
-# --- the other sources ------------------------------------------------------------------------------------------------
-def _load_application(backbone: keras.Model, weights: str) -> None:
-    """Copy what Keras published for a network; `weights` is "imagenet" or a file."""
-    name, size = backbone.name, backbone.input_shape[1]
-    try:
-        published = application(name, size, weights)
-    except Exception as error:  # of URLs, hashes or h5py: Keras documents none
-        raise InputError(f"initial_weights: {weights}: {_first_line(error)}. {_advice(name)}") from None
-    backbone.set_weights(published.get_weights())
-
-
+# --- published weights ------------------------------------------------------------------------------------------------
 def _download(name: str) -> str:
     if name not in HUB:
-        raise InputError(f"initial_weights: imagenet: {_advice(name)}")
+        raise InputError("imagenet: there are none")
     try:
         from huggingface_hub import hf_hub_download
     except ImportError:
-        raise InputError(
-            "initial_weights: imagenet: the hub's client is not installed (pip install -e '.[hub]'). " + _advice(name)
-        ) from None
+        raise InputError("imagenet: the hub's client is not installed (pip install -e '.[hub]')") from None
     try:
         path: str = hf_hub_download(HUB[name], "model.safetensors")
         return path
     except Exception as error:  # a dozen classes of network, proxy and hub errors
-        raise InputError(f"initial_weights: imagenet: {_first_line(error)}. {_advice(name)}") from None
+        raise InputError(f"imagenet: {_first_line(error)}") from None
 
 
-def _load_detector(detector: DeepfakeDetector, path: str) -> None:
-    """Copy all weights and the centre of a trained detector; optimizer and temperature stay new."""
+def _load_application(backbone: keras.Model, weights: str) -> None:
+    """Copy what Keras published for a network; `weights` is "imagenet" or a file."""
     try:
-        trained = keras.saving.load_model(path, compile=False)
+        published = application(backbone.name, backbone.input_shape[1], weights)
+    except Exception as error:  # of URLs, hashes or h5py: Keras documents none
+        raise InputError(f"{weights}: {_first_line(error)}") from None
+    backbone.set_weights(published.get_weights())
+
+
+# --- Keras models -----------------------------------------------------------------------------------------------------
+def _load_keras_model(detector: DeepfakeDetector, path: str) -> None:
+    try:
+        model = keras.saving.load_model(path, compile=False)
     except Exception as error:  # zip, JSON, h5py and Keras errors
-        raise InputError(f"initial_weights: {path}: not a whole model.keras ({_first_line(error)})") from None
+        raise InputError(f"{path}: not a usable .keras file ({_first_line(error)})") from None
+    if isinstance(model, DeepfakeDetector):
+        _copy_detector(detector, model, path)
+        return
+    name = detector.recipe.backbone
+    network = _find_network(model, name) if name in APPLICATIONS else None
+    if network is None:
+        raise InputError(f"{path}: neither a detector of this project nor a Keras model with a layer {name}")
+    weights = without_normalization(network).get_weights()
+    if [value.shape for value in weights] != [tuple(v.shape) for v in detector.backbone.weights]:
+        raise InputError(f"{path}: its {name} differs from the one of keras.applications without its top")
+    detector.backbone.set_weights(weights)
+
+
+def _find_network(model: keras.Model, name: str) -> keras.Model | None:
+    """Return the model itself or the nested model that has this name, if there is one."""
+    if model.name == name:
+        return model
+    for layer in model.layers:
+        found = _find_network(layer, name) if isinstance(layer, keras.Model) else None
+        if found is not None:
+            return found
+    return None
+
+
+def _copy_detector(detector: DeepfakeDetector, trained: DeepfakeDetector, path: str) -> None:
+    """Copy all weights and the centre of a trained detector; optimizer and temperature stay new."""
     differing = [
         f"{key} {getattr(trained.recipe, key)}, not {getattr(detector.recipe, key)}"
         for key in ("backbone", "embedding_size", "classifier_input")
         if getattr(trained.recipe, key) != getattr(detector.recipe, key)
     ]
     if differing:
-        raise InputError(f"initial_weights: {path}: a detector of {'; '.join(differing)}")
+        raise InputError(f"{path}: a detector of {'; '.join(differing)}: give the same values as in that training")
     for ours, theirs in zip(_weights(detector), _weights(trained), strict=True):
         ours.assign(theirs)
 

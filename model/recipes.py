@@ -20,12 +20,12 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field("paper", description="The recipe's name.")
-    backbone: Literal["resnet34", "resnet18", "resnet10", "xception", "efficientnetb0", "efficientnetb4"] = Field(
-        "resnet34", description="Network below the embedding."
-    )
+    backbone: Literal[
+        "resnet34", "resnet18", "resnet10", "xception", "efficientnetb0", "efficientnetb4", "efficientnetlite0"
+    ] = Field("resnet34", description="Network below the embedding.")
     initial_weights: str = Field(
         "random",
-        description="First weights: random, imagenet, or a file (*.safetensors, *.h5, or a model.keras).",
+        description="First weights: random, imagenet, or a file (*.safetensors, *.pth, *.h5, *.keras).",
     )
     image_size: int = Field(
         CROP_SIZE, ge=32, le=CROP_SIZE, description="Side in pixels to which the 256x256 crops are shrunk."
@@ -44,6 +44,9 @@ class Recipe(BaseModel):
     )
     triplet_reduction: Literal["active", "all"] = Field(
         "active", description="Mean over the non-zero triplets, or over all."
+    )
+    triplet_partner: Literal["include", "exclude"] = Field(
+        "include", description="Whether the other face of a pair is a negative in the triplets of its partner."
     )
     cross_entropy_weight: float = Field(1.0, ge=0, description="χ of Eq. 1.")
     weight_center_weight: float = Field(1.0, ge=0, description="Weight of the Weight-Center term in Eq. 1.")
@@ -90,6 +93,8 @@ class Recipe(BaseModel):
             )
         if self.triplet_weight == 0 and self.cross_entropy_weight == 0:
             raise ValueError("triplet_weight and cross_entropy_weight are both 0: nothing would tell real from fake")
+        if self.triplet_partner == "exclude" and not self.pairing:
+            raise ValueError("triplet_partner is 'exclude', but without pairing no face has a partner: set pairing")
         for name in ("weight_center_start", "expander_start"):
             start = getattr(self, name)
             if start is not None and start > self.steps:

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from artifacts.errors import InputError
 from commands.problems import of_config
 from components.example_validator.schema import load_schema
-from model.recipes import NAMED_WEIGHTS
+from model import imagenet_package
+from model.recipes import NAMED_WEIGHTS, Recipe
 from pipeline.config_schema import PipelineConfig
 
 Json = dict[str, Any]  # a JSON object
@@ -143,9 +144,7 @@ def _missing_paths(config: PipelineConfig) -> Iterator[str]:
             load_schema(schema)
     except InputError as error:
         yield f"components.ExampleValidator.{'' if str(error).startswith('schema_file') else 'schema_file: '}{error}"
-    weights = config.components.Trainer.to_recipe().initial_weights
-    if weights and weights not in NAMED_WEIGHTS and not os.path.isfile(weights):
-        yield f"components.Trainer.initial_weights: {weights}: no such file. Give one, or {' or '.join(NAMED_WEIGHTS)}"
+    yield from _missing_weights(config.components.Trainer.to_recipe())
     for where, folder in (
         ("pipeline_root", config.pipeline_root),
         ("components.Pusher.serving_dir", config.components.Pusher.serving_dir),
@@ -157,6 +156,17 @@ def _missing_paths(config: PipelineConfig) -> Iterator[str]:
                     f"{where}: {folder}: lies in the root of data set {dataset.name!r} ({dataset.folder}), "
                     "so that every run would change the data that it reads. Give a folder outside"
                 )
+
+
+def _missing_weights(recipe: Recipe) -> Iterator[str]:
+    where, weights = "components.Trainer.initial_weights", recipe.initial_weights
+    if weights and weights not in NAMED_WEIGHTS and not os.path.isfile(weights):
+        yield f"{where}: {weights}: no such file. Give one, or {' or '.join(NAMED_WEIGHTS)}"
+    if weights == "imagenet" and recipe.backbone == "efficientnetlite0":
+        try:
+            imagenet_package.weights_file()
+        except InputError as error:
+            yield f"{where}: {error}"
 
 
 def _not_writable(where: str, folder: str) -> Iterator[str]:

@@ -1,10 +1,14 @@
-"""The method's losses as plain loops over explicit triplets, and a recipe for a small training."""
+"""The method's losses as plain loops over explicit triplets, a recipe for a small training, and published networks."""
 
+import importlib.util
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from model.recipes import Recipe
 from tests.fixtures.face_examples import crop, examples_dir, face, write_tfrecord
@@ -41,9 +45,44 @@ def float64():
             yield
 
 
+# --- published networks -----------------------------------------------------------------------------------------------
+def golden(name):
+    """What a published network computed: its drawn weights by name, its image, and the file's content."""
+    folder = Path(__file__).parent / "golden"
+    spec = importlib.util.spec_from_file_location(f"make_{name}", folder / f"make_{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    content = json.loads((folder / f"{name}.json").read_text())
+    return SimpleNamespace(weights=module.draw_weights(content["shapes"]), image=module.draw_image(), content=content)
+
+
+@pytest.fixture(scope="session")
+def resnet34():
+    """What timm's ResNet-34 computed, see `golden`."""
+    return golden("resnet34")
+
+
+@pytest.fixture(scope="session")
+def lite0():
+    """What EfficientNet-Lite0 computed in torch, see `golden`."""
+    return golden("lite0")
+
+
+@pytest.fixture
+def resnet34_file(resnet34, tmp_path):
+    """resnet34_file(changes) is the path of a safetensors file with some tensors replaced, or left out by None."""
+
+    def write(changes=()):
+        tensors = {key: value for key, value in {**resnet34.weights, **dict(changes)}.items() if value is not None}
+        save_file(tensors, tmp_path / "resnet34.safetensors")
+        return str(tmp_path / "resnet34.safetensors")
+
+    return write
+
+
 # --- the losses by loops ----------------------------------------------------------------------------------------------
-def loop_triplets(similarity, labels, margin, mining, negative_similarity=None):
-    """The losses of all triplets that `mining` chooses, as a list of floats."""
+def loop_triplets(similarity, labels, margin, mining, negative_similarity=None, without_partner=False):
+    """The losses of all triplets that `mining` chooses, as a list of floats; partners are rows 2i and 2i + 1."""
     n = len(labels)
 
     def s_an(a, p, k):
@@ -53,6 +92,8 @@ def loop_triplets(similarity, labels, margin, mining, negative_similarity=None):
     for a in range(n):
         positives = [p for p in range(n) if p != a and labels[p] == labels[a]]
         negatives = [k for k in range(n) if labels[k] != labels[a]]
+        if without_partner:
+            negatives = [k for k in negatives if k // 2 != a // 2]
         if not positives or not negatives:
             continue
         if mining == "hard":
@@ -68,9 +109,9 @@ def loop_triplets(similarity, labels, margin, mining, negative_similarity=None):
     return losses
 
 
-def loop_triplet_loss(similarity, labels, margin, mining, reduction, negative_similarity=None):
+def loop_triplet_loss(similarity, labels, margin, mining, reduction, negative_similarity=None, without_partner=False):
     """(loss, share of active triplets) by loops."""
-    losses = loop_triplets(similarity, labels, margin, mining, negative_similarity)
+    losses = loop_triplets(similarity, labels, margin, mining, negative_similarity, without_partner)
     active = [value for value in losses if value > 0]
     counted = active if reduction == "active" else losses
     return sum(counted) / max(len(counted), 1), len(active) / max(len(losses), 1)

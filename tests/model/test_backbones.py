@@ -1,10 +1,13 @@
 """Backbones: sizes known from the published networks, and where the padding puts the grid."""
 
+import typing
+
 import keras
 import numpy as np
 import pytest
 
-from model.backbones import create_backbone, normalize_pixels
+from model.backbones import BACKBONES, create_backbone, normalize_pixels
+from model.recipes import Recipe
 
 
 def parameters(variables):
@@ -81,6 +84,10 @@ def test_a_block_starts_as_its_shortcut(backbone):
     assert (backbone.get_layer("layer1_0_1_bn").gamma.numpy() == 1).all()
 
 
+def test_recipes_offer_every_backbone():
+    assert set(typing.get_args(Recipe.model_fields["backbone"].annotation)) == set(BACKBONES)
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match="Received: backbone='resnet50'"):
         create_backbone("resnet50", 32)
@@ -123,6 +130,7 @@ def test_xception_says_which_size_it_needs():
 def test_pixels_are_normalised_as_published():
     pixels = np.array([0.0, 127.5, 255.0], np.float32).reshape(1, 1, 1, 3)
     assert np.ravel(normalize_pixels("xception", pixels)) == pytest.approx([-1, 0, 1])
+    assert np.ravel(normalize_pixels("efficientnetlite0", pixels)) == pytest.approx([-127 / 128, 0.5 / 128, 1])
     expected = [(0 - 123.675) / 58.395, (127.5 - 116.28) / 57.12, (255 - 103.53) / 57.375]
     for name in ("resnet34", "efficientnetb4"):
         assert np.ravel(normalize_pixels(name, pixels)) == pytest.approx(expected)

@@ -51,6 +51,7 @@ def loop_loss(loops, recipe, embedding, logits, labels, center, step):
         recipe.triplet_mining,
         recipe.triplet_reduction,
         negatives,
+        without_partner=recipe.triplet_partner == "exclude",
     )
     weight_center = 0.0
     if step >= recipe.weight_center_step:
@@ -72,6 +73,8 @@ def loop_loss(loops, recipe, embedding, logits, labels, center, step):
         {"triplet_mining": "semi_hard", "triplet_reduction": "all", "weight_center_scale": 5.0, "pulling_factor": 0.5},
         {"triplet_mining": "hard", "weight_center_margin": -0.2},
         {"expander": False},
+        {"triplet_partner": "exclude"},
+        {"triplet_partner": "exclude", "triplet_reduction": "all"},
     ],
 )
 def test_the_loss_of_a_batch_equals_loops_in_every_stage(choices, small_recipe, unit_vectors, loops, float64):
@@ -419,7 +422,9 @@ def train_on(small_recipe, tmp_path):
     Logical devices and floatx are set before anything else runs, and collectives are for one number of devices only.
     """
     # 64 pixels: at 32 the last batch statistics are over a handful of values, and rounding grows to 1e-12 in six steps.
-    recipe = small_recipe(steps=6, image_size=64, weight_center_start=2, expander_start=4, weight_decay=0.01)
+    recipe = small_recipe(
+        steps=6, image_size=64, weight_center_start=2, expander_start=4, weight_decay=0.01, triplet_partner="exclude"
+    )
 
     def train(replicas, change=EXACT):
         path = tmp_path / f"{replicas}-{change}.npz"

@@ -55,6 +55,39 @@ def test_triplet_loss_takes_negatives_that_depend_on_the_positive(mining, unit_v
     assert expected != pytest.approx(loops.triplet_loss(x @ x.T, labels, 0.5, mining, "active"))
 
 
+@pytest.mark.parametrize("reduction", ["active", "all"])
+@pytest.mark.parametrize("mining", ["all", "hard", "semi_hard"])
+def test_the_partner_can_be_left_out_of_the_negatives(mining, reduction, unit_vectors, loops):
+    labels = LABELS["balanced"]
+    x = unit_vectors(len(labels), 4, seed=8)
+    x[1::2] = 0.6 * x[::2] + 0.4 * x[1::2]  # each fake is near its original, so that the partner decides
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    for negatives in (None, loops.negatives(x, 0.3)):
+        expected = loops.triplet_loss(x @ x.T, labels, 0.4, mining, reduction, negatives, without_partner=True)
+        given = None if negatives is None else tf.constant(negatives)
+        got = triplet_loss(
+            x @ x.T, labels, 0.4, mining, reduction, negative_similarity=given, excluded=losses.partner_mask(8)
+        )
+        assert got == pytest.approx(expected, abs=1e-12)
+        assert expected != pytest.approx(loops.triplet_loss(x @ x.T, labels, 0.4, mining, reduction, negatives))
+
+
+@pytest.mark.parametrize("mining", ["all", "hard", "semi_hard"])
+def test_a_batch_of_one_pair_has_no_triplet_without_the_partner(mining, unit_vectors):
+    x = tf.Variable(unit_vectors(2, 3))
+    with tf.GradientTape() as tape:
+        loss, active = losses.triplet_loss(
+            x @ tf.transpose(x), tf.constant([0, 1]), 1.0, mining, excluded=losses.partner_mask(2)
+        )
+    assert (float(loss), float(active)) == (0, 0)
+    assert np.isfinite(tape.gradient(loss, x)).all()
+
+
+def test_partners_are_the_rows_of_a_turn():
+    expected = np.kron(np.eye(3, dtype=bool), np.array([[False, True], [True, False]]))
+    assert np.array_equal(losses.partner_mask(6), expected)
+
+
 def test_triplet_loss_by_hand():
     # Anchors 0 and 1 are positives of each other with S = 0.6; the fake has S = 0.5 and -0.5 to them.
     gram = np.array([[1, 0.6, 0.5], [0.6, 1, -0.5], [0.5, -0.5, 1]])

@@ -1,125 +1,18 @@
-"""Weights to start from: timm's numbers from timm's file, and what is said of a file that does not fit."""
+"""Weights to start from, by recipe: from a package, a hub, Keras, or a file; and what users read if that fails."""
 
-import importlib.util
-import json
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from artifacts.errors import InputError
-from model import pretrained
+from model import imagenet_package, pretrained
 from model.backbones import APPLICATIONS, create_backbone
 from model.detector import DeepfakeDetector
 
 pytestmark = pytest.mark.slow  # whole networks
-
-FOLDER = Path(__file__).parent / "golden"
-
-
-@pytest.fixture(scope="module")
-def golden():
-    """What timm computed, and the functions that draw its weights and image."""
-    spec = importlib.util.spec_from_file_location("make_resnet34", FOLDER / "make_resnet34.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found = json.loads((FOLDER / "resnet34.json").read_text())
-    return SimpleNamespace(
-        weights=module.draw_weights(found["shapes"]), image=module.draw_image(), feature=found["feature"],
-        corner=found["features[0, 1, 2, :64]"],
-    )  # fmt: skip
-
-
-@pytest.fixture
-def weights_file(golden, tmp_path):
-    """weights_file(**changes) is the path of a safetensors file with some tensors replaced, or left out by None."""
-
-    def write(changes=()):
-        tensors = {key: value for key, value in {**golden.weights, **dict(changes)}.items() if value is not None}
-        save_file(tensors, tmp_path / "resnet34.safetensors")
-        return str(tmp_path / "resnet34.safetensors")
-
-    return write
-
-
-def test_resnet34_computes_what_timm_computes(golden, weights_file):
-    backbone = create_backbone("resnet34", 96)
-    # A published file also holds the ImageNet classifier and counters.
-    path = weights_file(
-        {
-            "fc.weight": np.zeros((1000, 512), np.float32),
-            "fc.bias": np.zeros(1000, np.float32),
-            "bn1.num_batches_tracked": np.array(7),
-        }
-    )
-    pretrained.load_published(backbone, path)
-    maps = keras.Model(backbone.input, backbone.get_layer("features").output)(golden.image[None]).numpy()
-    assert maps[0, 1, 2, :64] == pytest.approx(np.array(golden.corner), rel=1e-5, abs=1e-5)
-    assert backbone(golden.image[None]).numpy()[0] == pytest.approx(np.array(golden.feature), rel=1e-5, abs=1e-5)
-
-
-def test_every_variable_has_a_published_name_of_its_own(golden):
-    names = [pretrained.published_name(v.path) for v in create_backbone("resnet34", 32).variables]
-    assert len(set(names)) == len(names)
-    assert set(names) == set(golden.weights)
-
-
-@pytest.mark.parametrize(
-    "path, name",
-    [
-        ("stem_conv/kernel", "conv1.weight"),
-        ("stem_bn/beta", "bn1.bias"),
-        ("resnet34/layer1_2_1_bn/moving_variance", "layer1.2.bn1.running_var"),
-        ("layer3_5_2_conv/kernel", "layer3.5.conv2.weight"),
-        ("layer2_0_downsample_conv/kernel", "layer2.0.downsample.0.weight"),
-        ("layer4_0_downsample_bn/gamma", "layer4.0.downsample.1.weight"),
-    ],
-)
-def test_published_names(path, name):
-    assert pretrained.published_name(path) == name
-
-
-@pytest.mark.parametrize(
-    "changes, message",
-    [
-        (
-            {"conv1.weight": None, "bn1.bias": None},
-            r"lacks bn1\.bias, conv1\.weight\. Download model\.safetensors of timm",
-        ),
-        ({f"layer3.{k}.conv1.weight": None for k in range(6)}, r"lacks layer3.* and 3 more\."),
-        ({"bn1.bias": np.zeros(65, np.float32)}, r"has another shape of bn1\.bias \(65,\) for \(64,\)"),
-        (
-            {"layer1.0.conv3.weight": np.zeros((1, 1, 1, 1), np.float32)},
-            r"holds weights of another network: layer1\.0\.conv3",
-        ),
-    ],
-)
-def test_a_file_that_does_not_fit_is_named_and_nothing_is_loaded(changes, message, weights_file):
-    backbone = create_backbone("resnet34", 32)
-    before = [v.numpy() for v in backbone.variables]
-    path = weights_file(changes)
-    with pytest.raises(InputError, match=message) as error:
-        pretrained.load_published(backbone, path)
-    assert path in str(error.value)
-    assert all(np.array_equal(old, v) for old, v in zip(before, backbone.variables, strict=True))
-
-
-@pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"\x10\0\0\0\0\0\0\0{}"])
-def test_a_damaged_file_is_named(content, tmp_path):
-    (tmp_path / "w.safetensors").write_bytes(content)
-    with pytest.raises(InputError, match=r"w\.safetensors: not a whole safetensors file"):
-        pretrained.load_published(create_backbone("resnet34", 32), str(tmp_path / "w.safetensors"))
-
-
-def test_a_cut_file_is_named(weights_file):
-    path = Path(weights_file())
-    path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(InputError, match="not a whole safetensors file"):
-        pretrained.load_published(create_backbone("resnet34", 32), str(path))
 
 
 # --- by a recipe ------------------------------------------------------------------------------------------------------
@@ -145,7 +38,7 @@ def test_a_trained_detector_gives_all_its_weights_and_its_centre(small_recipe, t
 
 def test_a_detector_of_another_shape_is_named(small_recipe, tmp_path):
     DeepfakeDetector(small_recipe(embedding_size=16)).save(tmp_path / "model.keras")
-    with pytest.raises(InputError, match=r"model\.keras: a detector of embedding_size 16, not 8$"):
+    with pytest.raises(InputError, match=r"model\.keras: a detector of embedding_size 16, not 8: give the same values"):
         pretrained.initialize(DeepfakeDetector(small_recipe()), str(tmp_path / "model.keras"))
 
 
@@ -155,9 +48,12 @@ def test_a_detector_of_another_shape_is_named(small_recipe, tmp_path):
         ("resnet34", "gone.safetensors", None, r"gone\.safetensors: no such file\. Download .* of timm/resnet34"),
         ("resnet10", "gone.keras", None, r"no such file\. resnet10 has no published weights"),
         ("resnet34", "notes.txt", b"x", r"notes\.txt: not a kind of file that resnet34 starts from"),
-        ("resnet10", "model.keras", b"x", r"model\.keras: not a whole model\.keras"),
+        ("resnet10", "model.keras", b"x", r"model\.keras: not a usable \.keras file"),
         ("xception", "w.safetensors", b"x", r"not a kind of file that xception starts from.*_notop\.h5"),
         ("efficientnetb0", "w.h5", b"x", r"w\.h5: .*file signature not found.*_notop\.h5"),
+        ("resnet34", "w.pth", b"PK\x03\x04", r"w\.pth: a zip archive.*=False\)\. Download model\.safetensors"),
+        ("efficientnetlite0", "w.pth", b"x", r"w\.pth: not a whole file of torch.s legacy.*the package efficientnet"),
+        ("efficientnetlite0", "w.h5", b"x", r"not a kind of file that efficientnetlite0 starts from\. Give imagenet"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_serve_is_named_with_the_cure(backbone, name, content, message, tmp_path, small_recipe):
@@ -168,6 +64,85 @@ def test_a_file_that_cannot_serve_is_named_with_the_cure(backbone, name, content
         pretrained.initialize(detector, str(tmp_path / name))
 
 
+# --- a Keras application, from files --------------------------------------------------------------------------------
+def small_application(include_top, weights, input_shape, name="xception"):
+    """Stands in for a Keras application: a normalisation of its own that is cut off, and a convolution."""
+    images = keras.Input(input_shape)
+    x = keras.layers.Normalization()(images)
+    x = keras.layers.ZeroPadding2D(1, name="stem_conv_pad")(x)
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(5, 3, strides=2)(x))
+    if include_top:
+        x = keras.layers.Dense(4)(x)
+    model = keras.Model(images, x, name=name)
+    if weights:
+        model.load_weights(weights)
+    return model
+
+
+@pytest.fixture
+def trained_xception():
+    """A small stand-in for Xception with weights that no new one has."""
+    model = small_application(False, None, (71, 71, 3))
+    model.set_weights([np.full(w.shape, 0.5) for w in model.get_weights()])
+    return model
+
+
+@pytest.fixture
+def start_xception(monkeypatch, small_recipe):
+    """start_xception(file) are the weights of a small Xception that starts from that file."""
+
+    def start(file):
+        monkeypatch.setitem(APPLICATIONS, "xception", small_application)
+        backbone = create_backbone("xception", 96)
+        pretrained.initialize(SimpleNamespace(recipe=small_recipe(backbone="xception"), backbone=backbone), str(file))
+        return backbone.get_weights()
+
+    return start
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("name", ["x.weights.h5", "x.h5", "x.keras"])
+def test_xception_starts_from_its_weights_in_a_file(name, trained_xception, start_xception, tmp_path):
+    if name == "x.weights.h5":
+        trained_xception.save_weights(tmp_path / name)
+    else:
+        trained_xception.save(tmp_path / name)
+    weights = start_xception(tmp_path / name)
+    assert [w.shape for w in weights] == [(3, 3, 3, 5), (5,), (5,), (5,), (5,), (5,)]
+    assert all((w == 0.5).all() for w in weights)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_xception_starts_from_the_layer_of_a_keras_file(depth, trained_xception, start_xception, tmp_path):
+    model = trained_xception
+    model.trainable = False
+    for _ in range(depth):
+        images = keras.Input((71, 71, 3))
+        model = keras.Model(images, keras.layers.Dense(6)(model(images)))
+    model.save(tmp_path / "classifier.keras")
+    assert all((w == 0.5).all() for w in start_xception(tmp_path / "classifier.keras"))
+
+
+@pytest.mark.parametrize(
+    "top, name, message",
+    [
+        (False, "vgg16", r"neither a detector of this project nor a Keras model with a layer xception\. Give"),
+        (True, "xception", r"its xception differs from the one of keras\.applications without its top\. Give"),
+    ],
+)
+def test_a_keras_file_of_another_network_is_named(top, name, message, start_xception, tmp_path):
+    small_application(top, None, (71, 71, 3), name).save(tmp_path / "other.keras")
+    with pytest.raises(InputError, match=rf"other\.keras: {message}"):
+        start_xception(tmp_path / "other.keras")
+
+
+def test_a_keras_file_with_code_is_refused(start_xception, tmp_path):
+    images = keras.Input((8, 8, 3))
+    keras.Model(images, keras.layers.Lambda(lambda x: x + 1)(images), name="xception").save(tmp_path / "code.keras")
+    with pytest.raises(InputError, match=r"code\.keras: not a usable \.keras file .*Lambda"):
+        start_xception(tmp_path / "code.keras")
+
+
 # --- from a network ---------------------------------------------------------------------------------------------------
 def hub(monkeypatch, download):
     """Put a stand-in where the hub's client would be; None: it is not installed."""
@@ -175,14 +150,16 @@ def hub(monkeypatch, download):
     monkeypatch.setitem(sys.modules, "huggingface_hub", module)
 
 
-def test_imagenet_weights_come_from_the_hub(golden, weights_file, monkeypatch, small_recipe):
+def test_imagenet_weights_come_from_the_hub(resnet34, resnet34_file, monkeypatch, small_recipe):
     asked = []
-    path = weights_file()
+    path = resnet34_file()
     hub(monkeypatch, lambda *names: asked.append(names) or path)
     detector = SimpleNamespace(recipe=small_recipe(backbone="resnet34"), backbone=create_backbone("resnet34", 96))
     pretrained.initialize(detector, "imagenet")
     assert asked == [("timm/resnet34.tv_in1k", "model.safetensors")]
-    assert detector.backbone(golden.image[None]).numpy()[0] == pytest.approx(np.array(golden.feature), abs=1e-4)
+    assert detector.backbone(resnet34.image[None]).numpy()[0] == pytest.approx(
+        np.array(resnet34.content["feature"]), abs=1e-4
+    )
 
 
 def no_network(*names):
@@ -194,12 +171,30 @@ def no_network(*names):
     [
         ("resnet34", None, r"the hub's client is not installed \(pip install -e '\.\[hub\]'\)\. Download"),
         ("resnet34", no_network, r"imagenet: no route to host\. Download model\.safetensors of timm/resnet34\.tv_in1k"),
-        ("resnet10", no_network, r"imagenet: resnet10 has no published weights"),
+        ("resnet10", no_network, r"imagenet: there are none\. resnet10 has no published weights"),
     ],
 )
 def test_without_the_hub_it_says_what_to_put_where(backbone, download, message, monkeypatch, small_recipe):
     hub(monkeypatch, download)
     detector = SimpleNamespace(recipe=small_recipe(backbone=backbone), backbone=create_backbone(backbone, 32))
+    with pytest.raises(InputError, match=message):
+        pretrained.initialize(detector, "imagenet")
+
+
+def test_efficientnet_lite0_gets_its_imagenet_weights_from_the_installed_package(monkeypatch, small_recipe):
+    backbone, loaded = create_backbone("efficientnetlite0", 32), []
+    monkeypatch.setattr(imagenet_package, "weights_file", lambda: "package/file.pth")
+    monkeypatch.setattr(pretrained, "load_published", lambda *arguments: loaded.append(arguments))
+    detector = SimpleNamespace(recipe=small_recipe(backbone="efficientnetlite0"), backbone=backbone)
+    pretrained.initialize(detector, "imagenet")
+    assert loaded == [(backbone, "package/file.pth")]
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch, small_recipe):
+    monkeypatch.setattr(imagenet_package, "find_spec", lambda name: None)
+    backbone = create_backbone("efficientnetlite0", 32)
+    detector = SimpleNamespace(recipe=small_recipe(backbone="efficientnetlite0"), backbone=backbone)
+    message = r"imagenet: the package .* is not installed\. Install it: pip install -e '\.\[imagenet\]'\. Give imagenet"
     with pytest.raises(InputError, match=message):
         pretrained.initialize(detector, "imagenet")
 

