@@ -48,7 +48,7 @@ def test_stopped_in_the_middle_of_an_extraction(number, sample_config, tmp_path,
     assert done.returncode == 0, done.all
     assert "[cached] VideoExampleGen: same inputs, parameters and code as execution 1" in done.stdout
     assert "[run   ] FaceExampleGen: never run before" in done.stdout
-    assert "FaceExampleGen: goes on with what an interrupted run left" in done.stdout
+    assert "FaceExampleGen: continues with what an interrupted run left" in done.stdout
     assert [(i, store.execution(i).state) for i in (1, 2, 3)] == [(1, "COMPLETE"), (2, "FAILED"), (3, "COMPLETE")]
     assert store.running() == []
     store.close()
