@@ -70,7 +70,10 @@ def test_three_partial_data_sets_in_one_run(tmp_path, execute, faults_of_report)
     warned = (root / "ExampleValidator" / "anomalies" / "4" / "anomalies.json").read_text()
     for words in ("4996 videos are named by its lists and missing", "1 videos are there but named by no list"):
         assert words in warned
-    assert "missing: 4996, as ff/real/" in done.stdout and "unlisted: 1, as unlisted/anndvqgoko.mp4" in done.stdout
+    assert (
+        "missing: 4996, such as ff/real/" in done.stdout
+        and "unlisted: 1, such as unlisted/anndvqgoko.mp4" in done.stdout
+    )
 
     videos = {}
     for split in ("train", "val", "test"):
