@@ -1,6 +1,6 @@
 # make run    make the environment, then run the whole pipeline on the embedded sample
 # make test   make the environment, then run all tests
-# make quick  the tests that are not slow: under two minutes
+# make quick  the tests that are not marked slow
 # make lint   ruff and mypy over the whole tree
 # make bench  the benchmarks; their figures go to benchmarks/results
 PYTHON ?= python3

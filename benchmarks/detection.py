@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
@@ -76,12 +77,12 @@ class Contender:
         return watch.seconds, [frame.faces for frame in searched]
 
 
-class WholeImages:
+class WholeImages(ABC):
     """The part of a `FaceDetector` that a package lacks which searches whole images only."""
 
+    @abstractmethod
     def detect(self, images: np.ndarray, min_face_size: float) -> Frames:
         """See `FaceDetector`."""
-        raise NotImplementedError
 
     def detect_near(self, image: np.ndarray, faces: Sequence[Face]) -> list[Face]:
         """Search the whole image."""
