@@ -18,7 +18,7 @@ from typing import Any, TypedDict
 
 from scipy import stats
 
-from artifacts.writing import write_text
+from artifacts.writing import write_json
 from benchmarks import common
 from model.recipes import RECIPES, Recipe, get_recipe
 
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             what = f"{name}, seed {seed} (the same command goes on from here)"
             # A process for each run: TensorFlow does not give memory back.
             result = common.in_own_process(run_one, recipe, options.examples, options.held_out, folder, what=what)
-            write_text(path, json.dumps(result, indent=1))
+            write_json(path, result)
         with open(path) as stream:
             results[name, seed] = json.load(stream)
     table = summarize(results, options.recipes, seeds)
@@ -115,19 +115,28 @@ def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, dict[st
         if name not in RECIPES:
             parser.error(f"--recipes: no recipe {name!r}; known: {', '.join(RECIPES)}")
     try:
-        get_recipe(options.recipes[0], **fields)
+        for name in options.recipes:
+            get_recipe(name, **_without_idle_starts(name, fields))
     except ValueError as error:
         parser.error(str(error))
     return options, fields
 
 
 def _recipe(name: str, seed: int, options: argparse.Namespace, fields: Mapping[str, Any]) -> Recipe:
+    fields = _without_idle_starts("cross_entropy" if name == "warm" else name, fields)
     if name == "warm":
         return get_recipe("cross_entropy", **{**fields, "steps": options.warm_steps, "seed": seed})
     if options.warm_steps:
         fields = {**fields, "initial_weights": os.path.join(options.out, f"warm-{seed}", "model.keras")}
         seed += options.seeds  # other batches first than the warm start saw
     return get_recipe(name, **{**fields, "seed": seed})
+
+
+def _without_idle_starts(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the start of a term that the named recipe does not have: the fields are given for all recipes."""
+    recipe = RECIPES[name][0]
+    idle = {"weight_center_start": not recipe.weight_center_weight, "expander_start": not recipe.expander}
+    return {field: value for field, value in fields.items() if not idle.get(field)}
 
 
 def run_one(recipe: Recipe, examples: str, held_out: str, out: str) -> RunResult:

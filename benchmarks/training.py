@@ -63,7 +63,8 @@ def keras_step(name: str, size: int, batch: int) -> Callable[[], float]:
     from model.detector import DeepfakeDetector, create_optimizer
     from model.recipes import get_recipe
 
-    recipe = get_recipe(name, image_size=size, batch_size=batch, weight_center_start=0, expander_start=0)
+    all_stages = {"weight_center_start": 0, "expander_start": 0} if name == "paper" else {}
+    recipe = get_recipe(name, image_size=size, batch_size=batch, **all_stages)
     detector = DeepfakeDetector(recipe)
     detector.compile(optimizer=create_optimizer(recipe), jit_compile=False)
     detector.optimizer.build(detector.trainable_variables)

@@ -35,7 +35,7 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
 
     def __init__(self, recipe: Recipe | dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.recipe = recipe if isinstance(recipe, Recipe) else Recipe.model_validate(recipe)
+        self.recipe = recipe if isinstance(recipe, Recipe) else Recipe.of_saved_model(recipe)
         self.backbone = create_backbone(self.recipe.backbone, self.recipe.image_size, synchronized=_replicas() > 1)
         self.embedding = layers.Dense(self.recipe.embedding_size, dtype=keras.config.floatx(), name="embedding")
         self.classifier = layers.Dense(2, dtype=keras.config.floatx(), name="classifier")

@@ -8,6 +8,8 @@ ever made.
 from keras import KerasTensor as Tensor  # stands for tensors of every backend
 from keras import ops
 
+from model.losses import at_least_float32
+
 
 def balance_factor(cross_entropy: Tensor, pulling_factor: float = 1.0) -> Tensor:
     """Return η = exp(-γ / L_CE) of Eq. 6: near 0 (hard negatives) once the classifier is good.
@@ -28,9 +30,10 @@ def balance_factor(cross_entropy: Tensor, pulling_factor: float = 1.0) -> Tensor
         >>> round(float(balance_factor(ops.log(2.0))), 3)
         0.236
     """
-    loss = ops.stop_gradient(cross_entropy)
+    loss = at_least_float32(ops.stop_gradient(cross_entropy))
     tiny = ops.cast(1e-7, loss.dtype)
-    return ops.where(loss > tiny, ops.exp(-pulling_factor / ops.maximum(loss, tiny)), ops.zeros_like(loss))
+    eta = ops.where(loss > tiny, ops.exp(-pulling_factor / ops.maximum(loss, tiny)), ops.zeros_like(loss))
+    return ops.cast(eta, cross_entropy.dtype)
 
 
 def expanded_negative_similarity(gram: Tensor, eta: Tensor) -> Tensor:
@@ -44,7 +47,7 @@ def expanded_negative_similarity(gram: Tensor, eta: Tensor) -> Tensor:
         eta: η, float scalar in [0, 1].
 
     Returns:
-        float [n, n, n], indexed [anchor, positive, negative].
+        float [n, n, n], indexed [anchor, positive, negative]; float32 if `gram` has half precision.
 
     Example:
         Anchor and positive at right angles, d⁺ = √2, the negative opposite to the anchor, d⁻ = 2. η = 1 leaves the
@@ -56,6 +59,8 @@ def expanded_negative_similarity(gram: Tensor, eta: Tensor) -> Tensor:
         >>> [round(float(expanded_negative_similarity(gram, eta)[0, 1, 2]), 3) for eta in (1.0, 0.0)]
         [-1.0, -0.414]
     """
+    gram = at_least_float32(gram)
+    eta = ops.cast(eta, gram.dtype)
     own = ops.diagonal(gram)
     distance = _safe_sqrt(own[:, None] + own[None, :] - 2 * gram)
     to_positive, to_negative = distance[:, :, None], distance[:, None, :]

@@ -2,14 +2,23 @@
 
 Triplet Loss is Eq. 2, Weight-Center Loss is Eq. 3 (and its penalty weights Eq. 4); `model.detector` adds them up as Eq.
 1. Every loss is a scalar and stays finite, with finite gradients, when a batch holds no real sample, no fake one, or
-identical embeddings. Labels are 0 for real and 1 for fake.
+identical embeddings. Losses of half-precision input are computed in float32 and returned in the input's dtype. Labels
+are 0 for real and 1 for fake.
 """
 
 from keras import KerasTensor as Tensor  # stands for tensors of every backend
-from keras import ops
+from keras import backend, ops
 
 REAL = 0
 FAKE = 1
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Cast half-precision tensors to float32; others are returned as they are.
+
+    A batch of 66 has 68,640 triplets, more than float16 can count (65,504); bfloat16 cannot count beyond 256.
+    """
+    return ops.cast(x, "float32") if backend.standardize_dtype(x.dtype) in ("float16", "bfloat16") else x
 
 
 def triplet_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,6 +97,8 @@ def triplet_loss(
         negative = ops.logical_and(negative, ops.logical_not(excluded))
     if negative_similarity is None:
         negative_similarity = ops.broadcast_to(similarity[:, None, :], ops.shape(similarity)[:1] * 3)
+    dtype = similarity.dtype
+    similarity, negative_similarity = at_least_float32(similarity), at_least_float32(negative_similarity)
     if mining == "all":
         valid = ops.logical_and(positive[:, :, None], negative[:, None, :])
         losses = ops.relu(negative_similarity - similarity[:, :, None] + margin)
@@ -100,12 +111,12 @@ def triplet_loss(
     if reduction not in ("active", "all"):
         raise ValueError(f"reduction must be 'active' or 'all'. Received: reduction={reduction!r}")
 
-    dtype = similarity.dtype
     losses = ops.where(valid, losses, ops.zeros_like(losses))
-    count = ops.sum(ops.cast(valid, dtype))
-    active = ops.sum(ops.cast(losses > 0, dtype))
+    count = ops.sum(ops.cast(valid, losses.dtype))
+    active = ops.sum(ops.cast(losses > 0, losses.dtype))
     divisor = active if reduction == "active" else count
-    return ops.sum(losses) / ops.maximum(divisor, 1), active / ops.maximum(count, 1)
+    loss, share = ops.sum(losses) / ops.maximum(divisor, 1), active / ops.maximum(count, 1)
+    return ops.cast(loss, dtype), ops.cast(share, dtype)
 
 
 def _hard_triplets(
@@ -153,9 +164,11 @@ def cross_entropy_loss(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         A float scalar.
     """
+    dtype, logits = logits.dtype, at_least_float32(logits)
     truth = ops.one_hot(labels, 2, dtype=logits.dtype)
     # Not ops.mean: on JAX it computes in float32, whatever the input.
-    return -ops.sum(truth * ops.log_softmax(logits, axis=-1)) / ops.cast(ops.shape(logits)[0], logits.dtype)
+    loss = -ops.sum(truth * ops.log_softmax(logits, axis=-1)) / ops.cast(ops.shape(logits)[0], logits.dtype)
+    return ops.cast(loss, dtype)
 
 
 def weight_center_loss(center_similarity: Tensor, is_real: Tensor, scale: float = 2.0, margin: float = 0.5) -> Tensor:
@@ -181,7 +194,7 @@ def weight_center_loss(center_similarity: Tensor, is_real: Tensor, scale: float 
         >>> round(float(loss), 4)
         0.5493
     """
-    exponents = -scale * (center_similarity - margin)
+    exponents = -scale * (at_least_float32(center_similarity) - margin)
     exponents = ops.where(is_real, exponents, ops.full_like(exponents, -float("inf")))
     one = ops.zeros_like(exponents[:1])
-    return ops.logsumexp(ops.concatenate([one, exponents])) / scale
+    return ops.cast(ops.logsumexp(ops.concatenate([one, exponents])) / scale, center_similarity.dtype)

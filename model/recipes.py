@@ -5,11 +5,12 @@ Defaults are the paper's (section 4.1) where it states a value, and the document
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationInfo, model_validator
 
 from artifacts.crop_size import CROP_SIZE
 
 NAMED_WEIGHTS = ("random", "imagenet")  # values of `initial_weights` that are not files
+TRAINED = "trained"  # key of the validation's context: the recipe of a model that exists
 
 RecipeName = Literal["paper", "without_expander", "triplet_cross_entropy", "triplet", "cross_entropy", "sample"]
 
@@ -17,7 +18,7 @@ RecipeName = Literal["paper", "without_expander", "triplet_cross_entropy", "trip
 class Recipe(BaseModel):
     """Everything that decides what a training computes: two runs of equal recipes on equal data do the same."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field("paper", description="The recipe's name.")
     backbone: Literal[
@@ -85,23 +86,59 @@ class Recipe(BaseModel):
     )
     seed: int = Field(0, ge=0, description="Seed of weights, batches and augmentation.")
 
+    @classmethod
+    def of_saved_model(cls, fields: dict[str, Any]) -> "Recipe":
+        """Return the recipe of a model that was trained, also if no training with it may start any more."""
+        return cls.model_validate(fields, context={TRAINED: True})
+
     @model_validator(mode="after")
-    def _check(self) -> "Recipe":
-        if self.batch_size % 2:
-            raise ValueError(
-                f"batch_size must be even, half real and half fake. Received: batch_size={self.batch_size}"
-            )
-        if self.triplet_weight == 0 and self.cross_entropy_weight == 0:
-            raise ValueError("triplet_weight and cross_entropy_weight are both 0: nothing would tell real from fake")
-        if self.triplet_partner == "exclude" and not self.pairing:
-            raise ValueError("triplet_partner is 'exclude', but without pairing no face has a partner: set pairing")
-        for name in ("weight_center_start", "expander_start"):
-            start = getattr(self, name)
-            if start is not None and start > self.steps:
-                raise ValueError(
-                    f"{name} is {start}, beyond the last of {self.steps} steps: that stage would never begin"
-                )
+    def _check(self, info: ValidationInfo) -> "Recipe":
+        if not (info.context or {}).get(TRAINED):
+            for problem in (self._batch_problem(), self._term_problem(), self._stage_problem()):
+                if problem:
+                    raise ValueError(problem)
         return self
+
+    def _batch_problem(self) -> str | None:
+        if self.batch_size % 2:
+            return f"batch_size must be even, half real and half fake. Received: batch_size={self.batch_size}"
+        if self.triplet_partner == "exclude" and not self.pairing:
+            return "triplet_partner is 'exclude', but without pairing no face has a partner: set pairing"
+        return None
+
+    def _term_problem(self) -> str | None:
+        """What a term of the loss lacks that it is made of."""
+        if self.triplet_weight == 0 and self.cross_entropy_weight == 0:
+            return "triplet_weight and cross_entropy_weight are both 0: nothing would tell real from fake"
+        if self.expander and self.triplet_weight == 0:
+            return (
+                "expander is on, but triplet_weight is 0: there are no triplets whose negatives it could replace. "
+                "Set expander to false, or triplet_weight above 0"
+            )
+        if self.expander and self.cross_entropy_weight == 0:
+            return (
+                "expander is on, but cross_entropy_weight is 0: its eta (Eq. 6) follows the cross-entropy, and that of "
+                "an untrained classifier says nothing. Set expander to false, or cross_entropy_weight above 0"
+            )
+        return None
+
+    def _stage_problem(self) -> str | None:
+        """What is wrong with the step that a stage was given to start at."""
+        for name, acts, switch in (
+            ("weight_center_start", self.weight_center_weight > 0, "weight_center_weight to 0"),
+            ("expander_start", self.expander, "expander to false"),
+        ):
+            start = getattr(self, name)
+            if start is None:
+                continue
+            if not acts:
+                return f"{name} is {start}, but this recipe sets {switch}: leave out one of the two"
+            if start >= self.steps:
+                return (
+                    f"{name} is {start}, beyond the last step, {self.steps - 1} of steps={self.steps} (the first is "
+                    f"0): that stage would never begin. Give an earlier step, or set {switch}"
+                )
+        return None
 
     @property
     def weight_center_step(self) -> int:

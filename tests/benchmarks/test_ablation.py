@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -37,6 +38,14 @@ def test_differences_are_taken_seed_by_seed():
     lines = list(ablation.to_markdown(table))
     assert lines[2] == "| triplet | 0.550 ± 0.635 | – | 0.500 ± 0.000 | 0.500, 0.600 |"
     assert lines[-1] == "| + cross-entropy | +0.050 ± 0.000 |"
+
+
+@pytest.mark.parametrize("name, starts", [("paper", (1, 2)), ("without_expander", (1, None)), ("warm", (None, None))])
+def test_a_start_goes_to_the_recipes_that_have_the_term(name, starts):
+    options = SimpleNamespace(warm_steps=4, seeds=1, out="out")
+    fields = {"steps": "5", "weight_center_start": "1", "expander_start": "2"}
+    recipe = ablation._recipe(name, 0, options, fields)
+    assert (recipe.weight_center_start, recipe.expander_start) == starts
 
 
 @pytest.fixture

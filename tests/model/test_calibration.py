@@ -145,7 +145,10 @@ def test_the_detector_gets_the_temperature_of_its_faces(build, val_files):
 
 @pytest.mark.parametrize(
     "choices, reason",
-    [({}, "no validation examples"), ({"cross_entropy_weight": 0}, "the recipe trains no classifier")],
+    [
+        ({}, "no validation examples"),
+        ({"cross_entropy_weight": 0, "expander": False}, "the recipe trains no classifier"),
+    ],
 )
 def test_without_files_or_a_classifier_the_temperature_is_one(choices, reason, build, val_files):
     detector = build(**choices)

@@ -72,13 +72,13 @@ def loop_loss(loops, recipe, embedding, logits, labels, center, step):
         {"triplet_weight": 0.7, "cross_entropy_weight": 3.0, "weight_center_weight": 0.4, "triplet_margin": 0.3},
         {"triplet_mining": "semi_hard", "triplet_reduction": "all", "weight_center_scale": 5.0, "pulling_factor": 0.5},
         {"triplet_mining": "hard", "weight_center_margin": -0.2},
-        {"expander": False},
+        {"expander": False, "expander_start": None},
         {"triplet_partner": "exclude"},
         {"triplet_partner": "exclude", "triplet_reduction": "all"},
     ],
 )
 def test_the_loss_of_a_batch_equals_loops_in_every_stage(choices, small_recipe, unit_vectors, loops, float64):
-    recipe = small_recipe(**STAGES, **choices)
+    recipe = small_recipe(**STAGES | choices)
     detector = build(recipe)
     rng = np.random.default_rng(4)
     embedding, logits, center = unit_vectors(8, 8, seed=1), rng.normal(size=(8, 2)), rng.normal(size=8)

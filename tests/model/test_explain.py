@@ -93,7 +93,7 @@ def map_by_loops(maps, gradient):
         {},
         {"classifier_input": "unit_embedding"},
         {"classifier_input": "feature"},
-        {"cross_entropy_weight": 0},  # scored by the similarity to the centre
+        {"cross_entropy_weight": 0, "expander": False},  # scored by the similarity to the centre
     ],
 )
 def test_a_map_is_that_of_finite_differences_and_loops(choices, small_recipe, crops, float64):

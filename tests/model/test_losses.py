@@ -1,6 +1,7 @@
 """The losses against loops, finite differences, the corrected Eq. 4 and published libraries, in float64."""
 
 import importlib.util
+import itertools
 import json
 import os
 import subprocess
@@ -313,6 +314,42 @@ def test_every_term_is_finite_in_every_precision(batch, vectors, dtype, unit_vec
         assert term.dtype == dtype and np.isfinite(float(term))
         for gradient in tape.gradient(term, [x, logits]):
             assert gradient is None or np.isfinite(np.asarray(tf.cast(gradient, tf.float32))).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_batch_with_more_triplets_than_a_half_can_count_costs_what_it_costs_in_float64(dtype, unit_vectors):
+    """128 samples have 516,096 triplets, and float16 ends at 65,504."""
+    labels = tf.constant([0, 1] * 64)
+    # What the half-precision numbers are is not in question here: both sides start from the same ones.
+    gram = tf.cast(tf.constant(np.einsum("id,jd->ij", *[unit_vectors(128, 8, seed=21)] * 2)), dtype)
+    logits = tf.cast(tf.constant(np.random.default_rng(22).normal(0, 300, (128, 2))), dtype)
+    relative = {"float16": 1e-3, "bfloat16": 8e-3}[dtype]  # of rounding the result
+
+    def terms(gram, logits):
+        found = [
+            losses.cross_entropy_loss(logits, labels),
+            losses.weight_center_loss(gram[:, 0], labels == losses.REAL),
+        ]
+        for negatives in (None, expander.expanded_negative_similarity(gram, 0.25)):
+            for mining, reduction in itertools.product(("all", "hard", "semi_hard"), ("active", "all")):
+                loss, active = losses.triplet_loss(gram, labels, 1.0, mining, reduction, negatives)
+                found += [loss, tf.stop_gradient(active)]
+        return found
+
+    def with_gradients(dtype):
+        given = [tf.cast(x, dtype) for x in (gram, logits)]
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            found = terms(*given)
+            total = tf.add_n(found)
+        assert {value.dtype for value in found} == {tf.as_dtype(dtype)}
+        return ([float(value) for value in found], *(tf.cast(g, tf.float64) for g in tape.gradient(total, given)))
+
+    values, *gradients = with_gradients(dtype)
+    expected, *expected_gradients = with_gradients("float64")
+    assert values == pytest.approx(expected, rel=relative)
+    for one, other in zip(gradients, expected_gradients, strict=True):
+        assert np.linalg.norm(one - other) < 10 * relative * np.linalg.norm(other)
 
 
 OTHER_BACKEND = """

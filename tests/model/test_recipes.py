@@ -74,10 +74,56 @@ def test_a_recipe_must_tell_real_from_fake():
         get_recipe("paper", triplet_weight=0, cross_entropy_weight=0)
 
 
-@pytest.mark.parametrize("field", ["weight_center_start", "expander_start"])
-def test_a_stage_beyond_the_last_step_is_named(field):
-    with pytest.raises(ValidationError, match=f"{field} is 11, beyond the last of 10 steps"):
-        get_recipe("paper", steps=10, **{field: 11})
+@pytest.mark.parametrize("start", [10, 11])
+@pytest.mark.parametrize(
+    "field, cure", [("weight_center_start", "weight_center_weight to 0"), ("expander_start", "expander to false")]
+)
+def test_a_stage_that_would_never_begin_is_named_with_its_cure(field, cure, start):
+    assert getattr(get_recipe("paper", steps=10, **{field: 9}), field) == 9  # the last step
+    message = rf"{field} is {start}, beyond the last step, 9 of steps=10 .*Give an earlier step, or set {cure}"
+    with pytest.raises(ValidationError, match=message):
+        get_recipe("paper", steps=10, **{field: start})
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_stages_begin_in_the_shortest_trainings_too(steps):
+    recipe = Recipe(steps=steps)
+    assert 0 <= recipe.weight_center_step <= recipe.expander_step < steps
+
+
+@pytest.mark.parametrize(
+    "off, field",
+    [({"weight_center_weight": 0}, "weight_center_start"), ({"expander": False}, "expander_start")],
+)
+def test_a_term_that_is_off_has_no_start(off, field):
+    with pytest.raises(ValidationError, match=rf"{field} is 5, but this recipe sets {next(iter(off))} to"):
+        get_recipe("paper", **off, **{field: 5})
+
+
+@pytest.mark.parametrize("field", ["cross_entropy_weight", "triplet_weight"])
+def test_the_expander_needs_triplets_and_a_trained_classifier(field):
+    with pytest.raises(ValidationError, match=f"expander is on, but {field} is 0.*Set expander to false"):
+        get_recipe("paper", **{field: 0})
+    assert not get_recipe("paper", expander=False, **{field: 0}).expander
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("field", ["learning_rate", "weight_center_margin", "triplet_weight", "weight_decay"])
+def test_numbers_are_finite(field, value):
+    with pytest.raises(ValidationError, match=field):
+        get_recipe("paper", **{field: value})
+
+
+def test_the_recipe_of_a_saved_model_is_read_as_it_is():
+    """Also one that no training takes any more, and one without the fields that came later."""
+    fields = get_recipe("paper", steps=10).model_dump() | {"cross_entropy_weight": 0.0, "expander_start": 10}
+    del fields["triplet_partner"]
+    recipe = Recipe.of_saved_model(fields)
+    assert (recipe.expander, recipe.expander_start, recipe.triplet_partner) == (True, 10, "include")
+    with pytest.raises(ValidationError):
+        Recipe.model_validate(fields)
+    with pytest.raises(ValidationError, match="batch_size"):
+        Recipe.of_saved_model(fields | {"batch_size": "many"})
 
 
 def test_an_unknown_recipe_names_those_there_are():
