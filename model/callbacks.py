@@ -13,8 +13,9 @@ from commands import progress
 from commands.signals import StopSignals
 from model import checkpoints, scoring
 from model.checkpoints import State
+from model.divergence import Watch
 from model.served import Predict
-from model.validation import Row, criterion, figure, validation_metrics
+from model.validation import NotFinite, Row, criterion, figure, validation_metrics
 
 SHOWN = {"loss": "loss", "triplet": "tri", "cross_entropy": "ce", "weight_center": "wc", "accuracy": "acc"}
 
@@ -67,7 +68,8 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
     """Log the losses, validate, keep the best weights by validation AUC, and save the state to resume from.
 
     The best weights are chosen on the validation files alone; without any, the last ones are the best. After a signal
-    the state is saved and training ends.
+    the state is saved and training ends. When a figure, a weight or a score is NaN or infinite, `Diverged` ends it at
+    once and nothing is saved.
 
     Args:
         run_dir: receives `checkpoints/{best,state-*}.weights.h5` and `logs/` (TensorBoard).
@@ -100,6 +102,7 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.step, self.history = (state["step"], list(state["history"])) if state else (0, [])
         self.sums, self.summed = (dict(state["sums"]), state["summed"]) if state else ({}, 0)
         self.since_reset = 0
+        self.watch = Watch(run_dir, self.learning_rate)
         self.writer = tf.summary.create_file_writer(os.path.join(run_dir, "logs"))
         self.predict: Predict | None = None
 
@@ -107,9 +110,13 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         """Do what is due after this step."""
         self.step += 1
         self.since_reset += 1
+        # Keras has fetched the figures for the callbacks anyway, so that looking at every step waits for no device.
+        self.watch.check_terms(self.step, logs)
         validate = self.step % self.interval == 0 or self.step == self.steps
         if validate or self.stop.number is not None or self.step % self.log_interval == 0:
             self.log({name: float(value) for name, value in logs.items()})
+        if validate or self.stop.number is not None:
+            self.watch.check_weights(self.step, self.model)
         if self.stop.number is not None:
             self.save()
             self.model.stop_training = True
@@ -133,10 +140,14 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         if self.val_files:
             if self.predict is None:
                 self.predict = scoring.predictor(self.model)  # traced once
-            row.update(validation_metrics(self.predict, self.val_files, self.score))
+            try:
+                row.update(validation_metrics(self.predict, self.val_files, self.score))
+            except NotFinite as error:
+                raise self.watch.diverged(self.step, str(error)) from None
         if not self.history or criterion(row) > max(map(criterion, self.history)):
             checkpoints.save_weights(self.model, checkpoints.best_weights(self.run_dir))
         self.history.append(row)
+        checkpoints.save_history(self.run_dir, self.history)
         self.write("validation", {key.removeprefix("val_"): row[key] for key in row if key.startswith("val_")})
         self.save()
         if self.val_files:

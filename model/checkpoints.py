@@ -6,7 +6,8 @@ from typing import TypedDict
 
 import keras
 
-from artifacts.writing import write_text
+from artifacts import layout
+from artifacts.writing import write_json, write_text
 from model.validation import Row
 
 FOLDER = "checkpoints"  # in a run's folder
@@ -49,18 +50,31 @@ def save_state(model: keras.Model, run_dir: str, state: State) -> None:
     name = f"state-{state['step']}{SUFFIX}"
     folder = os.path.join(run_dir, FOLDER)
     save_weights(model, os.path.join(folder, name))
-    write_text(os.path.join(folder, "state.json"), json.dumps({**state, "weights": name}))
+    write_json(os.path.join(folder, "state.json"), {**state, "weights": name}, indent=None)
     for other in os.listdir(folder):
         if other.startswith("state-") and other != name:
             os.remove(os.path.join(folder, other))
 
 
+def save_history(run_dir: str, history: list[Row]) -> None:
+    """Write a line of JSON per validation.
+
+    Raises:
+        ValueError: a figure is NaN or infinite, which JSON cannot express.
+    """
+    lines = (json.dumps(row, allow_nan=False) + "\n" for row in history)
+    write_text(os.path.join(run_dir, layout.HISTORY), "".join(lines))
+
+
 def load_state(run_dir: str) -> tuple[State, str] | None:
-    """Return the (state, path of its weights) of an interrupted training; None if there is none."""
+    """Return the (state, path of its weights) of an interrupted training; None if there is none.
+
+    NaN and infinite figures, which earlier versions wrote, are None in it.
+    """
     path = os.path.join(run_dir, FOLDER, "state.json")
     if not os.path.exists(path):
         return None
     with open(path) as stream:
-        found = json.load(stream)
+        found = json.load(stream, parse_constant=lambda _: None)
     weights = os.path.join(run_dir, FOLDER, found.pop("weights"))
     return found, weights

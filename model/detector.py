@@ -200,8 +200,8 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         """Move the centre f(x_c) of Eq. 3 towards the mean real embedding of the global batch.
 
         The centre is an exponential moving average without gradient, from the first step on, and starts at the first
-        mean. It moves after the loss was taken against the old centre. A batch without a real sample leaves it as it
-        is.
+        mean. It moves after the loss was taken against the old centre. A batch without a real sample, or with an
+        embedding that is NaN or infinite, leaves it as it is.
 
         Args:
             embedding: float [n, d].
@@ -215,7 +215,8 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         mean = ops.sum(ops.stop_gradient(embedding) * is_real, axis=0) / ops.maximum(count, 1)
         old = ops.convert_to_tensor(self.center)
         keep = ops.where(ops.any(old != 0), ops.cast(self.recipe.center_momentum, old.dtype), ops.zeros((), old.dtype))
-        new = ops.where(count > 0, keep * old + (1 - keep) * mean, old)
+        usable = ops.logical_and(count > 0, ops.all(ops.isfinite(mean)))
+        new = ops.where(usable, keep * old + (1 - keep) * mean, old)
         shift = ops.norm(new - old)  # before the assignment: `old` is the variable itself
         self.center.assign(new)  # never inside a conditional: a mirrored variable cannot be assigned there
         return shift

@@ -8,6 +8,7 @@
     <path>.safetensors   weights of a ResNet or EfficientNet-Lite0 under their published names (`conv1.weight`, ...)
     <path>.pth           the same in torch's legacy format
     <path>.h5            weights of a Keras application without its top (also `.weights.h5`)
+    <path>.weights.h5    a state of a training of this project (`run/checkpoints/`): all its weights and its centre
     <path>.keras         a detector of this project (`Format-Keras/model.keras`): all its weights and its centre; or a
                          Keras model that is, or has as a layer, the application of the backbone's name without its top
 """
@@ -15,6 +16,7 @@
 import os
 from typing import Any
 
+import h5py
 import keras
 
 from artifacts.errors import InputError
@@ -61,7 +63,9 @@ def _load_file(detector: DeepfakeDetector, path: str) -> None:
     if not os.path.isfile(path):
         raise InputError(f"{path}: no such file")
     suffix = os.path.splitext(path)[1]
-    if suffix == ".keras":
+    if suffix == ".h5" and _is_state(path):
+        _load_state(detector, path)
+    elif suffix == ".keras":
         _load_keras_model(detector, path)
     elif suffix in (".safetensors", ".pth") and name not in APPLICATIONS:
         load_published(detector.backbone, path)
@@ -113,6 +117,29 @@ def _load_application(backbone: keras.Model, weights: str) -> None:
     except Exception as error:  # of URLs, hashes or h5py: Keras documents none
         raise InputError(f"{weights}: {_first_line(error)}") from None
     backbone.set_weights(published.get_weights())
+
+
+# --- states of a training ---------------------------------------------------------------------------------------------
+def _is_state(path: str) -> bool:
+    """Tell whether an HDF5 file holds the weights of a detector."""
+    try:
+        with h5py.File(path) as file:
+            return {"backbone", "embedding", "classifier"} <= set(file)
+    except OSError:  # not HDF5: the reader of applications' weights says so
+        return False
+
+
+def _load_state(detector: DeepfakeDetector, path: str) -> None:
+    # Into another detector first: this one's optimizer starts anew.
+    saved = DeepfakeDetector(detector.recipe)
+    try:
+        saved.load_weights(path)
+    except Exception as error:  # h5py's and Keras's
+        raise InputError(
+            f"{path}: does not fit ({_first_line(error)}): give the backbone, embedding_size and classifier_input of "
+            "that training"
+        ) from None
+    _copy_detector(detector, saved, path)
 
 
 # --- Keras models -----------------------------------------------------------------------------------------------------

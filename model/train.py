@@ -26,13 +26,14 @@ from pydantic import ValidationError  # noqa: E402
 
 from artifacts import face_examples, layout  # noqa: E402
 from artifacts.errors import InputError  # noqa: E402
-from artifacts.writing import write_text  # noqa: E402
+from artifacts.writing import write_json  # noqa: E402
 from commands.problems import of_flags  # noqa: E402
 from commands.signals import Interrupted, StopSignals, exit_code  # noqa: E402
 from model import callbacks, checkpoints, export, pretrained  # noqa: E402
 from model.calibration import calibrate  # noqa: E402
 from model.checkpoints import State  # noqa: E402
 from model.detector import DeepfakeDetector, create_optimizer  # noqa: E402
+from model.divergence import Diverged  # noqa: E402
 from model.input_pipeline import training_batches  # noqa: E402
 from model.recipes import RECIPES, Recipe, get_recipe  # noqa: E402
 from model.record_index import RecordIndex, index_records  # noqa: E402
@@ -68,6 +69,7 @@ def train(
     Raises:
         InputError: files that cannot be used, a class without a face, weights to start from that are missing or do not
             fit, or a `run_dir` that holds another training.
+        Diverged: a loss, a weight or a validation score is NaN or infinite; the last finite state stays saved.
         Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
     index = index_records(train_files)
@@ -91,7 +93,6 @@ def train(
         interval = validate_every or max(1, recipe.steps // 10)
         history = _fit(detector, index, val_files, run_dir, interval, state)
     detector.load_weights(checkpoints.best_weights(run_dir))
-    write_text(os.path.join(run_dir, layout.HISTORY), "".join(json.dumps(row) + "\n" for row in history))
     return detector, history
 
 
@@ -119,7 +120,12 @@ def _fit(
             state=state,
         )
         batches = training_batches(index, recipe, start)
-        detector.fit(batches, epochs=1, callbacks=[progress, validation], shuffle=False, verbose=0)
+        try:
+            detector.fit(batches, epochs=1, callbacks=[progress, validation], shuffle=False, verbose=0)
+        except Diverged:
+            progress.on_train_end()  # which Keras leaves out
+            validation.on_train_end()
+            raise
     if stop.number is not None:
         raise Interrupted(stop.number, validation.step)
     return validation.history
@@ -173,7 +179,7 @@ def _keep_recipe(recipe: Recipe, run_dir: str, resumed: bool) -> None:
     path = os.path.join(run_dir, layout.RECIPE)
     if resumed:
         with open(path) as stream:
-            before = json.load(stream)
+            before = Recipe().model_dump() | json.load(stream)  # an earlier version's lacks the fields that came later
         changed = [key for key, value in recipe.model_dump().items() if before.get(key) != value]
         if changed:
             raise InputError(
@@ -181,7 +187,7 @@ def _keep_recipe(recipe: Recipe, run_dir: str, resumed: bool) -> None:
                 "Give another folder, or delete this one"
             )
     os.makedirs(run_dir, exist_ok=True)
-    write_text(path, json.dumps(recipe.model_dump(), indent=2))
+    write_json(path, recipe.model_dump(), indent=2)
 
 
 def save_model(detector: DeepfakeDetector, calibration: Calibration, model_dir: str) -> None:

@@ -1,12 +1,11 @@
 """Trainer: the executor."""
 
-import json
 import os
 from typing import Any
 
 from artifacts import layout
 from artifacts.face_examples import find_files
-from artifacts.writing import write_text
+from artifacts.writing import write_json
 from components.base import Context
 from model.calibration import calibrate
 from model.train import save_model, train
@@ -18,7 +17,7 @@ def execute(context: Context) -> dict[str, Any]:
     Logs, checkpoints and the history go into `model_run`.
 
     Raises:
-        InputError: the examples or the weights to start from cannot be used.
+        InputError: the examples or the weights to start from cannot be used, or the training diverged.
         commands.signals.Interrupted: a signal came; the next attempt goes on from the saved state.
     """
     examples, model_dir = context.inputs["examples"], context.outputs["model"]
@@ -28,7 +27,7 @@ def execute(context: Context) -> dict[str, Any]:
     detector, history = train(recipe, train_files, val_files, run_dir, validate_every)
     calibration = calibrate(detector, val_files)
     save_model(detector, calibration, model_dir)
-    write_text(os.path.join(model_dir, layout.RECIPE), json.dumps(recipe.model_dump(), indent=2))
+    write_json(os.path.join(model_dir, layout.RECIPE), recipe.model_dump(), indent=2)
     return {
         "recipe": recipe.name,
         "steps": recipe.steps,

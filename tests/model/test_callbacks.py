@@ -1,15 +1,19 @@
 """Validation as a callback: it keeps the best weights and saves the state on a signal; the history misses no step."""
 
+import json
 import os
 import signal
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
+import numpy as np
 import pytest
 
 from commands.signals import StopSignals
 from model import callbacks, checkpoints, scoring
-from model.validation import criterion
+from model.divergence import Diverged
+from model.validation import NotFinite, criterion
 
 
 class StubModel:
@@ -19,6 +23,7 @@ class StubModel:
         self.optimizer = SimpleNamespace(learning_rate=0.1)
         self.step = 0
         self.stop_training = False
+        self.weights = []
 
     def save_weights(self, path):
         Path(path).write_text(str(self.step))
@@ -103,3 +108,83 @@ def test_the_history_holds_means_over_all_steps_whatever_was_logged_between(tmp_
     assert state["sums"]["loss"] == pytest.approx(1 + 2 + 3 + 4 + 5 + 6)
     callback = run(state, 10)
     assert [row["loss"] for row in callback.history] == [pytest.approx(5.5)]
+
+
+# --- divergence -------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def diverge(tmp_path, monkeypatch):
+    """diverge(losses, ...) is (the error, the step it came at): steps with these running means of the loss."""
+
+    def run(losses, interval=2, weights=(), scores=None, stop_at=None):
+        def metrics(predict, files, score):
+            if scores is not None and not np.isfinite(scores[model.step]):
+                raise NotFinite("logit is not finite for 3 of 8 validation faces")
+            return {"val_auc": 0.5, "val_acc": 0.5, "val_video_auc": None}
+
+        model = StubModel()
+        monkeypatch.setattr(scoring, "predictor", lambda model: None)
+        monkeypatch.setattr(callbacks, "validation_metrics", metrics)
+        stop = StopSignals(raises=False)
+        callback = callbacks.Validation(
+            str(tmp_path), ["val"], interval, len(losses), examples="e", stop=stop, log_interval=3
+        )
+        callback.set_model(model)
+        with pytest.raises(Diverged) as raised:
+            for step, loss in enumerate(losses, start=1):
+                model.step = step
+                model.weights = [keras.Variable([float(weights[step - 1])], name="kernel")] if weights else []
+                stop.number = signal.SIGTERM if step == stop_at else None
+                callback.on_train_batch_end(step - 1, {"loss": loss, "triplet": 1.0, "cross_entropy": loss - 2.0})
+        return str(raised.value), callback.step
+
+    return run
+
+
+def saved(run_dir):
+    """(step of the state, what its weights are, what the best are, the history)."""
+    state, weights = checkpoints.load_state(str(run_dir))
+    lines = (run_dir / "history.jsonl").read_text().splitlines()
+    history = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    json.loads((run_dir / "checkpoints" / "state.json").read_text(), parse_constant=pytest.fail)
+    best = (run_dir / "checkpoints" / "best.weights.h5").read_text()
+    return state["step"], Path(weights).read_text(), best, [row["step"] for row in history]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5])
+def test_a_loss_that_is_not_finite_ends_training_at_that_step(step, value, diverge, tmp_path):
+    losses = [3.0] * 5
+    losses[step - 1] = value
+    error, came_at = diverge(losses)
+    assert came_at == step
+    assert f"diverged at step {step}: cross_entropy is {value}, loss is {value}." in error
+    assert "lower learning_rate (it was 0.1)" in error and "Nothing was exported" in error and "\n" not in error
+    assert ("Means before it: loss 3, triplet 1, cross_entropy 1." in error) == (step > 1)
+    last = (step - 1) // 2 * 2
+    if last:
+        assert saved(tmp_path) == (last, str(last), "2", list(range(2, last + 1, 2)))
+        assert f"initial_weights={tmp_path}/checkpoints/state-{last}.weights.h5" in error
+    else:
+        assert "no state was saved yet" in error and checkpoints.load_state(str(tmp_path)) is None
+
+
+def test_a_term_is_named_alone_if_the_others_are_finite(tmp_path):
+    watch = callbacks.Watch(str(tmp_path), lambda: 0.1)
+    with pytest.raises(Diverged, match="step 7: triplet is inf, loss is inf"):
+        watch.check_terms(7, {"loss": float("inf"), "triplet": float("inf"), "cross_entropy": 0.3, "eta": 0.1})
+    with pytest.raises(Diverged, match="step 8: eta is nan"):
+        watch.check_terms(8, {"loss": 1.0, "eta": float("nan")})
+
+
+@pytest.mark.parametrize("stop_at", [None, 4])
+def test_weights_that_are_not_finite_are_not_saved(stop_at, diverge, tmp_path):
+    """The loss of a step is taken before its weights change, so that it may still be finite."""
+    error, step = diverge([3.0] * 4, weights=[1, 1, 1, float("nan")], stop_at=stop_at)
+    assert step == 4 and "diverged at step 4: the weights kernel are not finite" in error
+    assert saved(tmp_path) == (2, "2", "2", [2])
+
+
+def test_scores_that_are_not_finite_end_training_at_the_validation(diverge, tmp_path):
+    error, step = diverge([3.0] * 4, scores={2: 1.0, 4: float("nan")})
+    assert step == 4 and "step 4: logit is not finite for 3 of 8 validation faces" in error
+    assert saved(tmp_path) == (2, "2", "2", [2])

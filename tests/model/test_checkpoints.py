@@ -45,3 +45,20 @@ def test_weights_are_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(OSError, match="no space left"):
         checkpoints.save_weights(Failing("new"), path)
     assert Path(path).read_text() == "old"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_files_are_strict_json(value, tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        checkpoints.save_history(str(tmp_path), [{"step": 1, "loss": value}])
+    with pytest.raises(ValueError, match="JSON"):
+        checkpoints.save_state(StubModel("w"), str(tmp_path), {**STATE, "sums": {"loss": value}})
+    assert not (tmp_path / "history.jsonl").exists() and checkpoints.load_state(str(tmp_path)) is None
+
+
+def test_a_state_of_an_earlier_version_may_hold_nan(tmp_path):
+    checkpoints.save_state(StubModel("w"), str(tmp_path), STATE)
+    path = tmp_path / "checkpoints" / "state.json"
+    path.write_text(path.read_text().replace('"val_auc": null', '"val_auc": NaN, "loss": Infinity'))
+    state, _ = checkpoints.load_state(str(tmp_path))
+    assert state["history"] == [{"step": 3, "val_auc": None, "loss": None}]

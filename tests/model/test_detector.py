@@ -224,6 +224,20 @@ def test_the_centre_stays_without_a_real(center, small_recipe, unit_vectors):
     assert detector.center.numpy().tolist() == center.tolist()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("row", [0, 1])
+@pytest.mark.parametrize("center", [np.zeros(8), np.arange(8.0)])
+def test_the_centre_only_moves_with_finite_embeddings(center, row, value, plain, unit_vectors):
+    """Whether the embedding that is not is of a real or of a fake; the batch after it moves it again."""
+    plain.center.assign(center)
+    embedding = unit_vectors(4, 8).astype(np.float32)
+    embedding[row, 3] = value
+    assert float(plain.move_center(tf.constant(embedding), tf.constant([0, 1, 0, 1]))) == 0
+    assert plain.center.numpy().tolist() == center.tolist()
+    plain.move_center(tf.constant(unit_vectors(4, 8), tf.float32), tf.constant([0, 1, 0, 1]))
+    assert np.isfinite(plain.center.numpy()).all() and (plain.center.numpy() != center).any()
+
+
 def test_the_centre_moves_after_the_loss_and_gets_no_gradient(small_recipe, crops):
     detector = build(small_recipe(weight_center_start=0))
     assert not any(v is detector.center for v in detector.trainable_variables)

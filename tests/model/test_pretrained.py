@@ -10,7 +10,7 @@ import pytest
 from artifacts.errors import InputError
 from model import imagenet_package, pretrained
 from model.backbones import APPLICATIONS, create_backbone
-from model.detector import DeepfakeDetector
+from model.detector import DeepfakeDetector, create_optimizer
 
 pytestmark = pytest.mark.slow  # whole networks
 
@@ -34,6 +34,24 @@ def test_a_trained_detector_gives_all_its_weights_and_its_centre(small_recipe, t
     trained.temperature.assign(1)
     for ours, theirs in zip(fresh.weights, trained.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+
+
+def test_a_state_of_a_training_gives_all_its_weights_and_its_centre(small_recipe, tmp_path):
+    trained, fresh = (DeepfakeDetector(small_recipe(name=name)) for name in ("trained", "fresh"))
+    for detector in (trained, fresh):
+        detector.compile(optimizer=create_optimizer(detector.recipe))
+        detector.optimizer.build(detector.trainable_variables)
+    for v in trained.variables:
+        v.assign(v + 1)
+    trained.save_weights(tmp_path / "state-7.weights.h5")
+    pretrained.initialize(fresh, str(tmp_path / "state-7.weights.h5"))
+    for ours, theirs in zip(fresh.trainable_variables, trained.trainable_variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+    assert fresh.center.numpy().tolist() == [1] * 8 and float(fresh.temperature) == 1
+    assert not any(v.numpy().any() for v in fresh.optimizer.variables if v is not fresh.optimizer._learning_rate)
+    other = DeepfakeDetector(small_recipe(embedding_size=16))
+    with pytest.raises(InputError, match=r"state-7\.weights\.h5: does not fit .*: give the backbone, embedding_size"):
+        pretrained.initialize(other, str(tmp_path / "state-7.weights.h5"))
 
 
 def test_a_detector_of_another_shape_is_named(small_recipe, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -161,6 +162,15 @@ def test_a_value_out_of_range_ends_with_2_and_its_name(flag, named, command, exa
     assert command(f"--examples={examples_dir}", f"--model_dir={tmp_path / 'out'}", flag) == 2
     assert named in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
+
+
+def test_a_training_that_diverges_ends_with_2_and_exports_nothing(command, examples_dir, tmp_path, capsys):
+    arguments = (f"--{name}={value}" for name, value in {**FLAGS, "learning_rate": 1e25}.items())
+    assert command(f"--examples={examples_dir}", f"--model_dir={tmp_path}", *arguments) == 2
+    (message,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("error: ")]
+    assert re.search(r"training diverged at step [2-8]: .*lower learning_rate .*; no state was saved yet", message)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["logs", "recipe.json"]
 
 
 def test_weights_to_start_from_that_are_missing_end_with_2_and_their_name(command, examples_dir, tmp_path, capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model import scoring
-from model.validation import criterion, figure, validation_metrics
+from model.validation import NotFinite, criterion, figure, validation_metrics
 
 ROWS = {
     "video_id": np.array(["a", "a", "b", "c"], object),
@@ -45,3 +45,22 @@ def test_auc_decides_then_accuracy_and_without_either_the_latest_step():
 
 def test_a_missing_figure_has_a_word():
     assert (figure(0.12345), figure(None)) == ("0.1235", "none")
+
+
+@pytest.mark.parametrize("score", ["logit", "center_similarity"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_scores_that_are_not_finite_are_an_error_and_only_those_that_count(score, value, monkeypatch):
+    rows = ROWS | {score: np.array([0.5, value, 0.1, value])}
+    monkeypatch.setattr(scoring, "score_examples", lambda predict, files: [rows])
+    with pytest.raises(NotFinite, match=f"{score} is not finite for 2 of 4 validation faces"):
+        validation_metrics(None, ["file"], score)
+    other = {"logit": "center_similarity", "center_similarity": "logit"}[score]
+    assert validation_metrics(None, ["file"], other)["val_auc"] is not None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+def test_a_row_whose_loss_is_not_a_number_is_never_the_best(value):
+    """As histories of earlier versions may hold them: later, and without figures."""
+    wrong = {"step": 9, "loss": value, "val_auc": None, "val_acc": None}
+    for right in ({"step": 1, "loss": 0.7}, {"step": 1, "loss": 0.7, "val_auc": 0.0, "val_acc": 0.0}, {"step": 1}):
+        assert max([right, wrong], key=criterion) == right == max([wrong, right], key=criterion)
