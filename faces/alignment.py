@@ -19,21 +19,28 @@ class AlignmentError(Exception):
     """The landmarks define no similarity, for example because all five are one point."""
 
 
-def template(margin: float = CROP_MARGIN, size: int = CROP_SIZE) -> np.ndarray:
+def template(margin: float = CROP_MARGIN, size: int = CROP_SIZE, lift: float = 0.0) -> np.ndarray:
     """Return the places of the landmarks in a crop.
 
     Args:
         margin: how much larger the area in the crop is than the template's face.
         size: side of the crop, pixels.
+        lift: how far the face stands above the template's place, as a share of the crop's side.
 
     Returns:
         (x, y) in pixels, float64 [5, 2].
     """
     centre = CROP_SIZE / 2
-    return (centre + (TEMPLATE - centre) * CROP_MARGIN / margin) * size / CROP_SIZE
+    return (centre + (TEMPLATE - centre) * CROP_MARGIN / margin) * size / CROP_SIZE - (0.0, lift * size)
 
 
-def align(image: np.ndarray, landmarks: np.ndarray, margin: float = CROP_MARGIN, size: int = CROP_SIZE) -> np.ndarray:
+def align(
+    image: np.ndarray,
+    landmarks: np.ndarray,
+    margin: float = CROP_MARGIN,
+    size: int = CROP_SIZE,
+    lift: float = 0.0,
+) -> np.ndarray:
     """Warp a face to the template by the least-squares similarity of its landmarks (Umeyama, 1991).
 
     Args:
@@ -41,6 +48,7 @@ def align(image: np.ndarray, landmarks: np.ndarray, margin: float = CROP_MARGIN,
         landmarks: (x, y) in pixels, float [5, 2].
         margin: see `template`.
         size: see `template`.
+        lift: see `template`.
 
     Returns:
         RGB uint8 [size, size, 3], black outside the image.
@@ -51,7 +59,7 @@ def align(image: np.ndarray, landmarks: np.ndarray, margin: float = CROP_MARGIN,
     landmarks = np.asarray(landmarks, np.float64)
     if not np.isfinite(landmarks).all():
         raise AlignmentError("a landmark is not finite")
-    similarity = SimilarityTransform.from_estimate(landmarks, template(margin, size))
+    similarity = SimilarityTransform.from_estimate(landmarks, template(margin, size, lift))
     if not similarity or not np.isfinite(similarity.params).all() or not 1e-3 < similarity.scale < 1e3:
         raise AlignmentError("the five landmarks define no similarity")
     # A bilinear warp skips pixels when it shrinks by more than half: halve by exact area means first.

@@ -91,6 +91,6 @@ def _detect(
 
 def _crop(image: np.ndarray, face: Face, settings: ExtractionSettings) -> np.ndarray | None:
     try:
-        return alignment.align(image, face.landmarks, settings.crop_margin, settings.crop_size)
+        return alignment.align(image, face.landmarks, settings.crop_margin, settings.crop_size, settings.crop_lift)
     except alignment.AlignmentError:
         return None

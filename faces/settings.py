@@ -40,6 +40,13 @@ class ExtractionSettings(Parameters):
     crop_margin: float = Field(
         CROP_MARGIN, gt=0.5, le=4, description="How much larger the area in a crop is than the ArcFace template's face."
     )
+    crop_lift: float = Field(
+        0.0,
+        ge=-0.5,
+        le=0.5,
+        description="How far the face stands above the ArcFace template's place in a crop, as a share of the crop's side. "
+        "Above 0, a crop shows more chin and less forehead.",
+    )
     crop_size: int = Field(CROP_SIZE, ge=32, le=1024, description="Side of a crop, pixels. Models take 256.")
     image_format: Literal["webp", "png"] = Field(
         "webp", description="How crops are stored, without loss either way: webp is smaller, png is read everywhere."

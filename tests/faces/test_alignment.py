@@ -164,3 +164,16 @@ def test_fit_crop_to_another_size(size):
     assert np.array_equal(fit_crop(exact, size), exact)
     for shape in ((size // 2, size), (2 * size, 3 * size), (7, 7)):
         assert fit_crop(np.full((*shape, 3), 77, np.uint8), size).tolist() == np.full((size, size, 3), 77).tolist()
+
+
+@pytest.mark.parametrize("margin, lift", [(0.8, 0.12), (1.3, -0.1)])
+def test_a_lifted_face_stands_higher_by_that_share_of_the_side(margin, lift):
+    rng = np.random.default_rng(2)
+    image = cv2.GaussianBlur(rng.integers(0, 256, (900, 900, 3), dtype=np.uint8), (0, 0), 3)
+    landmarks = _landmarks(1.1, 12, (450, 440))
+    plain, lifted = align(image, landmarks, margin, 200), align(image, landmarks, margin, 200, lift)
+    rows = round(lift * 200)  # whole pixels, so that both crops sample the same points
+    above, below = (plain, lifted) if rows > 0 else (lifted, plain)
+    difference = above[abs(rows) :].astype(int) - below[: 200 - abs(rows)]
+    assert np.abs(difference).max() <= 1
+    assert template(margin, 200) - template(margin, 200, lift) == pytest.approx(np.array([[0, lift * 200]] * 5))
