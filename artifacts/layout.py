@@ -26,6 +26,7 @@ SAVED_MODEL = "saved_model.pb"  # in FORMAT_SERVING; a SavedModel is ready once 
 EXTRA_ASSETS = "assets.extra"  # in a SavedModel: what travels with it; servers ignore this folder
 RECIPE = "recipe.json"
 CALIBRATION = "calibration.json"
+PREPROCESSING = "preprocessing.json"  # how the faces were cut out from which the model learnt
 MODEL_CARD = "model_card.json"
 HISTORY = "history.jsonl"
 

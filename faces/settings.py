@@ -44,8 +44,8 @@ class ExtractionSettings(Parameters):
         0.0,
         ge=-0.5,
         le=0.5,
-        description="How far the face stands above the ArcFace template's place in a crop, as a share of the crop's side. "
-        "Above 0, a crop shows more chin and less forehead.",
+        description="How far the face stands above the template's place in a crop, as a share of the crop's side: "
+        "above 0, a crop shows more chin and less forehead.",
     )
     crop_size: int = Field(CROP_SIZE, ge=32, le=1024, description="Side of a crop, pixels. Models take 256.")
     image_format: Literal["webp", "png"] = Field(

@@ -79,10 +79,10 @@ class Recipe(BaseModel):
     pairing: bool = Field(
         True, description="Put each fake beside a real of the same identity (its original), if the data set names them."
     )
-    augmentation: Literal["off", "paper", "forensic"] = Field(
+    augmentation: Literal["off", "paper", "forensic", "strong"] = Field(
         "paper",
         description="Of training crops; paper: mirroring; forensic: also JPEG, downscaling, blur, noise, brightness, "
-        "contrast.",
+        "contrast; strong: also scale, shift, rotation, colour, covered parts.",
     )
     seed: int = Field(0, ge=0, description="Seed of weights, batches and augmentation.")
 

@@ -5,13 +5,15 @@ import json
 import os
 from typing import Any, NotRequired, TypedDict
 
-from artifacts import layout
+from artifacts import layout, preprocessing
 from artifacts.errors import InputError
+from artifacts.preprocessing import Preprocessing
 from artifacts.writing import write_json
 
 SERVED = ("fake_probability", "logit", "center_similarity", "embedding")  # the outputs of `serving_default` and `crops`
 
 CALIBRATION_ASSET = os.path.join(layout.EXTRA_ASSETS, layout.CALIBRATION)
+PREPROCESSING_ASSET = os.path.join(layout.EXTRA_ASSETS, layout.PREPROCESSING)
 CARD_ASSET = os.path.join(layout.EXTRA_ASSETS, layout.MODEL_CARD)
 
 
@@ -91,6 +93,28 @@ def read_calibration(folder: str) -> Calibration | None:
         path = os.path.join(folder, place)
         if os.path.exists(path):
             found: Calibration = _read_json(path)
+            return found
+    return None
+
+
+def write_preprocessing(how: Preprocessing, model_dir: str) -> None:
+    """Write how the faces of a training were made into a `model` folder, and once more into its SavedModel."""
+    for place in (layout.PREPROCESSING, os.path.join(layout.FORMAT_SERVING, PREPROCESSING_ASSET)):
+        preprocessing.write(how, os.path.join(model_dir, place))
+
+
+def read_preprocessing(folder: str) -> Preprocessing | None:
+    """Read how the faces were made from which a model learnt, of a `model` folder or of a SavedModel alone.
+
+    Returns:
+        None if the model does not say: it was trained before models did, or on examples without a manifest.
+
+    Raises:
+        InputError: the file is damaged or cannot be read.
+    """
+    for place in (layout.PREPROCESSING, PREPROCESSING_ASSET):
+        found = preprocessing.read(os.path.join(folder, place))
+        if found is not None:
             return found
     return None
 

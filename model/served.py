@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
-from model.saved_model import SERVED, digest, find_saved_model, read_calibration, read_card
+from model.saved_model import SERVED, digest, find_saved_model, read_calibration, read_card, read_preprocessing
 
 REQUIRED_SIGNATURES = ("serving_default", "crops")
 
@@ -31,6 +31,7 @@ class ServedModel:
         signatures: name -> function of one tensor (by keyword) that returns a dict of tensors.
         digest: of its graph and weights; equal for two verdicts of the same model.
         calibration: its temperatures, see `model.saved_model.Calibration`, or None.
+        preprocessing: how the faces were made from which it learnt, or None if it does not say.
         card: what it was trained and tested on, or None.
 
     Raises:
@@ -50,6 +51,7 @@ class ServedModel:
                 f"only {sorted(self.signatures)}"
             )
         self.calibration = read_calibration(self.path)
+        self.preprocessing = read_preprocessing(self.path)
         self.digest = digest(self.path)
         self.card = read_card(self.path)
 

@@ -26,6 +26,7 @@ from pydantic import ValidationError  # noqa: E402
 
 from artifacts import face_examples, layout  # noqa: E402
 from artifacts.errors import InputError  # noqa: E402
+from artifacts.preprocessing import Preprocessing, read_of_examples  # noqa: E402
 from artifacts.writing import write_json  # noqa: E402
 from commands.problems import of_flags  # noqa: E402
 from commands.signals import Interrupted, StopSignals, exit_code  # noqa: E402
@@ -37,7 +38,7 @@ from model.divergence import Diverged  # noqa: E402
 from model.input_pipeline import training_batches  # noqa: E402
 from model.recipes import RECIPES, Recipe, get_recipe  # noqa: E402
 from model.record_index import RecordIndex, index_records  # noqa: E402
-from model.saved_model import Calibration, write_calibration  # noqa: E402
+from model.saved_model import Calibration, write_calibration, write_preprocessing  # noqa: E402
 from model.validation import Row, criterion, figure  # noqa: E402
 
 FLAGS = flags.FLAGS
@@ -190,7 +191,9 @@ def _keep_recipe(recipe: Recipe, run_dir: str, resumed: bool) -> None:
     write_json(path, recipe.model_dump(), indent=2)
 
 
-def save_model(detector: DeepfakeDetector, calibration: Calibration, model_dir: str) -> None:
+def save_model(
+    detector: DeepfakeDetector, calibration: Calibration, model_dir: str, preprocessing: Preprocessing | None = None
+) -> None:
     """Write a calibrated detector below `model_dir`.
 
     Args:
@@ -198,12 +201,16 @@ def save_model(detector: DeepfakeDetector, calibration: Calibration, model_dir: 
         calibration: what `calibrate` returned for it.
         model_dir: receives `Format-Keras/model.keras`, the SavedModel `Format-Serving/`, and `calibration.json`, which
             is also copied into the SavedModel.
+        preprocessing: how the faces were made from which it learnt, written beside the calibration; None if the
+            examples do not say.
     """
     keras_file = layout.keras_model(model_dir)
     os.makedirs(os.path.dirname(keras_file), exist_ok=True)
     detector.save(keras_file)
     export.export_saved_model(detector, layout.serving_model(model_dir))
     write_calibration(calibration, model_dir)
+    if preprocessing is not None:
+        write_preprocessing(preprocessing, model_dir)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -275,7 +282,7 @@ def _train_and_save() -> None:
     strategy = create_strategy(FLAGS.cpu_replicas)
     detector, history = train(recipe, train_files, val_files, run_dir, FLAGS.validate_every, strategy)
     calibration = calibrate(detector, val_files)
-    save_model(detector, calibration, FLAGS.model_dir)
+    save_model(detector, calibration, FLAGS.model_dir, read_of_examples(FLAGS.examples))
 
     best = max(history, key=criterion)
     auc, video_auc = (figure(best.get(name)) for name in ("val_auc", "val_video_auc"))

@@ -66,9 +66,10 @@ def predict(options: Options, stop: StopSignals) -> int:
     from serving.verdict.scores import ScoringModel
 
     model = ScoringModel.of_served(served, name_of(served.path))
+    verdict = options.verdict.for_model(model.preprocessing)
     with (
-        Assessor(options.verdict, options.limits) as assessor,
-        Outputs(options.outputs, files, options.verdict, stop, annotator) as outputs,
+        Assessor(verdict, options.limits) as assessor,
+        Outputs(options.outputs, files, verdict, stop, annotator) as outputs,
     ):
         assessments = assessor.assess_all(
             files.paths,

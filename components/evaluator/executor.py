@@ -7,6 +7,7 @@ from typing import Any, Literal
 from artifacts import face_examples, layout
 from artifacts.errors import InputError
 from artifacts.predictions import Columns, read_predictions
+from artifacts.preprocessing import read_of_examples, require_same_geometry
 from artifacts.writing import write_json, write_text
 from components.base import Context
 from components.evaluator.component import EvaluatorParameters
@@ -27,7 +28,7 @@ from evaluation.results import AucMatrix, ComparisonRow, Metrics, RobustnessRow,
 from evaluation.sampling import draw_evenly
 from evaluation.video_scores import videos_of
 from evaluation.vocabulary import Level
-from model.saved_model import find_saved_model, read_calibration
+from model.saved_model import find_saved_model, read_calibration, read_preprocessing
 
 Split = Literal["test", "val"]
 
@@ -88,6 +89,7 @@ class Evaluation:
             key: find_saved_model(context.inputs[key]) for key in ("model", "baseline") if key in context.inputs
         }
         self.others = {name: find_saved_model(folder) for name, folder in self.parameters.models.items()}
+        self._check_preprocessing()
         self.files: dict[Split, list[str]] = {"test": self._files("test")}
         try:
             self.files["val"] = self._files("val")
@@ -96,6 +98,13 @@ class Evaluation:
         self.temperature = _temperature(self.models["model"])
         self.columns = self._predictions(self.models["model"], self.folder)
         self.videos = videos_of(self.columns["test"], self.parameters.video_rule, self.temperature)
+
+    def _check_preprocessing(self) -> None:
+        """Refuse faces that are cut otherwise than those from which a model learnt."""
+        examples = self.context.inputs["examples"]
+        how = read_of_examples(examples)
+        for path in (*self.models.values(), *self.others.values()):
+            require_same_geometry(how, examples, read_preprocessing(path), path)
 
     def _files(self, split: Split) -> list[str]:
         try:

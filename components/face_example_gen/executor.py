@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from artifacts.errors import InputError
 from artifacts.layout import MANIFEST, PLAN
 from artifacts.manifest import SPLITS, Video, read_manifest
+from artifacts.preprocessing import Preprocessing
 from artifacts.writing import remove_partial, write_json
 from components.base import Context
 from components.beam import beam, pipeline_options
 from components.face_example_gen import shard_progress
 from components.face_example_gen.component import FaceExampleGenParameters
 from components.face_example_gen.shards import ExtractFaces, ShardSummary, deal
+from faces.settings import ExtractionSettings
 
 
 def execute(context: Context) -> dict[str, int]:
@@ -42,7 +44,10 @@ def execute(context: Context) -> dict[str, int]:
             dealt = pipeline | "Videos" >> beam.Create(deal(videos, parameters.shards))
             _ = dealt | "ExtractFaces" >> ExtractFaces(examples_dir, rejects_dir, parameters)
         shards = _read_summaries(examples_dir)
-        write_json(os.path.join(examples_dir, MANIFEST), {"schema": 1, "files": shards})
+        write_json(
+            os.path.join(examples_dir, MANIFEST),
+            {"schema": 1, "files": shards, "preprocessing": _preprocessing(parameters, videos).as_dict()},
+        )
     except Exception as error:
         unwritable = _unwritable(error, (examples_dir, rejects_dir))
         if not unwritable:
@@ -78,6 +83,11 @@ def _claim(examples_dir: str, parameters: FaceExampleGenParameters, videos: Sequ
             "one"
         )
     write_json(path, plan)
+
+
+def _preprocessing(settings: ExtractionSettings, videos: Sequence[Video]) -> Preprocessing:
+    ready_crops = any(video.kind == "crop" for video in videos)
+    return Preprocessing.of_dict(settings.model_dump() | {"ready_crops": ready_crops})
 
 
 def _unwritable(error: Exception, folders: tuple[str, ...]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from artifacts import layout
 from model.recipes import NAMED_WEIGHTS
-from model.saved_model import read_calibration
+from model.saved_model import read_calibration, read_preprocessing
 
 Json = dict[str, Any]  # a JSON object
 
@@ -25,13 +25,14 @@ def make_card(model_dir: str, statistics_dir: str | None = None, evaluation_dir:
 
     Returns:
         `name` and `recipe` (all choices of the training), `trained_on` ([{dataset, method, label, videos, faces}]),
-        `calibration` (or None), `tested_on` ([{dataset, method, level, real, fake, figures with intervals}], `method`
-        None for all methods of the data set together), `caveats` (data set -> sentence), `date`. What is unknown is
-        empty.
+        `calibration` (or None), `preprocessing` (see `artifacts.preprocessing.Preprocessing`, or None), `tested_on`
+        ([{dataset, method, level, real, fake, figures with intervals}], `method` None for all methods of the data set
+        together), `caveats` (data set -> sentence), `date`. What is unknown is empty.
     """
     recipe = _read(model_dir, layout.RECIPE)
     statistics = _read(statistics_dir, layout.STATISTICS)
     metrics = _read(evaluation_dir, layout.METRICS)
+    preprocessing = read_preprocessing(model_dir)
     weights = recipe.get("initial_weights")
     if weights and weights not in NAMED_WEIGHTS:
         recipe["initial_weights"] = os.path.basename(weights)  # a file: its folder is private to who trained
@@ -50,6 +51,7 @@ def make_card(model_dir: str, statistics_dir: str | None = None, evaluation_dir:
             if group["split"] == "train"
         ],
         "calibration": read_calibration(model_dir),
+        "preprocessing": preprocessing.as_dict() if preprocessing else None,
         "tested_on": [row for level in ("video", "frame") for row in _tested(metrics.get(level, {}), level)],
         "caveats": metrics.get("caveats", {}),
         "date": time.strftime("%Y-%m-%d"),

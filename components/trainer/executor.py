@@ -5,6 +5,7 @@ from typing import Any
 
 from artifacts import layout
 from artifacts.face_examples import find_files
+from artifacts.preprocessing import read_of_examples
 from artifacts.writing import write_json
 from components.base import Context
 from model.calibration import calibrate
@@ -26,7 +27,7 @@ def execute(context: Context) -> dict[str, Any]:
     run_dir, validate_every = context.outputs["model_run"], context.parameters.validate_every
     detector, history = train(recipe, train_files, val_files, run_dir, validate_every)
     calibration = calibrate(detector, val_files)
-    save_model(detector, calibration, model_dir)
+    save_model(detector, calibration, model_dir, read_of_examples(examples))
     write_json(os.path.join(model_dir, layout.RECIPE), recipe.model_dump(), indent=2)
     return {
         "recipe": recipe.name,

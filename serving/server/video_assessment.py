@@ -73,7 +73,7 @@ class VideoAssessor:
         model = self._scoring_model(self._models.find())
         began = time.monotonic()
         try:
-            found = self._find(job)
+            found = self._find(job, model)
         finally:
             self._assessor.close()  # whatever the file did to a decoding process must not reach the next client's file
         found_at = self._done(FINDING, began)
@@ -94,11 +94,12 @@ class VideoAssessor:
         job.at(DRAWING, 1)
         return VideoResult(orjson.dumps(view), pictures)
 
-    def _find(self, job: VideoJob) -> Found:
+    def _find(self, job: VideoJob, model: ScoringModel) -> Found:
         job.at(FINDING)
         self._assessor.choose(job.options.verdict)
         found = self._assessor.find(
             job.upload.path,
+            model,
             kind=job.options.kind,
             name=job.upload.name,
             progress=job.at,
@@ -116,6 +117,7 @@ class VideoAssessor:
             predict=lambda crops: self._batcher.score(model, crops),
             heat_maps=lambda crops: self._batcher.heat_maps(model, crops),
             calibration=model.calibration,
+            preprocessing=model.preprocessing,
             description=self._describe(version),
         )
 

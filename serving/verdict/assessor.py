@@ -50,6 +50,10 @@ class Assessor:
         self.options = options or VerdictOptions()
         self._finder = FaceFinder(self.options, limits)
 
+    def _prepare(self, model: ScoringModel) -> None:
+        """Have the faces found and cut out as those from which the model learnt."""
+        self._finder.choose(self.options.for_model(model.preprocessing))
+
     def __enter__(self) -> "Assessor":
         return self
 
@@ -67,18 +71,19 @@ class Assessor:
     def choose(self, options: VerdictOptions) -> None:
         """Use other options for the files to come."""
         self.options = options
-        self._finder.choose(options)
 
     def find(
         self,
         path: str,
+        model: ScoringModel,
         *,
         kind: Kind = "auto",
         name: str | None = None,
         progress: StageProgress = no_progress,
         keep_frames: bool = False,
     ) -> Found:
-        """Find the faces of one file; see `FaceFinder.find_all`."""
+        """Find the faces of one file for a model; see `FaceFinder.find_all`."""
+        self._prepare(model)
         return self._finder.find(path, kind=kind, name=name, progress=progress, keep_frames=keep_frames)
 
     def assess(
@@ -92,7 +97,7 @@ class Assessor:
         """Score the faces of one file and join the scores into a verdict.
 
         Args:
-            found: the faces, found with the same options.
+            found: the faces, found with the same options for the same model.
             model: gives the scores and the heat maps.
             progress: called after each batch of faces, and before each batch of heat maps.
             deadline: of the work on the file, by `time.monotonic`; see `HeatMaps`.
@@ -101,7 +106,9 @@ class Assessor:
             InputError: a score is NaN or infinite.
         """
         scores = score_faces(model.predict, found.examples, progress)
-        verdict = verdict_of(found, scores, self.options, model.calibration, model.description)
+        verdict = verdict_of(
+            found, scores, self.options.for_model(model.preprocessing), model.calibration, model.description
+        )
         return Assessment(verdict, found, HeatMaps(found.examples, model.heat_maps, progress, deadline))
 
     def assess_all(
@@ -127,6 +134,7 @@ class Assessor:
         Raises:
             InputError: a score is NaN or infinite.
         """
+        self._prepare(model)
         waiting = list(paths)
         finding = self._find_all(waiting, kind, progress, keep_frames)
         while waiting:

@@ -11,6 +11,14 @@ INTERVAL = (
 NOT_CALIBRATED = (
     "This model is not calibrated: its probabilities rank faces, but 90 % need not mean that nine in ten are fake."
 )
+NO_PREPROCESSING = (
+    "This model does not say how its training faces were cut out. FaceExampleGen's defaults are assumed; scores of "
+    "crops that are cut otherwise mean little."
+)
+READY_CROPS = (
+    "This model learnt, at least in part, from crops that were cut elsewhere: scores of faces that are found and cut "
+    "out here may mean less than its test figures say."
+)
 NO_CARD = "This model has no card: what it was trained and tested on is not known."
 
 
@@ -24,6 +32,10 @@ def caveats_of(model: ModelDescription) -> list[str]:
         caveats = [caveats]
     sentences = [] if card else [NO_CARD]
     sentences += [_sentence(text) for text in caveats]
+    if model["preprocessing"] is None:
+        sentences.append(NO_PREPROCESSING)
+    elif model["preprocessing"].get("ready_crops"):
+        sentences.append(READY_CROPS)
     if not model["calibrated"]:
         sentences.append(NOT_CALIBRATED)
     return [*sentences, INTERVAL]

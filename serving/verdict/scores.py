@@ -9,6 +9,7 @@ import tensorflow as tf
 from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
 from artifacts.face_examples import FaceExample
+from artifacts.preprocessing import Preprocessing
 from model.input_pipeline import load_crop
 from model.saved_model import Calibration
 from model.served import ServedModel
@@ -31,18 +32,20 @@ class ScoringModel:
         predict: see `Predict`.
         heat_maps: see `MakeHeatMaps`.
         calibration: its temperatures, or None.
+        preprocessing: how the faces were made from which it learnt, or None if it does not say.
         description: what verdicts tell about the model.
     """
 
     predict: Predict
     heat_maps: MakeHeatMaps
     calibration: Calibration | None
+    preprocessing: Preprocessing | None
     description: ModelDescription
 
     @classmethod
     def of_served(cls, model: ServedModel, name: str = "model") -> "ScoringModel":
         """A `ServedModel` that is called directly."""
-        return cls(model.predict, model.heat_maps, model.calibration, describe(model, name))
+        return cls(model.predict, model.heat_maps, model.calibration, model.preprocessing, describe(model, name))
 
 
 def describe(model: ServedModel, name: str = "model") -> ModelDescription:
@@ -52,6 +55,7 @@ def describe(model: ServedModel, name: str = "model") -> ModelDescription:
         "version": model.version,
         "digest": model.digest,
         "calibrated": model.calibration is not None and model.calibration.get("reason") is None,
+        "preprocessing": model.preprocessing.as_dict() if model.preprocessing else None,
         "card": model.card,
     }
 

@@ -21,6 +21,8 @@ class ModelDescription(TypedDict):
         version: its number in a model server's folder; null elsewhere.
         digest: of its graph and weights; the same digest means the same model.
         calibrated: whether its probabilities were calibrated on a validation split.
+        preprocessing: how the faces were made from which it learnt, see `artifacts.preprocessing`; null if it does not
+            say, and then the defaults are taken.
         card: what it was trained and tested on, see `components.pusher`; any part of it may be missing. Null if it has
             none.
     """
@@ -29,6 +31,7 @@ class ModelDescription(TypedDict):
     version: int | None
     digest: str
     calibrated: bool
+    preprocessing: Json | None
     card: Json | None
 
 

@@ -101,3 +101,71 @@ def test_the_forensic_preset_changes_most_crops_each_in_its_way(crop):
     found = [augment(image, seed).numpy() for seed in seeds]
     assert len({one.tobytes() for one in found}) > 18
     assert all(np.array_equal(one, augment(image, seed)) for one, seed in zip(found, seeds, strict=True))
+
+
+# --- the strong preset ------------------------------------------------------------------------------------------------
+@pytest.fixture
+def strong_only(monkeypatch):
+    """strong_only(name, strength) is the strong preset with that one change; without a name it moves every crop."""
+
+    def make(name=None, strength=0.0):
+        for other in (*CHANGES, "SATURATION", "COVER"):
+            monkeypatch.setattr(augmentation, other, (1.1, strength, strength) if other == name else (0.0, 0.0, 0.0))
+        monkeypatch.setattr(augmentation, "MOVED", 0.0 if name else 1.1)
+        return create_augmentation("strong")
+
+    return make
+
+
+@pytest.mark.parametrize("scale, shift, angle", [(1.1, 0.0, 0.0), (0.9, 0.0, 8.0), (1.0, 0.05, 0.0), (1.05, 0.02, 6.0)])
+def test_a_crop_moves_by_a_similarity_about_its_centre(strong_only, upright, monkeypatch, scale, shift, angle):
+    monkeypatch.setattr(augmentation, "SCALE", (scale, scale))
+    monkeypatch.setattr(augmentation, "SHIFT", shift)
+    monkeypatch.setattr(augmentation, "ANGLE", angle)
+    image = cv2.GaussianBlur(upright[0], (0, 0), 2)
+    got = apply(strong_only(), (image, upright[1])).astype(np.uint8)
+    # Estimate what happened: rotate and scale by every plausible draw, and look which explains the result.
+    found, matrix = cv2.findTransformECC(
+        cv2.cvtColor(got, cv2.COLOR_RGB2GRAY),
+        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY),
+        np.eye(2, 3, dtype=np.float32),
+        cv2.MOTION_AFFINE,
+        (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 500, 1e-7),
+    )
+    assert found > 0.98
+    assert np.hypot(matrix[0, 0], matrix[1, 0]) == pytest.approx(1 / scale, abs=0.01)
+    assert matrix[0, 0] == pytest.approx(matrix[1, 1], abs=0.01) and matrix[0, 1] == pytest.approx(
+        -matrix[1, 0], abs=0.01
+    )
+    turned = abs(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+    assert turned <= angle + 0.5 and (angle == 0 or turned > 0.05)
+    centre = np.array([127.5, 127.5])
+    moved = matrix[:, :2] @ centre + matrix[:, 2] - centre
+    assert np.abs(moved).max() <= shift * 256 + 1
+
+
+def test_saturation_keeps_the_luminance(strong_only, upright):
+    image = upright[0].astype(float) * 0.5 + 60  # so that nothing is clipped
+    got = apply(strong_only("SATURATION", 0.5), (image.round().astype(np.uint8), upright[1]))
+    weights = np.array([0.299, 0.587, 0.114])
+    assert np.abs(got @ weights - image @ weights).max() < 1.5
+    spread = np.abs(image - (image @ weights)[..., None]).mean()
+    assert np.abs(got - (got @ weights)[..., None]).mean() == pytest.approx(spread / 2, rel=0.05)
+
+
+def test_a_covered_part_is_one_grey_square(strong_only, upright):
+    image = upright[0]
+    got = apply(strong_only("COVER", 0.25), upright)
+    changed = (got != image).any(axis=-1)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    assert 1 <= np.ptp(rows) + 1 <= 65 and 1 <= np.ptp(columns) + 1 <= 65
+    inside = got[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert len(np.unique(inside)) == 1 and changed.mean() < 0.07
+
+
+def test_the_strong_preset_is_a_function_of_crop_and_seed(crop):
+    augment, image = create_augmentation("strong"), tf.constant(crop(1, 5))
+    seeds = [tf.constant([1, number], tf.int64) for number in range(12)]
+    found = [augment(image, seed).numpy() for seed in seeds]
+    assert len({one.tobytes() for one in found}) == 12
+    assert all(np.array_equal(one, augment(image, seed)) for one, seed in zip(found, seeds, strict=True))

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from artifacts.errors import InputError
+from artifacts.preprocessing import Preprocessing
 from model.saved_model import (
     CALIBRATION_ASSET,
     CARD_ASSET,
@@ -12,8 +13,10 @@ from model.saved_model import (
     find_saved_model,
     read_calibration,
     read_card,
+    read_preprocessing,
     write_calibration,
     write_card,
+    write_preprocessing,
 )
 
 CARD = {"name": "paper", "trained_on": [{"dataset": "d", "videos": 3}], "tested_on": []}
@@ -77,3 +80,10 @@ def test_a_file_that_is_damaged_or_cannot_be_read_is_named(place, read, tmp_path
     path.mkdir()
     with pytest.raises(InputError, match=rf"{path.name}: cannot be read \(Is a directory\)"):
         read(str(tmp_path))
+
+
+def test_preprocessing_is_read_from_the_model_folder_and_from_the_saved_model_alone(tmp_path):
+    assert read_preprocessing(str(tmp_path)) is None
+    how = Preprocessing(crop_margin=0.8, crop_lift=0.12)
+    write_preprocessing(how, str(tmp_path))
+    assert read_preprocessing(str(tmp_path)) == read_preprocessing(str(tmp_path / "Format-Serving")) == how

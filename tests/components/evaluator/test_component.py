@@ -7,10 +7,11 @@ import pytest
 from artifacts.errors import InputError
 from artifacts.manifest import Video, write_manifest
 from artifacts.predictions import read_predictions
+from artifacts.preprocessing import Preprocessing
 from artifacts.rejects import Reject, write_rejects
 from components.base import Context, main
 from components.evaluator.component import COMPONENT, EvaluatorParameters
-from model.saved_model import write_card
+from model.saved_model import write_card, write_preprocessing
 
 OUTPUTS = ("predictions", "evaluation", "blessing")
 
@@ -247,3 +248,16 @@ def test_command_line_on_any_saved_model(tmp_path, model_dir, made, faces, capsy
 def test_the_old_name_of_max_drop_is_refused():
     with pytest.raises(ValueError, match=r"max_loss\n.*not permitted"):
         EvaluatorParameters(max_loss=0.02)
+
+
+def test_faces_that_are_cut_otherwise_than_the_models_are_refused(run, tmp_path, model_dir, made, faces):
+    folder = tmp_path / "examples"
+    made.write_examples(folder, faces)
+    (folder / "manifest.json").write_text(json.dumps({"preprocessing": Preprocessing().as_dict()}))
+    tight = shutil.copytree(model_dir, tmp_path / "tight")
+    write_preprocessing(Preprocessing(crop_margin=0.8), str(tight))
+    for arguments in ({"model": tight}, {"inputs": {"baseline": str(tight)}}, {"models": {"other": str(tight)}}):
+        with pytest.raises(InputError) as refused:
+            run(folder, into=f"out-{next(iter(arguments))}", **arguments)
+        assert f"{folder}: " in str(refused.value) and f"{tight}" in str(refused.value)
+        assert "crop_margin 1.3 there and 0.8 here" in str(refused.value)

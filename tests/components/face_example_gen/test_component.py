@@ -13,6 +13,7 @@ from skimage.data import astronaut
 
 from artifacts import face_examples
 from artifacts.errors import InputError
+from artifacts.preprocessing import Preprocessing, read_of_examples
 from components.base import Context, main
 from components.face_example_gen import shards
 from components.face_example_gen.component import COMPONENT, FaceExampleGenParameters
@@ -74,6 +75,12 @@ def test_writes_the_artifacts(crops, manifest, tmp_path, no_detector):
     }
     assert found == {(video.split, video.video_id) for video in crops}
     assert not list((tmp_path / "examples").rglob("shard-*"))
+
+
+def test_the_examples_tell_how_their_faces_were_made(crops, manifest, tmp_path, no_detector):
+    chosen = {"crop_margin": 0.8, "crop_lift": 0.12, "min_face_size": 28.2}
+    COMPONENT.execute(_context(tmp_path, manifest(crops), shards=1, **chosen))
+    assert read_of_examples(str(tmp_path / "examples")) == Preprocessing(**chosen, ready_crops=True)
 
 
 def test_a_missing_file_is_listed_and_the_rest_goes_on(crops, manifest, tmp_path, no_detector):

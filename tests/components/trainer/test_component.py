@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from artifacts.errors import InputError
+from artifacts.preprocessing import Preprocessing
 from components.base import Context, main
 from components.trainer.component import COMPONENT, TrainerParameters
 from model.recipes import RECIPES, Recipe, get_recipe
@@ -65,6 +66,8 @@ def test_writes_the_model_of_its_recipe(tmp_path, monkeypatch):
     for split in ("train", "val"):
         (tmp_path / "examples" / f"Split-{split}").mkdir(parents=True)
         (tmp_path / "examples" / f"Split-{split}" / "faces.tfrecord").touch()
+    manifest = {"files": [], "preprocessing": {"crop_margin": 0.8}}
+    (tmp_path / "examples" / "manifest.json").write_text(json.dumps(manifest))
     seen = {}
 
     def train(recipe, train_files, val_files, run_dir, validate_every):
@@ -85,5 +88,5 @@ def test_writes_the_model_of_its_recipe(tmp_path, monkeypatch):
     assert seen["train"] == [str(tmp_path / "examples" / "Split-train" / "faces.tfrecord")]
     assert seen["val"] == [str(tmp_path / "examples" / "Split-val" / "faces.tfrecord")]
     assert seen["calibrated"] == ("detector", seen["val"])
-    assert seen["saved"] == ("detector", {"frame": 1.5}, str(tmp_path / "model"))
+    assert seen["saved"] == ("detector", {"frame": 1.5}, str(tmp_path / "model"), Preprocessing(crop_margin=0.8))
     assert json.loads((tmp_path / "model" / "recipe.json").read_text()) == seen["recipe"].model_dump()

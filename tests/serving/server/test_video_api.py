@@ -179,7 +179,7 @@ def test_the_verdict_is_the_same_as_elsewhere(calibrated, open_client, predict, 
     (tmp_path / "c.mp4").write_bytes(clip)
     model = ScoringModel.of_served(ServedModel(str(calibrated)), "deepfake")
     with Assessor() as direct_assessor:
-        found = direct_assessor.find(str(tmp_path / "c.mp4"), name="c.mp4")
+        found = direct_assessor.find(str(tmp_path / "c.mp4"), model, name="c.mp4")
         direct = direct_assessor.assess(found, model).verdict
     shown = {name: value for name, value in job["view"].items() if name not in ("looked_at", "pictures")}
     assert shown == json.loads(json.dumps(direct.as_dict())), "to the last bit"

@@ -2,12 +2,15 @@
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 
+from artifacts.preprocessing import Preprocessing
+from faces.alignment import TEMPLATE, align
 from serving.verdict.assessor import Assessor
 from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL
-from serving.verdict.scores import ScoringModel
+from serving.verdict.scores import ScoringModel, crops_of
 from serving.verdict.verdict_options import VerdictOptions
 
 
@@ -66,7 +69,7 @@ def test_a_name_that_reads_like_an_address(assessor, model, made, tmp_path, monk
 
 def test_a_file_in_steps_is_what_it_is_in_one_go(assessor, model, films):
     (whole,) = assessor.assess_all([films["two"]], model, keep_frames=True)
-    found = assessor.find(films["two"], keep_frames=True)
+    found = assessor.find(films["two"], model, keep_frames=True)
     steps = assessor.assess(found, model, deadline=time.monotonic() + 1000)
     assert steps.verdict == whole.verdict and steps.found.frames == whole.found.frames
     address = "at/{}".format
@@ -99,3 +102,31 @@ def test_other_options_for_the_files_to_come(assessor, model, films):
     assessor.choose(VerdictOptions(frames=3, faces="main", threshold=0.9999))
     (assessment,) = assessor.assess_all([films["two"]], model)
     assert (assessment.verdict.wanted, len(assessment.verdict.faces), assessment.verdict.threshold) == (3, 1, 0.9999)
+
+
+def test_each_model_gets_the_crops_that_it_learnt_from(assessor, made, tmp_path):
+    """One after the other, as when a server takes up a version that was trained on tighter crops."""
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(20, 256, (96, 192, 3), dtype=np.uint8), (0, 0), 2)
+    path = str(tmp_path / "windows.png")
+    cv2.imwrite(path, image[..., ::-1])
+    landmarks = np.float32([10, 12]) + TEMPLATE * 60 / 256  # where `Halves` sees the left face
+    for how in (Preprocessing(), Preprocessing(crop_margin=0.8, crop_lift=0.12), Preprocessing(crop_margin=2.0)):
+        served = made.Brightness()
+        served.preprocessing = how
+        model = ScoringModel.of_served(served)
+        (assessment,) = assessor.assess_all([path], model)
+        assert assessment.verdict.model["preprocessing"] == how.as_dict()
+        expected = align(image, landmarks.astype(np.float32), how.crop_margin, 256, how.crop_lift)
+        for found in (assessment.found, assessor.find(path, model)):
+            assert np.array_equal(crops_of(found.examples[:1])[0], expected)
+
+
+def test_detector_settings_are_the_models_unless_the_user_gives_others(halves, made, films):
+    served = made.Brightness()
+    served.preprocessing = Preprocessing(min_face_size=56.1, detect_every=1)
+    model = ScoringModel.of_served(served)
+    for options, asked in ((VerdictOptions(frames=2), 56.1), (VerdictOptions(frames=2, min_face_size=28.2), 28.2)):
+        with Assessor(options) as assessor:
+            list(assessor.assess_all([films["two"]], model))
+        assert set(halves.asked) == {asked}
+        halves.asked.clear()

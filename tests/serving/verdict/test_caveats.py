@@ -2,7 +2,8 @@
 
 import pytest
 
-from serving.verdict.caveats import INTERVAL, NO_CARD, NOT_CALIBRATED, about, caveats_of
+from artifacts.preprocessing import Preprocessing
+from serving.verdict.caveats import INTERVAL, NO_CARD, NO_PREPROCESSING, NOT_CALIBRATED, READY_CROPS, about, caveats_of
 
 FIGURE = {"value": 0.91, "low": 0.9, "high": 0.923, "reason": None}
 
@@ -19,8 +20,16 @@ FIGURE = {"value": 0.91, "low": 0.9, "high": 0.923, "reason": None}
     ],
 )
 def test_caveats(card, said):
-    assert caveats_of({"card": card, "calibrated": True}) == [*said, INTERVAL]
-    assert caveats_of({"card": card, "calibrated": False}) == [*said, NOT_CALIBRATED, INTERVAL]
+    model = {"card": card, "preprocessing": Preprocessing().as_dict()}
+    assert caveats_of({**model, "calibrated": True}) == [*said, INTERVAL]
+    assert caveats_of({**model, "calibrated": False}) == [*said, NOT_CALIBRATED, INTERVAL]
+
+
+@pytest.mark.parametrize(
+    "preprocessing, said", [(None, NO_PREPROCESSING), (Preprocessing(ready_crops=True).as_dict(), READY_CROPS)]
+)
+def test_crops_that_may_lie_otherwise_than_those_of_the_training(preprocessing, said):
+    assert caveats_of({"card": {"name": "x"}, "preprocessing": preprocessing, "calibrated": True}) == [said, INTERVAL]
 
 
 def test_what_it_was_trained_and_tested_on():

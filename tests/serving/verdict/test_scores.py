@@ -59,5 +59,6 @@ def test_a_model_tells_of_itself(calibration, calibrated, made):
         "version": 7,
         "digest": "d1",
         "calibrated": calibrated,
+        "preprocessing": made.Brightness.preprocessing.as_dict(),
         "card": made.Brightness.card,
     }

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from artifacts.face_examples import FaceExample
+from artifacts.preprocessing import Preprocessing
 from artifacts.rejects import Reject
 from serving.verdict.aggregation import verdict_of
 from serving.verdict.finding import Found
@@ -93,7 +94,9 @@ def conclude(found, logits, model):
 def made():
     """Files as (verdict, found, heat): `clip`, `picture`, `nobody`, `nothing`; functions that make more, and names."""
     model = {"name": "deepfake", "version": 7, "digest": "0123456789abcdef", "calibrated": False, "card": CARD}
+    model["preprocessing"] = Preprocessing().as_dict()
     bare = {"name": "model", "version": None, "digest": "0123456789abcdef", "calibrated": True, "card": None}
+    bare["preprocessing"] = model["preprocessing"]
     return SimpleNamespace(
         clip=of_clip(HOSTILE, model),
         picture=of_picture("two.jpg", bare),

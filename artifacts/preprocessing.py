@@ -1,0 +1,113 @@
+"""How faces become crops: what the faces that a model is given must share with those that it learnt from."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+from artifacts import layout
+from artifacts.crop_size import CROP_SIZE
+from artifacts.errors import InputError
+from artifacts.writing import write_json
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How faces are found and cut out.
+
+    Attributes:
+        crop_margin: how much larger the area in a crop is than the template's face; see `faces.alignment.template`.
+        crop_lift: how far the face stands above the template's place, as a share of the crop's side.
+        crop_size: side of a crop, pixels.
+        min_face_size: the smallest face that is searched for, pixels.
+        detect_every: the whole of every k-th frame is searched.
+        ready_crops: some or all faces came as crops that were cut elsewhere, so that nothing above holds for them.
+    """
+
+    crop_margin: float = 1.3
+    crop_lift: float = 0.0
+    crop_size: int = CROP_SIZE
+    min_face_size: float = 39.8
+    detect_every: int = 1
+    ready_crops: bool = False
+
+    GEOMETRY: ClassVar = ("crop_margin", "crop_lift", "crop_size")
+
+    @property
+    def geometry(self) -> dict[str, float]:
+        """What decides where a face lies in its crop."""
+        return {name: getattr(self, name) for name in self.GEOMETRY}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields by name, as JSON holds them."""
+        return asdict(self)
+
+    @classmethod
+    def of_dict(cls, given: Mapping[str, Any]) -> "Preprocessing":
+        """The fields of a JSON object; unknown ones are ignored, missing ones are those of before they existed."""
+        return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
+
+
+def read_of_examples(folder: str) -> Preprocessing | None:
+    """Read how the faces of an `examples` folder were made; None if its manifest does not say, or there is none.
+
+    Raises:
+        InputError: the manifest cannot be read.
+    """
+    path = os.path.join(folder, layout.MANIFEST)
+    given = _read(path).get("preprocessing") if os.path.exists(path) else None
+    return Preprocessing.of_dict(given) if given else None
+
+
+def read(path: str) -> Preprocessing | None:
+    """Read the file that `write` wrote; None if there is none.
+
+    Raises:
+        InputError: it is damaged or cannot be read.
+    """
+    return Preprocessing.of_dict(_read(path)) if os.path.exists(path) else None
+
+
+def write(preprocessing: Preprocessing, path: str) -> None:
+    """Write the fields as JSON; folders are made."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    write_json(path, preprocessing.as_dict())
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        with open(path) as stream:
+            found: dict[str, Any] = json.load(stream)
+            return found
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: damaged ({error})") from error
+
+
+def require_same_geometry(
+    faces: Preprocessing | None, faces_of: str, model: Preprocessing | None, model_of: str
+) -> None:
+    """Make sure that a model is given crops as it learnt from.
+
+    What does not say how it was cut, and crops that were cut elsewhere, cannot be compared and pass.
+
+    Args:
+        faces: how the faces were made.
+        faces_of: names them in the error.
+        model: how those were made from which the model learnt.
+        model_of: names it in the error.
+
+    Raises:
+        InputError: the crops lie otherwise; names both sides and what differs.
+    """
+    if faces is None or model is None or faces.geometry == model.geometry:
+        return
+    differing = [name for name in Preprocessing.GEOMETRY if getattr(faces, name) != getattr(model, name)]
+    told = ", ".join(f"{name} {getattr(faces, name):g} there and {getattr(model, name):g} here" for name in differing)
+    cure = " ".join(f"--{name}={getattr(model, name):g}" for name in differing)
+    raise InputError(
+        f"{faces_of}: these faces are cut otherwise than those from which {model_of} learnt ({told}), so its scores "
+        f"would mean nothing. Extract them again, with {cure}"
+    )

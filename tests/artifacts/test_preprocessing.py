@@ -1,0 +1,52 @@
+"""How faces become crops: kept with the faces, kept with the model, and compared where the two meet."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from artifacts import preprocessing
+from artifacts.errors import InputError
+from artifacts.preprocessing import Preprocessing, read_of_examples, require_same_geometry
+
+TIGHT = Preprocessing(crop_margin=0.8, crop_lift=0.12, min_face_size=28.2)
+
+
+def test_it_survives_a_file(tmp_path):
+    path = str(tmp_path / "new" / "preprocessing.json")
+    assert preprocessing.read(path) is None
+    preprocessing.write(TIGHT, path)
+    assert preprocessing.read(path) == TIGHT
+
+
+def test_unknown_fields_are_ignored_and_missing_ones_are_as_before_they_existed():
+    assert Preprocessing.of_dict({"crop_margin": 1.0, "shards": 16}) == Preprocessing(crop_margin=1.0)
+
+
+@pytest.mark.parametrize("content, expected", [({"files": []}, None), ({"preprocessing": TIGHT.as_dict()}, TIGHT)])
+def test_examples_tell_in_their_manifest(content, expected, tmp_path):
+    assert read_of_examples(str(tmp_path)) is None
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    assert read_of_examples(str(tmp_path)) == expected
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(InputError, match=r"manifest\.json: damaged"):
+        read_of_examples(str(tmp_path))
+
+
+@pytest.mark.parametrize("field, value", [("crop_margin", 1.3), ("crop_lift", 0.0), ("crop_size", 224)])
+def test_another_geometry_is_refused_with_both_sides_and_the_cure(field, value):
+    with pytest.raises(InputError) as refused:
+        require_same_geometry(replace(TIGHT, **{field: value}), "data/E", TIGHT, "models/M")
+    told = f"{field} {value:g} there and {getattr(TIGHT, field):g} here"
+    for part in ("data/E: ", "models/M", told, f"with --{field}={getattr(TIGHT, field):g}"):
+        assert part in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "faces, model", [(None, TIGHT), (TIGHT, None), (TIGHT, TIGHT), (replace(TIGHT, min_face_size=20), TIGHT)]
+)
+def test_what_cannot_be_compared_or_lies_alike_passes(faces, model):
+    require_same_geometry(faces, "E", model, "M")
