@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -17,7 +17,15 @@ from model.divergence import Watch
 from model.served import Predict
 from model.validation import NotFinite, Row, criterion, figure, validation_metrics
 
-SHOWN = {"loss": "loss", "triplet": "tri", "cross_entropy": "ce", "weight_center": "wc", "accuracy": "acc"}
+SHOWN = {
+    "loss": "loss",
+    "triplet": "tri",
+    "cross_entropy": "ce",
+    "weight_center": "wc",
+    "accuracy": "acc",
+    "real_spread": "spread",
+    "signal_to_spread": "rho",
+}
 
 Logs = Mapping[str, Any]  # Keras's: figures by name, scalars
 
@@ -80,6 +88,7 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         stop: the signals that end the training.
         log_interval: steps between two points of the training's curves in TensorBoard.
         score: the output that tells fakes from reals, "logit" or "center_similarity".
+        warning: what is to be said about a row of the history, or None; it is printed once in a training.
         state: what `checkpoints.load_state` returned, or None at the start.
     """
 
@@ -94,11 +103,13 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         stop: StopSignals,
         log_interval: int = 20,
         score: str = "logit",
+        warning: Callable[[Row], str | None] = lambda row: None,
         state: State | None = None,
     ) -> None:
         super().__init__()
         self.run_dir, self.val_files, self.interval, self.steps = run_dir, val_files, interval, steps
-        self.examples, self.stop, self.log_interval, self.score = examples, stop, log_interval, score
+        self.examples, self.stop, self.log_interval = examples, stop, log_interval
+        self.score, self.warning = score, warning
         self.step, self.history = (state["step"], list(state["history"])) if state else (0, [])
         self.sums, self.summed = (dict(state["sums"]), state["summed"]) if state else ({}, 0)
         self.since_reset = 0
@@ -154,6 +165,9 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
             auc, video_auc, accuracy = (figure(row[name]) for name in ("val_auc", "val_video_auc", "val_acc"))
             text = f"step {self.step}: validation AUC {auc} (frames), {video_auc} (videos), ACC {accuracy}"
             progress.print_above(text, sys.stdout)
+        warning = self.warning(row)
+        if warning and not any(map(self.warning, self.history[:-1])):  # once, also if the training was interrupted
+            progress.print_above(f"step {self.step}: {warning}", sys.stdout)
 
     def learning_rate(self) -> float:
         """Return the learning rate of the next step."""

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from artifacts.crop_size import CROP_SIZE
-from model import expander, losses
+from model import expander, losses, spread
 from model.backbones import create_backbone, normalize_pixels
 from model.recipes import Recipe
 
@@ -175,6 +175,10 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
             "real_similarity": _mean_where(similarity, is_real),
             "fake_similarity": _mean_where(similarity, ops.logical_not(is_real)),
             "accuracy": ops.mean(ops.cast(ops.equal(predicted, labels), total.dtype)),
+            "weight_center_pull": spread.weight_center_pull(
+                weight_center, recipe.weight_center_scale, recipe.weight_center_weight, recipe.triplet_weight
+            ),
+            **spread.spread_figures(gram, labels),
         }
 
     def _negatives(self, gram: tf.Tensor, eta: tf.Tensor) -> tf.Tensor | None:
@@ -248,6 +252,11 @@ TRACKED = (
     "real_similarity",
     "fake_similarity",
     "accuracy",
+    "weight_center_pull",
+    "real_spread",
+    "fake_spread",
+    "signal_to_spread",
+    "partner_share",
     "center_shift",
 )
 

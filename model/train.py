@@ -8,6 +8,7 @@ in run/ (checkpoints, history, TensorBoard logs). After an interruption, run the
 stopped.
 """
 
+import functools
 import json
 import os
 import sys
@@ -39,6 +40,7 @@ from model.input_pipeline import training_batches  # noqa: E402
 from model.recipes import RECIPES, Recipe, get_recipe  # noqa: E402
 from model.record_index import RecordIndex, index_records  # noqa: E402
 from model.saved_model import Calibration, write_calibration, write_preprocessing  # noqa: E402
+from model.spread import contraction_warning  # noqa: E402
 from model.validation import Row, criterion, figure  # noqa: E402
 
 FLAGS = flags.FLAGS
@@ -118,6 +120,7 @@ def _fit(
             stop=stop,
             log_interval=LOG_INTERVAL,
             score=recipe.score,
+            warning=functools.partial(contraction_warning, recipe),
             state=state,
         )
         batches = training_batches(index, recipe, start)

@@ -110,6 +110,22 @@ def test_the_history_holds_means_over_all_steps_whatever_was_logged_between(tmp_
     assert [row["loss"] for row in callback.history] == [pytest.approx(5.5)]
 
 
+def test_a_warning_is_printed_once_in_a_training_also_over_a_stop(tmp_path, capsys):
+    def run(state, steps):
+        callback = callbacks.Validation(
+            str(tmp_path), [], 2, 12, examples="e", stop=StopSignals(raises=False), state=state,
+            warning=lambda row: "warning: contracts" if row["rho"] < 0.5 else None,
+        )  # fmt: skip
+        callback.set_model(StubModel())
+        for step in range(callback.step + 1, steps + 1):
+            callback.on_train_batch_end(0, {"rho": 0.1 if step > 2 else 0.9})
+
+    run(None, 6)
+    assert capsys.readouterr().out.splitlines() == ["step 4: warning: contracts"]
+    run(checkpoints.load_state(str(tmp_path))[0], 12)
+    assert capsys.readouterr().out == ""
+
+
 # --- divergence -------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def diverge(tmp_path, monkeypatch):

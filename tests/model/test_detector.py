@@ -108,6 +108,10 @@ def test_what_is_told_besides_the_loss(plain, unit_vectors):
     assert float(terms["real_similarity"]) == pytest.approx(similarity[[0, 2]].mean(), abs=1e-6)
     assert float(terms["fake_similarity"]) == pytest.approx(similarity[[1, 3]].mean(), abs=1e-6)
     assert float(terms["eta"]) == pytest.approx(np.exp(-1 / float(terms["cross_entropy"])), rel=1e-5)
+    real, fake = embedding[::2], embedding[1::2]
+    assert float(terms["real_spread"]) == pytest.approx(np.trace(np.cov(real.T)), abs=1e-5)
+    assert float(terms["fake_spread"]) == pytest.approx(np.trace(np.cov(fake.T)), abs=1e-5)
+    assert float(terms["weight_center_pull"]) == 0  # before its stage
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0, 0], [1, 1, 1, 1]])

@@ -4,9 +4,9 @@ import doctest
 
 import pytest
 
-from model import calibration, detector, expander, losses, published_weights, recipes, scoring
+from model import calibration, detector, expander, losses, published_weights, recipes, scoring, spread
 
-MODULES = [calibration, detector, expander, losses, published_weights, recipes, scoring]
+MODULES = [calibration, detector, expander, losses, published_weights, recipes, scoring, spread]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
