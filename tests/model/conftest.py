@@ -12,8 +12,9 @@ from safetensors.numpy import save_file
 
 from model.recipes import Recipe
 from tests.fixtures.face_examples import crop, examples_dir, face, write_tfrecord
+from tests.fixtures.tiny_resnet import tiny_resnet
 
-__all__ = ["crop", "examples_dir", "face", "write_tfrecord"]
+__all__ = ["crop", "examples_dir", "face", "tiny_resnet", "write_tfrecord"]
 
 # Everything that makes a detector small: it learns the examples below within a few dozen steps on one core.
 SMALL = {
@@ -33,6 +34,27 @@ SMALL = {
 def small_recipe():
     """small_recipe(**overrides) is a recipe for a small, quick training."""
     return lambda **overrides: Recipe.model_validate({**SMALL, **overrides})
+
+
+@pytest.fixture(scope="session")
+def train_command():
+    """train_command(*arguments) is the exit code of `python -m model.train`, run in this process."""
+    from absl import flags
+
+    from model import train
+
+    if "model_dir" not in flags.FLAGS:
+        train.define_flags()
+
+    def call(*arguments):
+        flags.FLAGS.unparse_flags()
+        for name in [*train.Recipe.model_fields, "examples", "model_dir", "recipe", "validate_every"]:
+            if name in flags.FLAGS:
+                flags.FLAGS[name].unparse()
+        train.parse_flags(["train", *arguments])
+        return train.main([])
+
+    return call
 
 
 @pytest.fixture
