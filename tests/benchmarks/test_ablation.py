@@ -66,8 +66,14 @@ def faces(tmp_path):
     return str(tmp_path / "examples")
 
 
+@pytest.fixture
+def in_this_process(monkeypatch, tiny_resnet):
+    """Trainings of a tiny network, without a process for each."""
+    monkeypatch.setattr(ablation.common, "in_own_process", lambda function, *arguments, what: function(*arguments))
+
+
 @pytest.mark.slow
-def test_a_run_ends_with_a_table_and_is_not_repeated(faces, tmp_path, capfd):
+def test_a_run_ends_with_a_table_and_is_not_repeated(faces, tmp_path, capfd, in_this_process):
     arguments = [
         f"--examples={faces}", f"--out={tmp_path / 'out'}", "--quick", "--seeds=1", "--warm_steps=2",
         "--recipes=paper,triplet", "--batch_size=8", f"--json={tmp_path / 'found.json'}",

@@ -2,6 +2,7 @@ import functools
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from faces import area_pyramid
 from faces.area_pyramid import level_size, numba_level, tensorflow_level
@@ -23,21 +24,25 @@ OTHER_SCALES = (1.0, 0.99, 0.77, 0.5, 0.031)
 
 
 def _shares(before, after):
-    """How much of each place goes into each new place, by loops: float64 [after, before]."""
-    shares = np.zeros((after, before))
+    """How much of each place goes into each new place, by loops: float64 [after, before], mostly zeros."""
+    shares = sparse.lil_array((after, before))
     for new in range(after):
         start, end = new * before / after, (new + 1) * before / after
         for old in range(int(start), min(int(np.ceil(end)), before)):
             shares[new, old] = (min(old + 1, end) - max(old, start)) * after / before
-    return shares
+    return shares.tocsr()
 
 
 @functools.cache
 def _oracle(size, scale):
     """A level of `_frames(*size)` in float64."""
-    rows, columns = (_shares(*sides) for sides in zip(size, level_size(*size, scale), strict=True))
-    means = [np.tensordot(rows, frame, 1) for frame in _frames(*size).astype(np.float64)]
-    means = [np.tensordot(columns, mean, (1, 1)).swapaxes(0, 1) for mean in means]
+    (height, width), (after_height, after_width) = size, level_size(*size, scale)
+    rows, columns = _shares(height, after_height), _shares(width, after_width)
+    means = []
+    for frame in _frames(*size).astype(np.float64):
+        mean = (rows @ frame.reshape(height, -1)).reshape(after_height, width, 3)
+        mean = (columns @ mean.swapaxes(0, 1).reshape(width, -1)).reshape(after_width, after_height, 3)
+        means.append(mean.swapaxes(0, 1))
     return (np.stack(means) - 127.5) / 128
 
 

@@ -12,9 +12,8 @@ from safetensors.numpy import save_file
 
 from model.recipes import Recipe
 from tests.fixtures.face_examples import crop, examples_dir, face, write_tfrecord
-from tests.fixtures.tiny_resnet import tiny_resnet
 
-__all__ = ["crop", "examples_dir", "face", "tiny_resnet", "write_tfrecord"]
+__all__ = ["crop", "examples_dir", "face", "write_tfrecord"]
 
 # Everything that makes a detector small: it learns the examples below within a few dozen steps on one core.
 SMALL = {

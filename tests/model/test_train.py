@@ -127,7 +127,7 @@ def test_weights_to_start_from_serve_the_first_step_only(run, tmp_path, small_re
 
 
 def test_without_a_classifier_the_similarity_to_the_centre_chooses(run, tmp_path, small_recipe):
-    recipe = small_recipe(cross_entropy_weight=0)
+    recipe = small_recipe(cross_entropy_weight=0, expander=False)
     detector, history = train.train(recipe, run.train, run.val, str(tmp_path / "run"), validate_every=20)
     assert [row["val_acc"] for row in history] == [None, None]
     rows = scoring.join_batches(scoring.score_examples(scoring.predictor(detector), run.val))

@@ -69,7 +69,7 @@ def test_the_offset_leads_to_the_record(write, files):
 
 
 @pytest.fixture(scope="module")
-def network_dir(tmp_path_factory):
+def network_dir(tmp_path_factory, tiny_resnet):
     """A `model` artifact with a small residual network."""
     keras.utils.set_random_seed(1)
     recipe = {"name": "small", "backbone": "resnet10", "image_size": 32, "embedding_size": 8}
