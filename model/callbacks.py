@@ -85,6 +85,7 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         interval: steps between two validations, and between two saved states.
         steps: of the whole training.
         examples: digest of the training examples, to be compared on resuming.
+        replicas: on how many it is trained, for the same purpose.
         stop: the signals that end the training.
         log_interval: steps between two points of the training's curves in TensorBoard.
         score: the output that tells fakes from reals, "logit" or "center_similarity".
@@ -100,6 +101,7 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         steps: int,
         *,
         examples: str,
+        replicas: int = 1,
         stop: StopSignals,
         log_interval: int = 20,
         score: str = "logit",
@@ -108,7 +110,7 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
     ) -> None:
         super().__init__()
         self.run_dir, self.val_files, self.interval, self.steps = run_dir, val_files, interval, steps
-        self.examples, self.stop, self.log_interval = examples, stop, log_interval
+        self.examples, self.replicas, self.stop, self.log_interval = examples, replicas, stop, log_interval
         self.score, self.warning = score, warning
         self.step, self.history = (state["step"], list(state["history"])) if state else (0, [])
         self.sums, self.summed = (dict(state["sums"]), state["summed"]) if state else ({}, 0)
@@ -189,6 +191,7 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
             "sums": self.sums,
             "summed": self.summed,
             "examples": self.examples,
+            "replicas": self.replicas,
         }
         checkpoints.save_state(self.model, self.run_dir, state)
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import keras
 
@@ -23,6 +23,7 @@ class State(TypedDict):
         sums: sums of the training's figures over the steps since the last validation.
         summed: over how many steps.
         examples: digest of the training examples.
+        replicas: on how many it was trained; earlier versions did not say.
     """
 
     step: int
@@ -30,6 +31,7 @@ class State(TypedDict):
     sums: dict[str, float]
     summed: int
     examples: str
+    replicas: NotRequired[int]
 
 
 def best_weights(run_dir: str) -> str:

@@ -36,7 +36,8 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
     def __init__(self, recipe: Recipe | dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.recipe = recipe if isinstance(recipe, Recipe) else Recipe.of_saved_model(recipe)
-        self.backbone = create_backbone(self.recipe.backbone, self.recipe.image_size, synchronized=_replicas() > 1)
+        synchronized = self.recipe.batch_scope == "global" and _replicas() > 1
+        self.backbone = create_backbone(self.recipe.backbone, self.recipe.image_size, synchronized)
         self.embedding = layers.Dense(self.recipe.embedding_size, dtype=keras.config.floatx(), name="embedding")
         self.classifier = layers.Dense(2, dtype=keras.config.floatx(), name="classifier")
         features = self.backbone.output_shape[-1]
@@ -109,6 +110,9 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Take one step on this replica's share of a global batch of crops and labels.
 
+        By the recipe's `batch_scope`, the loss is that of the global batch, gathered from all replicas, or the mean of
+        the losses of the shares. With one replica these are the same.
+
         Args:
             data: (crops, labels), [n, 256, 256, 3] and integer [n].
 
@@ -118,17 +122,21 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         crops, labels = data
         with tf.GradientTape() as tape:
             outputs = self(crops, training=True)
-            embedding, logits, labels = _gather(outputs["embedding"], outputs["logits"], labels)
+            embedding, logits = outputs["embedding"], outputs["logits"]
+            if self.recipe.batch_scope == "global":
+                embedding, logits, labels = _gather(embedding, logits, labels)
             terms = self.multi_metric_loss(embedding, logits, labels)
-            # Every replica holds the loss of the whole batch and Keras sums their gradients, hence the division.
+            # Keras sums the replicas' gradients, each of the loss of the whole batch or of a share. Hence the division.
             loss = (terms["loss"] + self.weight_penalty()) / _replicas()
         variables = self.trainable_variables
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         terms["center_shift"] = self.move_center(embedding, labels)
+        if self.recipe.batch_scope == "replica" and _replicas() > 1:
+            self._average_moving_statistics()
         return self.track(terms)
 
     def multi_metric_loss(self, embedding: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Compute the Multi-metric Loss (Eq. 1) on the global batch, in the stages of section 4.3.
+        """Compute the Multi-metric Loss (Eq. 1) on a batch, in the stages of section 4.3.
 
         Triplet Loss (Eq. 2) and cross-entropy act from the first step on, Weight-Center Loss (Eq. 3) from the middle
         stage on, and the expander's negatives (Eq. 6) in the end stage.
@@ -201,11 +209,12 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         return 0.5 * self.recipe.weight_decay * sum(ops.sum(ops.square(kernel)) for kernel in kernels)
 
     def move_center(self, embedding: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Move the centre f(x_c) of Eq. 3 towards the mean real embedding of the global batch.
+        """Move the centre f(x_c) of Eq. 3 towards the mean real embedding of the batch.
 
         The centre is an exponential moving average without gradient, from the first step on, and starts at the first
         mean. It moves after the loss was taken against the old centre. A batch without a real sample, or with an
-        embedding that is NaN or infinite, leaves it as it is.
+        embedding that is NaN or infinite, leaves it as it is. Replicas with shares of their own move it to the mean of
+        where each would.
 
         Args:
             embedding: float [n, d].
@@ -224,6 +233,14 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         shift = ops.norm(new - old)  # before the assignment: `old` is the variable itself
         self.center.assign(new)  # never inside a conditional: a mirrored variable cannot be assigned there
         return shift
+
+    def _average_moving_statistics(self) -> None:
+        """Give every replica the mean of their moving statistics; Keras leaves each its own, and saves the first's."""
+        moving = [v for v in self.backbone.non_trainable_variables if v.name.startswith("moving_")]
+        context = tf.distribute.get_replica_context()
+        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, [ops.convert_to_tensor(v) for v in moving])
+        for variable, mean in zip(moving, means, strict=True):
+            variable.assign(mean)
 
     def track(self, terms: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Add the terms of this step to the running means, and return these by name."""

@@ -65,6 +65,11 @@ class Recipe(BaseModel):
 
     steps: PositiveInt = Field(10_000, description="Training steps.")
     batch_size: int = Field(16, ge=4, description="Global batch, half real and half fake.")
+    batch_scope: Literal["global", "replica"] = Field(
+        "global",
+        description="What the losses, P, the batch statistics and the centre's mean are taken over: the global batch, "
+        "or each replica's share of it, the gradients being averaged.",
+    )
     learning_rate: PositiveFloat = Field(0.01, description="Initial learning rate of SGD.")
     schedule: Literal["step", "cosine", "constant"] = Field(
         "step", description="Of the learning rate; step: times decay_rate every decay_every steps."

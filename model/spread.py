@@ -92,7 +92,7 @@ def weight_center_pull(weight_center: Tensor, scale: float, weight: float, tripl
     return weight * (1 - ops.exp(-scale * weight_center)) / (2 * triplet_weight)
 
 
-def contraction_warning(recipe: Recipe, row: Mapping[str, float | None]) -> str | None:
+def contraction_warning(recipe: Recipe, row: Mapping[str, float | None], replicas: int = 1) -> str | None:
     """Say in words that the metric terms contract the embeddings faster than they spread the classes apart.
 
     That is so where ρ < 2 r / m + w W / β (docs/paper.md): the loss falls as all embeddings approach each other. It
@@ -101,6 +101,7 @@ def contraction_warning(recipe: Recipe, row: Mapping[str, float | None]) -> str 
     Args:
         recipe: of the training.
         row: means over some steps of the figures of `model.detector.TRACKED`.
+        replicas: among which a global batch is divided.
 
     Returns:
         A line for the log, or None.
@@ -111,7 +112,7 @@ def contraction_warning(recipe: Recipe, row: Mapping[str, float | None]) -> str 
         return None
     if signal is None or share is None or pull is None:  # a history of an earlier version
         return None
-    negatives = recipe.batch_size // 2
+    negatives = recipe.batch_size // 2 // (replicas if recipe.batch_scope == "replica" else 1)
     has_partner = recipe.pairing and recipe.triplet_partner == "include"
     of_partners = 2 * max(share, 0.0) / negatives if has_partner else 0.0
     of_center = 2 * pull

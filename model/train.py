@@ -78,14 +78,15 @@ def train(
     index = index_records(train_files)
     strategy = strategy or tf.distribute.MirroredStrategy()
     replicas = strategy.num_replicas_in_sync
-    if recipe.batch_size % (2 * replicas):
-        raise InputError(
-            f"batch_size must be a multiple of {2 * replicas}: {replicas} replicas, each half real and half fake. "
-            f"Received: batch_size={recipe.batch_size}"
-        )
+    _check_batch(recipe, replicas)
     state, weights = checkpoints.load_state(run_dir) or (None, None)
     if state and state["examples"] != index.digest():
         raise InputError(f"{run_dir}: holds a training on other face examples. Give another folder, or delete this one")
+    if state and recipe.batch_scope == "replica" and state.get("replicas", replicas) != replicas:
+        raise InputError(
+            f"{run_dir}: holds a training on {state['replicas']} replicas, and batch_scope=replica depends on their "
+            f"number. Received: {replicas} replicas. Give as many, or another folder"
+        )
     _keep_recipe(recipe, run_dir, resumed=state is not None)
     start = state["step"] if state else 0
     history = state["history"] if state else []
@@ -109,6 +110,7 @@ def _fit(
 ) -> list[Row]:
     """Take the remaining steps and return the history; a signal ends them and raises `Interrupted`."""
     recipe, start = detector.recipe, state["step"] if state else 0
+    replicas = detector.distribute_strategy.num_replicas_in_sync
     with StopSignals(raises=False) as stop:
         progress = callbacks.Progress(recipe.steps, start, LOG_INTERVAL)
         validation = callbacks.Validation(
@@ -117,10 +119,11 @@ def _fit(
             interval,
             recipe.steps,
             examples=index.digest(),
+            replicas=replicas,
             stop=stop,
             log_interval=LOG_INTERVAL,
             score=recipe.score,
-            warning=functools.partial(contraction_warning, recipe),
+            warning=functools.partial(contraction_warning, recipe, replicas=replicas),
             state=state,
         )
         batches = training_batches(index, recipe, start)
@@ -133,6 +136,20 @@ def _fit(
     if stop.number is not None:
         raise Interrupted(stop.number, validation.step)
     return validation.history
+
+
+def _check_batch(recipe: Recipe, replicas: int) -> None:
+    """Refuse a batch that cannot be divided among the replicas."""
+    if recipe.batch_size % (2 * replicas):
+        raise InputError(
+            f"batch_size must be a multiple of {2 * replicas}: {replicas} replicas, each half real and half fake. "
+            f"Received: batch_size={recipe.batch_size}"
+        )
+    if recipe.batch_scope == "replica" and recipe.batch_size < 4 * replicas:
+        raise InputError(
+            f"batch_size must be at least {4 * replicas} for batch_scope=replica: a share of fewer than two reals and "
+            f"two fakes holds no triplet. Received: batch_size={recipe.batch_size}, {replicas} replicas"
+        )
 
 
 def _create_detector(recipe: Recipe, weights: str | None) -> DeepfakeDetector:
