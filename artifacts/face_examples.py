@@ -117,27 +117,6 @@ def parse(serialized: tf.Tensor | bytes) -> dict[str, tf.Tensor]:
     return parsed
 
 
-def decode_image(encoded: tf.Tensor | bytes) -> tf.Tensor:
-    """Decode a crop, a string scalar: WebP, or any format of `decode_common`.
-
-    Returns:
-        uint8 [height, width, 3], RGB.
-    """
-    is_webp = tf.strings.substr(encoded, 8, 4) == b"WEBP"
-    return tf.cond(is_webp, lambda: tf.io.decode_webp(encoded, channels=3)[0], lambda: decode_common(encoded))
-
-
-def decode_common(encoded: tf.Tensor | bytes) -> tf.Tensor:
-    """Decode a PNG, JPEG, BMP or GIF, with operations that every version of TensorFlow has.
-
-    Returns:
-        uint8 [height, width, 3], RGB.
-    """
-    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    image.set_shape([None, None, 3])
-    return image
-
-
 def find_files(folder: str, split: str | None = None) -> list[str]:
     """List the TFRecord files of a folder, sorted.
 

@@ -5,9 +5,11 @@ from typing import Literal
 
 import cv2
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 from skimage.transform import SimilarityTransform
 
+from artifacts import crop_decoding
 from artifacts.crop_size import CROP_SIZE
 from faces.settings import CROP_MARGIN
 
@@ -75,12 +77,11 @@ def align(
 
 
 def fit_crop(image: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
-    """Resize a face that is already cut out, RGB uint8 [height, width, 3], to [size, size, 3]."""
-    if image.shape[:2] == (size, size):
-        return image
-    shrinks = min(image.shape[:2]) > size
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    crop: np.ndarray = cv2.resize(image, (size, size), interpolation=how)
+    """Resize a face that is already cut out, RGB uint8 [height, width, 3], to [size, size, 3].
+
+    As an exported model does it, so that the same face gets the same scores there.
+    """
+    crop: np.ndarray = crop_decoding.fit_crop(tf.constant(image), size).numpy()
     return crop
 
 

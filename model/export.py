@@ -5,7 +5,7 @@ import os
 import keras
 import tensorflow as tf
 
-from artifacts import face_examples
+from artifacts import crop_decoding
 from artifacts.crop_size import CROP_SIZE
 from model import explain
 from model.detector import DeepfakeDetector
@@ -18,8 +18,8 @@ def export_saved_model(detector: DeepfakeDetector, folder: str | os.PathLike[str
     """Write `detector` to `folder` as a SavedModel.
 
     Signatures, for n faces, n >= 0. The first two return the outputs `SERVED`, float32:
-        serving_default: `image_bytes`, string [n]: face crops of any size as JPEG, PNG, BMP or GIF. Transparency is
-            dropped, grey becomes RGB, of 16 bits the upper 8 are used, and of an animation the first frame.
+        serving_default: `image_bytes`, string [n]: face crops of any size as JPEG, PNG, BMP or GIF. They are decoded,
+            turned upright and resized to the pixels that extraction makes of them; see `artifacts.crop_decoding`.
         crops: `crops`, uint8 [n, 256, 256, 3], RGB.
         heat_maps: `crops`, likewise. Returns `heat_map`, float32 [n, 256, 256], 0..1: `explain.heat_maps` of the class
             fake, so that whoever serves the model can also show where it looked.
@@ -39,7 +39,7 @@ def export_saved_model(detector: DeepfakeDetector, folder: str | os.PathLike[str
     def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         # Not WebP: older servers lack its operation and would refuse the whole model.
         crops = tf.map_fn(
-            lambda encoded: load_crop(encoded, face_examples.decode_common),
+            lambda encoded: load_crop(encoded, crop_decoding.decode_common),
             image_bytes,
             fn_output_signature=tf.TensorSpec([CROP_SIZE, CROP_SIZE, 3], tf.uint8),
         )

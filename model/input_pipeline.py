@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from artifacts import face_examples
+from artifacts import crop_decoding, face_examples
 from artifacts.crop_size import CROP_SIZE
 from model.augmentation import create_augmentation
 from model.batch_order import batch_order
@@ -84,7 +84,7 @@ def evaluation_batches(files: Sequence[str], batch_size: int = 32) -> tf.data.Da
 
 
 def load_crop(
-    encoded: tf.Tensor | bytes, decode: Callable[[tf.Tensor | bytes], tf.Tensor] = face_examples.decode_image
+    encoded: tf.Tensor | bytes, decode: Callable[[tf.Tensor | bytes], tf.Tensor] = crop_decoding.decode_image
 ) -> tf.Tensor:
     """Decode an encoded image and resize it to a crop unless it has that size.
 
@@ -95,14 +95,4 @@ def load_crop(
     Returns:
         uint8 [256, 256, 3].
     """
-    image = decode(encoded)
-    shape = tf.shape(image)
-    fits = tf.reduce_all(shape[:2] == CROP_SIZE)
-    crop = tf.cond(fits, lambda: image, lambda: resize_to_crop(image))
-    return tf.ensure_shape(crop, [CROP_SIZE, CROP_SIZE, 3])
-
-
-def resize_to_crop(image: tf.Tensor) -> tf.Tensor:
-    """Resize a uint8 image [height, width, 3] to [256, 256, 3], bilinearly and with antialiasing."""
-    resized = tf.image.resize(image, (CROP_SIZE, CROP_SIZE), antialias=True)
-    return tf.saturate_cast(tf.round(resized), tf.uint8)
+    return crop_decoding.fit_crop(decode(encoded), CROP_SIZE)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
-from artifacts import face_examples
+from artifacts import crop_decoding, face_examples
 from artifacts.errors import InputError
 from artifacts.layout import DATASET_REPORT
 from artifacts.manifest import SPLITS, read_manifest
@@ -118,7 +118,7 @@ def file_statistics(path: str) -> dict[FileKey, Counts]:
     for number, record in enumerate(face_examples.read_records(path)):
         try:
             example = face_examples.parse(record)
-            image = face_examples.decode_image(example["image/encoded"]).numpy()
+            image = crop_decoding.decode_image(example["image/encoded"]).numpy()
         except tf.errors.OpError as error:
             raise InputError(f"{path}: record {number}: {error.message}") from error
         dataset, method, image_format = (_text(example[name]) for name in ("dataset", "method", "image/format"))

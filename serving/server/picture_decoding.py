@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from artifacts import face_examples
+from artifacts import crop_decoding
 from artifacts.crop_size import CROP_SIZE
 from model.input_pipeline import load_crop
 from serving.server.picture_headers import HeaderError, inspect
@@ -30,7 +30,7 @@ class PictureDecoder:
             uint8 [n, 256, 256, 3], RGB.
 
         Raises:
-            Refusal: 400, one is not a picture; 413, they have too many pixels.
+            Refusal: 400, one is not a picture that is taken; 413, they have too many pixels.
         """
         checked = self._check(encoded)
         if not checked:
@@ -58,12 +58,15 @@ class PictureDecoder:
 
 
 def _culprit(checked: Sequence[bytes]) -> Refusal:
-    """Which of several pictures cannot be decoded."""
+    """Which of several pictures cannot be decoded, and why."""
     for number, picture in enumerate(checked):
         try:
             _decode(tf.constant([picture], tf.string))
-        except tf.errors.OpError:
-            return Refusal(400, f"Picture {number} is damaged and cannot be decoded")
+        except tf.errors.OpError as error:
+            why = next(
+                (why for why in crop_decoding.REFUSED if why in error.message), "is damaged and cannot be decoded"
+            )
+            return Refusal(400, f"Picture {number} {why}")
     return Refusal(400, "The pictures cannot be decoded")
 
 
@@ -75,4 +78,4 @@ def _decode(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _decode_one(encoded: tf.Tensor) -> tf.Tensor:
-    return load_crop(encoded, face_examples.decode_common)
+    return load_crop(encoded, crop_decoding.decode_common)

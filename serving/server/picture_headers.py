@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin
 
+from artifacts.crop_decoding import BMP, GIF, OTHER
+from artifacts.exif_orientation import JPEG, PNG
+
 MAX_SCANS = 100  # of a JPEG: progressive ones have about ten, and each is a pass over the whole picture
-PNG, JPEG, BMP, GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF8"
 _START_OF_SCAN = b"\xff\xda"
 # Chunks of a PNG that hold no pixels and may decompress to any size.
 _COMPRESSED_TEXT = (b"zTXt", b"iTXt", b"iCCP")
@@ -35,7 +37,7 @@ def inspect(encoded: bytes) -> tuple[int, bytes]:
     """
     magic = next((magic for magic in (*_OPEN, GIF) if encoded.startswith(magic)), None)
     if magic is None:
-        raise HeaderError("is not a JPEG, PNG, BMP or GIF" if encoded else "is empty")
+        raise HeaderError(OTHER if encoded else "is empty")
     if magic == PNG:
         encoded = _without_text(encoded)
     try:

@@ -1,14 +1,10 @@
 """Face examples: a round trip, the same bytes each time, and every way a file can be bad."""
 
-import io
-
-import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
-from artifacts import face_examples
+from artifacts import crop_decoding, face_examples
 from artifacts.errors import InputError
 
 
@@ -54,60 +50,7 @@ def test_an_example_of_before_tracks_is_of_the_main_person(face):
 
 
 def test_the_stored_image_is_without_loss(face, crop):
-    assert np.array_equal(face_examples.decode_image(face(1, 3).image), crop(1, 3))
-
-
-def _encoded(image, kind):
-    """An RGB image as the bytes of a file of that kind."""
-    if kind.startswith("webp"):
-        stream = io.BytesIO()
-        Image.fromarray(image).save(stream, "WEBP", lossless=kind == "webp", quality=90)
-        return stream.getvalue()
-    return cv2.imencode(f".{kind}", image[..., ::-1])[1].tobytes()
-
-
-@pytest.mark.parametrize("shape", [(256, 256, 3), (31, 57, 3)])
-@pytest.mark.parametrize("kind", ["png", "webp", "bmp"])
-def test_every_lossless_format_is_decoded_to_the_last_bit(kind, shape):
-    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    decoded = face_examples.decode_image(_encoded(image, kind))
-    assert decoded.dtype == tf.uint8 and np.array_equal(decoded, image)
-
-
-@pytest.mark.parametrize("kind", ["jpg", "webp with loss"])
-def test_formats_with_loss_are_decoded_too(crop, kind):
-    """A user's own folder of crops may hold them."""
-    decoded = face_examples.decode_image(_encoded(crop(1, 3), kind)).numpy().astype(int)
-    assert decoded.shape == (256, 256, 3) and 0 < np.abs(decoded - crop(1, 3)).mean() < 8
-
-
-def test_formats_may_be_mixed_in_one_data_set(crop):
-    """In a graph, which does not know what comes."""
-    kinds = ("png", "webp", "jpg", "webp", "bmp")
-    encoded = [_encoded(crop(1, k), kind) for k, kind in enumerate(kinds)]
-    dataset = tf.data.Dataset.from_tensor_slices(encoded).map(face_examples.decode_image)
-    assert dataset.element_spec.shape.as_list() == [None, None, 3]
-    for k, (kind, image) in enumerate(zip(kinds, dataset.as_numpy_iterator(), strict=True)):
-        assert np.array_equal(image, crop(1, k)) or (kind == "jpg" and image.shape == (256, 256, 3))
-
-
-def test_the_common_decoder_uses_common_operations(crop):
-    """A served model must load where TensorFlow is older and has no operation for WebP."""
-
-    def operations(decode):
-        graph = tf.function(decode).get_concrete_function(tf.TensorSpec([], tf.string)).graph.as_graph_def()
-        return {node.op for nodes in (graph.node, *(f.node_def for f in graph.library.function)) for node in nodes}
-
-    assert "DecodeImage" in operations(face_examples.decode_common)
-    assert "DecodeWebP" not in operations(face_examples.decode_common)
-    assert "DecodeWebP" in operations(face_examples.decode_image)
-    assert np.array_equal(face_examples.decode_common(_encoded(crop(1, 3), "png")), crop(1, 3))
-
-
-@pytest.mark.parametrize("data", [b"", b"no picture", b"RIFF....WEBP and no more"])
-def test_what_is_no_picture_is_an_error(data):
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        face_examples.decode_image(data)
+    assert np.array_equal(crop_decoding.decode_image(face(1, 3).image), crop(1, 3))
 
 
 def test_find_files_looks_into_the_split(examples_dir):

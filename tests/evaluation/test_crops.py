@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from artifacts import face_examples, predictions
+from artifacts import crop_decoding, face_examples, predictions
 from artifacts.errors import InputError
 from components.evaluator.inference import write_predictions
 from evaluation import crops
@@ -23,7 +23,7 @@ def test_crops_are_those_of_the_rows(rows, written):
     found = crops.read_crops(files, folder, "test", rows)
     assert found.shape == (len(rows), 256, 256, 3) and found.dtype == np.uint8
     for crop, row in zip(found, rows, strict=True):
-        assert np.array_equal(crop, face_examples.decode_image(records[row]["image/encoded"]))
+        assert np.array_equal(crop, crop_decoding.decode_image(records[row]["image/encoded"]))
 
 
 @pytest.mark.parametrize("batch_size", [2, 50])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from artifacts import face_examples
+from artifacts import crop_decoding, face_examples
 from faces import alignment
 from faces.alignment import TEMPLATE, align, fit_crop
 from faces.decoder import VideoFrames
@@ -515,7 +515,7 @@ def test_both_formats_store_the_same_pixels(clip, clips, picture, video, run):
             kinds = {"png": b"\x89PNG", "webp": b"RIFF"}
             assert {example.image[:4] for example in found} == {kinds[image_format]}
             stored[image_format] = [_pixels(example) for example in found]
-            assert all(np.array_equal(face_examples.decode_image(e.image).numpy(), _pixels(e)) for e in found)
+            assert all(np.array_equal(crop_decoding.decode_image(e.image).numpy(), _pixels(e)) for e in found)
         assert np.array_equal(stored["png"], stored["webp"]) and len(stored["png"]) == (3 if source.uri == clip else 1)
 
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from artifacts.face_examples import decode_common
+from artifacts.crop_decoding import decode_common
 from model import export
 from model.detector import DeepfakeDetector
 from model.input_pipeline import load_crop
@@ -126,8 +126,8 @@ def test_every_kind_of_picture_means_the_expected_crop(detector, folder, crop):
 @pytest.mark.parametrize(
     "image, named",
     [
-        (b"", "Input is empty"),
-        (b"no picture at all", "Unknown image file format"),
+        (b"", "is not a JPEG, PNG, BMP or GIF"),
+        (b"no picture at all", "is not a JPEG, PNG, BMP or GIF"),
         (encoded(np.zeros((256, 256, 3), np.uint8), ".png")[:300], "Invalid PNG"),
         (encoded(np.zeros((256, 256, 3), np.uint8), ".jpg")[:300], "Invalid JPEG"),
     ],

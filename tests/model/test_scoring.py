@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from artifacts import face_examples
+from artifacts import crop_decoding, face_examples
 from artifacts.errors import InputError
 from model import scoring
 
@@ -86,7 +86,7 @@ def test_score_examples_pairs_each_example_with_its_outputs(examples_dir):
     records = [face_examples.parse(record) for path in files for record in face_examples.read_records(path)]
     assert columns["video_id"].tolist() == [record["video_id"].numpy().decode() for record in records]
     assert columns["label"].tolist() == [int(record["label"]) for record in records]
-    means = [face_examples.decode_image(record["image/encoded"]).numpy().mean() for record in records]
+    means = [crop_decoding.decode_image(record["image/encoded"]).numpy().mean() for record in records]
     assert columns["logit"] == pytest.approx(means, rel=1e-4)
     assert columns["center_similarity"] == pytest.approx(-columns["logit"])
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from artifacts import face_examples, predictions
+from artifacts import crop_decoding, face_examples, predictions
 from artifacts.errors import InputError
 from components.beam import pipeline_options
 from components.evaluator import inference
@@ -53,7 +53,7 @@ def test_each_face_has_its_row(write, files):
                 assert found[name][row].as_py() == example[name].numpy().decode()
             assert found["label"][row] == example["label"] and found["track"][row] == example["face/track"]
             assert found["frame_index"][row] == example["frame/index"]
-            logit = (face_examples.decode_image(example["image/encoded"]).numpy().mean(dtype=np.float64) - 128) / 10
+            logit = (crop_decoding.decode_image(example["image/encoded"]).numpy().mean(dtype=np.float64) - 128) / 10
             assert found["logit"][row] == pytest.approx(logit, abs=1e-4)
             assert found["fake_probability"][row] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
             assert found["center_similarity"][row] == pytest.approx(np.tanh(-logit), abs=1e-5)

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from skimage.data import astronaut
 
-from artifacts import face_examples
+from artifacts import crop_decoding, face_examples
 from artifacts.errors import InputError
 from artifacts.preprocessing import Preprocessing, read_of_examples
 from components.base import Context, main
@@ -196,7 +196,7 @@ def test_parameters_reach_the_crops(crops, manifest, tmp_path, no_detector):
     COMPONENT.execute(_context(tmp_path, manifest(crops), shards=1, crop_size=64, image_format="png"))
     (record, *_) = face_examples.read_records(face_examples.find_files(str(tmp_path / "examples"), "val")[0])
     example = face_examples.parse(record)
-    assert example["image/format"] == b"png" and face_examples.decode_image(example["image/encoded"]).shape == (
+    assert example["image/format"] == b"png" and crop_decoding.decode_image(example["image/encoded"]).shape == (
         64,
         64,
         3,

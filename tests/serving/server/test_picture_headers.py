@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.server.picture_headers import PNG, HeaderError, inspect
+from artifacts.exif_orientation import PNG
+from serving.server.picture_headers import HeaderError, inspect
 
 
 def noise(height, width):
