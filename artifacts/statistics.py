@@ -11,7 +11,7 @@ class DatasetReport(TypedDict, total=False):
         root: the folder, absolute.
         videos: split -> method -> number of videos.
         missing: ids of videos that the data set's lists name and that do not exist.
-        unlisted: paths of videos that exist and that no list names.
+        unlisted: paths of files that exist and are not used, without tables and texts.
         left_out: video id -> why the video is not used.
         notes: sentences for the user.
         shared_identities: pairs of splits that share people by the data set's own protocol.

@@ -17,7 +17,8 @@ def open_source(path: str, kind: str, count: int, limits: Limits = NO_LIMITS) ->
         DecodeError: it cannot be read, whatever the cause.
     """
     try:
-        if kind == "auto":
+        # A GIF may be either, whatever a data set's listing, which opens no file, says of it.
+        if kind == "auto" or (kind == "video" and path.lower().endswith(".gif")):
             header = picture_header(path)
             kind = "image" if header and not header.is_animated else "video"
         return VideoFrames(path, count, limits) if kind == "video" else Still(path, limits)

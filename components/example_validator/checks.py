@@ -214,13 +214,13 @@ def _labels(statistics: Statistics) -> Iterator[Anomaly]:
 def _incomplete_sources(statistics: Statistics) -> Iterator[Anomaly]:
     for name, source in statistics["sources"].items():
         for key, count, what in (
-            ("missing", len(source.get("missing", ())), "named by its lists and missing"),
-            ("unlisted", len(source.get("unlisted", ())), "there but named by no list"),
-            ("left_out", len(source.get("left_out", ())), "left out of all splits"),
+            ("missing", len(source.get("missing", ())), "videos are named by its lists and missing"),
+            ("unlisted", len(source.get("unlisted", ())), "files are there and not used"),
+            ("left_out", len(source.get("left_out", ())), "videos are left out of all splits"),
         ):
             if count:
                 cure = f"statistics.json names them all, under sources.{name}.{key}"
-                yield Anomaly("warning", name, f"{count} videos are {what}", cure)
+                yield Anomaly("warning", name, f"{count} {what}", cure)
 
 
 def _damaged_files(statistics: Statistics) -> Iterator[Anomaly]:

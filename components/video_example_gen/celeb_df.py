@@ -8,8 +8,9 @@ from pydantic import Field
 
 from artifacts.errors import InputError
 from artifacts.manifest import Video
+from artifacts.media_files import kind_of
 from components.video_example_gen.dataset_config import DatasetConfig, splits_to_fill
-from components.video_example_gen.dataset_files import find, read_text, relative, stem
+from components.video_example_gen.dataset_files import NOT_DOCUMENTS, find, read_text, relative, stem
 from components.video_example_gen.listing import Listing
 
 TITLE = "Celeb-DF"
@@ -103,13 +104,13 @@ def _video(config: CelebDfConfig, folder: str, name: str, path: str, split: str)
 
 
 def _files(config: CelebDfConfig) -> tuple[dict[tuple[str, str], str], list[str]]:
-    """Return (folder, name) -> path, and the videos that are elsewhere or whose names do not fit."""
+    """Return (folder, name) -> path, and the files that are no videos, are elsewhere, or whose names do not fit."""
     found: dict[tuple[str, str], str] = {}
     spare = []
-    for path in find(config.folder):
+    for path in find(config.folder, NOT_DOCUMENTS):
         folder, *between = os.path.dirname(os.path.relpath(path, config.folder)).split(os.sep)
         fits = re.fullmatch(_pattern(folder), stem(path)) if folder in LABELS else None
-        if fits and between in ([], ["videos"]) and (folder, stem(path)) not in found:
+        if kind_of(path) == "video" and fits and between in ([], ["videos"]) and (folder, stem(path)) not in found:
             found[folder, stem(path)] = path
         else:
             spare.append(path)

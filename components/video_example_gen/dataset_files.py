@@ -5,17 +5,10 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 
 from artifacts.errors import InputError
+from artifacts.media_files import FileKind, kind_of
 
-VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
-IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-
-
-def kind_of(path: str) -> str | None:
-    """Return "video", "image" or None, according to the file's extension."""
-    extension = os.path.splitext(path)[1].lower()
-    if extension in VIDEO_EXTENSIONS:
-        return "video"
-    return "image" if extension in IMAGE_EXTENSIONS else None
+# What is named as unlisted where it is not used: all but the data set's tables and texts.
+NOT_DOCUMENTS: tuple[FileKind, ...] = ("video", "image", "other")
 
 
 def stem(path: str) -> str:
@@ -59,7 +52,7 @@ def walk(folder: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[os.Di
             yield entry
 
 
-def find(folder: str, kinds: Collection[str] = ("video",)) -> list[str]:
+def find(folder: str, kinds: Collection[FileKind] = ("video",)) -> list[str]:
     """Return the paths of all files of the given kinds below a folder; none if the folder does not exist."""
     return [entry.path for entry in walk(folder) if kind_of(entry.name) in kinds] if os.path.isdir(folder) else []
 

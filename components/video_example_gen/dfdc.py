@@ -15,7 +15,16 @@ from artifacts.errors import InputError
 from artifacts.manifest import Video
 from commands.parameters import Parameters
 from components.video_example_gen.dataset_config import SPLIT_NAMES, DatasetConfig, splits_to_fill
-from components.video_example_gen.dataset_files import entries, find, read_json, read_text, relative, stem, subfolders
+from components.video_example_gen.dataset_files import (
+    NOT_DOCUMENTS,
+    entries,
+    find,
+    read_json,
+    read_text,
+    relative,
+    stem,
+    subfolders,
+)
 from components.video_example_gen.listing import Listing
 
 TITLE = "DFDC"
@@ -91,7 +100,7 @@ def list_videos(config: DfdcConfig) -> Listing:
         else:
             listing.missing.append(video.video_id)
     used = {os.path.realpath(entry.path) for entry in named}
-    there = {path for folder in (parts if config.parts else [config.folder]) for path in find(folder)}
+    there = {path for folder in (parts if config.parts else [config.folder]) for path in find(folder, NOT_DOCUMENTS)}
     listing.unlisted = relative((path for path in there if os.path.realpath(path) not in used), config.folder)
     return listing
 

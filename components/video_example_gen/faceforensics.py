@@ -9,8 +9,9 @@ from pydantic import Field, field_validator
 
 from artifacts.errors import InputError
 from artifacts.manifest import SPLITS, Video
+from artifacts.media_files import kind_of
 from components.video_example_gen.dataset_config import DatasetConfig
-from components.video_example_gen.dataset_files import find, read_json, relative, stem, subfolders
+from components.video_example_gen.dataset_files import NOT_DOCUMENTS, find, read_json, relative, stem, subfolders
 from components.video_example_gen.listing import Listing
 
 TITLE = "FaceForensics++"
@@ -109,17 +110,18 @@ def _folder(config: FaceForensicsConfig, method: str) -> str:
 
 
 def _files(config: FaceForensicsConfig) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Return method -> name -> path, and the videos outside all known folders."""
+    """Return method -> name -> path, and the files that are no videos or outside all known folders."""
     found: dict[str, dict[str, str]] = {method: {} for method in ("real", *config.methods)}
     spare = []
     for method, names in found.items():
-        for path in find(_folder(config, method)):
-            if os.path.dirname(path) != _folder(config, method) or stem(path) in names:
+        for path in find(_folder(config, method), NOT_DOCUMENTS):
+            is_there = os.path.dirname(path) == _folder(config, method) and kind_of(path) == "video"
+            if not is_there or stem(path) in names:
                 spare.append(path)
             else:
                 names[stem(path)] = path
     known = tuple(os.path.join(config.folder, *above.split("/")) + os.sep for above in (ORIGINALS, *FOLDERS.values()))
-    return found, spare + [path for path in find(config.folder) if not path.startswith(known)]
+    return found, spare + [path for path in find(config.folder, NOT_DOCUMENTS) if not path.startswith(known)]
 
 
 def _notes(config: FaceForensicsConfig) -> list[str]:

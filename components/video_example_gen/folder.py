@@ -10,8 +10,9 @@ from pydantic import Field
 
 from artifacts.errors import InputError
 from artifacts.manifest import Video
+from artifacts.media_files import is_media, kind_of
 from components.video_example_gen.dataset_config import SPLIT_NAMES, DatasetConfig, splits_to_fill
-from components.video_example_gen.dataset_files import find, kind_of, relative, subfolders
+from components.video_example_gen.dataset_files import NOT_DOCUMENTS, find, relative, subfolders
 from components.video_example_gen.listing import Listing
 from components.video_example_gen.video_csv import Row, read_rows
 
@@ -72,8 +73,8 @@ def list_videos(config: FolderConfig | CropsConfig) -> Listing:
     Raises:
         InputError: a CSV cannot be used; names file and line.
     """
-    present = find(config.folder, ("image",) if config.type == "crops" else ("video", "image"))
-    rows = _rows_of_csvs(config) if config.csv else _rows_of_folders(config, present)
+    present = find(config.folder, NOT_DOCUMENTS)
+    rows = _rows_of_csvs(config) if config.csv else _rows_of_folders(config, filter(is_media, present))
     listing = Listing(to_fill=splits_to_fill({row.split for row in rows.values()}))
     divided = len(listing.to_fill) > 1  # then train gives up some of its videos
     ids = _ids(config, rows)
@@ -83,7 +84,7 @@ def list_videos(config: FolderConfig | CropsConfig) -> Listing:
             continue
         split = "" if divided and row.split == "train" else row.split
         people = tuple(f"{config.name}/{person}" for person in row.people)
-        kind = "crop" if config.type == "crops" else kind_of(path) or "video"
+        kind = "crop" if config.type == "crops" else kind_of(path)
         listing.videos.append(Video(ids[path], path, config.name, row.method, row.label, split, people, kind))
     listing.unlisted = relative((path for path in present if path not in rows), config.folder)
     return listing

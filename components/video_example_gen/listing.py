@@ -12,7 +12,8 @@ class Listing:
     Attributes:
         videos: those that exist; those without a split are assigned one afterwards.
         missing: ids of videos that the data set's own lists name but that are absent.
-        unlisted: paths, relative to the root, of videos that are there but that no list names.
+        unlisted: paths, relative to the root, of files that are there but not used: videos that no list names, and what
+            is no video by its suffix. Tables and texts do not count.
         left_out: id -> why a video that exists is not used.
         notes: sentences for the user.
         shared_identities: pairs of splits that share people by the data set's own protocol, e.g. {("train", "test")}.

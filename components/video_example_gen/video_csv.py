@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from artifacts.errors import InputError
+from artifacts.media_files import PICTURES, VIDEOS, is_media, kind_of
 from components.video_example_gen.dataset_config import SPLIT_NAMES
-from components.video_example_gen.dataset_files import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS, kind_of, read_text, stem
+from components.video_example_gen.dataset_files import read_text, stem
 
 LABELS = {"real": 0, "0": 0, "fake": 1, "1": 1}
 COLUMNS = ("path", "label", "split", "method", "identities", "original")
@@ -71,8 +72,8 @@ def read_rows(path: str, images_only: bool = False) -> list[Row]:
 
 def _row(where: str, cells: Mapping[str, str], images_only: bool) -> Row:
     path, label_name = cells["path"], cells["label"].lower()
-    allowed = IMAGE_EXTENSIONS if images_only else (*VIDEO_EXTENSIONS, *IMAGE_EXTENSIONS)
-    if kind_of(path) is None or (images_only and kind_of(path) != "image"):
+    allowed = PICTURES if images_only else (*VIDEOS, *PICTURES)
+    if not is_media(path) or (images_only and kind_of(path) != "image"):
         raise InputError(f"{where}: path {path!r} must end in one of {' '.join(allowed)}")
     if label_name not in LABELS:
         raise InputError(f"{where}: label {cells['label']!r} is unknown; it can be real or 0, fake or 1")
@@ -93,7 +94,7 @@ def _people(cells: Mapping[str, str], path: str, label: int) -> tuple[str, ...]:
     people = [name.strip() for name in cells.get("identities", "").split(";") if name.strip()]
     original = cells.get("original", "")
     if original:
-        people.insert(0, stem(original) if kind_of(original) else original)
+        people.insert(0, stem(original) if is_media(original) else original)
     elif "original" in cells and label == 0:
         people.insert(0, stem(path))  # the fakes made from it name it like this
     return tuple(dict.fromkeys(people))

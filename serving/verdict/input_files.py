@@ -6,15 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from artifacts.media_files import is_media
+
 # What a file is; "auto": its content decides, "crop": a face that is already cut out.
 Kind = Literal["auto", "video", "image", "crop"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-
-VIDEOS = (
-    ".mp4 .m4v .mov .qt .mkv .webm .avi .mpg .mpeg .m2v .ts .mts .m2ts .wmv .asf .flv .3gp .3g2 .ogv .mxf .vob .dv .gif"
-)
-PICTURES = ".jpg .jpeg .jpe .png .webp .bmp .tif .tiff .jp2 .avif .ppm"
-SUFFIXES = frozenset(f"{VIDEOS} {PICTURES}".split())
 
 
 @dataclass(frozen=True)
@@ -47,8 +43,7 @@ def find_files(arguments: Sequence[str]) -> InputFiles:
         passed_over: list[str] = []
         for path, is_named in _expand(argument):
             # A folder may hold a named pipe, which would block whoever opens it.
-            is_media = os.path.splitext(path)[1].lower() in SUFFIXES and os.path.isfile(path)
-            (found if is_named or is_media else passed_over).append(path)
+            (found if is_named or (is_media(path) and os.path.isfile(path)) else passed_over).append(path)
         for path in found:
             taken.setdefault(os.path.realpath(path), path)
         other.update(map(os.path.realpath, passed_over))

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from faces.decoder import DecodeError, Limits
 from faces.still import Still
@@ -34,3 +37,38 @@ def test_a_picture_of_too_many_pixels_is_refused(tmp_path):
     with pytest.raises(DecodeError, match="64x48 are more than 3,071 pixels") as caught:
         Still(str(tmp_path / "a.png"), Limits(pixels=48 * 64 - 1))
     assert caught.value.reason == "too_large"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_picture_is_turned_as_pillow_turns_it(kind, orientation, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    coarse = np.random.default_rng(0).integers(0, 256, (3, 4, 3)).astype(np.uint8)
+    stored = Image.fromarray(cv2.resize(coarse, (80, 60), interpolation=cv2.INTER_NEAREST))
+    stored.save(tmp_path / "picture", kind, exif=exif, quality=95)
+    with Image.open(tmp_path / "picture") as opened:
+        expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+    found = _picture(tmp_path / "picture")
+    assert found.shape == expected.shape and np.abs(found.astype(int) - expected).mean() < 1
+    assert found.flags.c_contiguous
+
+
+def test_a_damaged_gif_or_avif_is_no_image(tmp_path):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8))
+    for kind in ("GIF", "AVIF"):
+        image.save(tmp_path / "whole", kind)
+        data = (tmp_path / "whole").read_bytes()
+        (tmp_path / "cut").write_bytes(data[: len(data) * 2 // 3])
+        with pytest.raises(DecodeError, match="cannot be read as a picture") as caught:
+            Still(str(tmp_path / "cut"))
+        assert caught.value.reason == "not_an_image"
+
+
+def test_the_real_avif_is_upright():
+    path = Path(__file__).parents[2].parent / "shared" / "field" / "o6.avif"
+    if not path.exists():
+        pytest.skip("needs the real files of ../shared/field")
+    with Image.open(path) as opened:
+        expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+    assert np.array_equal(_picture(path), expected)

@@ -145,7 +145,7 @@ def test_incomplete_sources_are_warnings(clean, schema):
     assert {a.severity for a in found} == {"warning"} and {a.where for a in found} == {"d"}
     words = [a.what for a in found]
     assert "2 videos are named by its lists and missing" in words
-    assert "1 videos are there but named by no list" in words and "1 videos are left out of all splits" in words
+    assert "1 files are there and not used" in words and "1 videos are left out of all splits" in words
 
 
 def test_damaged_files_are_warnings(clean, schema):

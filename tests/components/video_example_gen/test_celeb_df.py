@@ -69,9 +69,12 @@ def test_disjoint_leaves_out_who_is_in_test(tree, by_id):
 
 def test_other_files_are_unlisted(tree, touch):
     touch("Celeb-real/copy of id0.mp4", "Celeb-real/deep/er/id5_0000.mp4", "x.mp4", "YouTube-real/id0_0000.mp4")
+    touch("Celeb-real/id7_0000.rmvb", "YouTube-real/00009.jpg", "notes.txt")
     assert list_videos(_config(tree)).unlisted == [
         "Celeb-real/copy of id0.mp4",
         "Celeb-real/deep/er/id5_0000.mp4",
+        "Celeb-real/id7_0000.rmvb",
+        "YouTube-real/00009.jpg",
         "YouTube-real/id0_0000.mp4",
         "x.mp4",
     ]

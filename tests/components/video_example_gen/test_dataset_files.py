@@ -1,12 +1,7 @@
 import pytest
 
 from artifacts.errors import InputError
-from components.video_example_gen.dataset_files import find, kind_of, read_json, read_text, relative
-
-
-def test_kind_by_extension():
-    kinds = {name: kind_of(name) for name in ("a.MP4", "b.webm", "c.JPEG", "d.gif", "e.json", "mp4")}
-    assert kinds == {"a.MP4": "video", "b.webm": "video", "c.JPEG": "image", "d.gif": None, "e.json": None, "mp4": None}
+from components.video_example_gen.dataset_files import NOT_DOCUMENTS, find, read_json, read_text, relative
 
 
 def test_find_is_sorted_recursive_and_skips_hidden_files(touch):
@@ -14,6 +9,11 @@ def test_find_is_sorted_recursive_and_skips_hidden_files(touch):
     assert relative(find(str(root)), root) == ["a/c.avi", "b.mp4"]
     assert relative(find(str(root), ("image",)), root) == ["a/x.jpg"]
     assert find(str(root / "absent")) == []
+
+
+def test_what_is_no_document_is_found_whatever_its_suffix(touch):
+    root = touch("a.mp4", "b.jpg", "c.rmvb", "d", "list.csv", "metadata.json", "README.md")
+    assert relative(find(str(root), NOT_DOCUMENTS), root) == ["a.mp4", "b.jpg", "c.rmvb", "d"]
 
 
 def test_find_follows_links_and_ends_at_loops(touch):

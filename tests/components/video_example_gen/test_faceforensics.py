@@ -45,11 +45,18 @@ def test_official_splits(tree, by_id):
 
 
 def test_files_that_no_split_names_are_unlisted(tree, touch):
+    touch(f"{DF}/003_000.vid", f"{REAL}/000.jpg", "extra/000.zip", "splits/readme.txt")
     touch(f"{REAL}/777.mp4", f"{DF}/777_000.mp4", f"{DF}/000_003.avi", "extra/000.mp4", f"{DF}/sub/003_000.mp4")
     listing = list_videos(_config(tree, methods=["df"]))
     names = {v.video_id for v in listing.videos}
     assert names == {"ff/real/000", "ff/real/003", "ff/df/000_003"}
-    assert len(listing.unlisted) == 5 and {f"{REAL}/777.mp4", "extra/000.mp4"} < set(listing.unlisted)
+    assert len(listing.unlisted) == 8
+    assert {
+        f"{REAL}/777.mp4",
+        "extra/000.mp4",
+        "extra/000.zip",
+        f"{DF}/003_000.vid",
+    } < set(listing.unlisted)
 
 
 def test_says_what_lies_there_and_was_not_asked_for(tree, touch):

@@ -4,8 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from artifacts.errors import InputError
+from artifacts.media_files import PICTURES, VIDEOS
 from components.video_example_gen.folder import CropsConfig, FolderConfig, list_videos
 from components.video_example_gen.splits import assign_splits, shared_identities
+from serving.verdict.input_files import find_files
 
 
 def _folder(root, **fields):
@@ -18,14 +20,23 @@ def _crops(root, **fields):
 
 def test_real_and_fake(touch, by_id):
     listing = list_videos(
-        _folder(touch("Real/a.mp4", "FAKE/sub/b.MOV", "fake/c.png", "other/d.mp4", "e.mp4", "fake/x.txt"))
+        _folder(
+            touch("Real/a.mp4", "FAKE/sub/b.MOV", "fake/c.png", "other/d.mp4", "e.mp4", "fake/x.txt", "fake/x.rmvb")
+        )
     )
     assert {name: (v.label, v.method, v.kind, v.split) for name, v in by_id(listing).items()} == {
         "my/real/Real/a": (0, "real", "video", ""),
         "my/fake/FAKE/sub/b": (1, "fake", "video", ""),
         "my/fake/fake/c": (1, "fake", "image", ""),
     }
-    assert listing.unlisted == ["e.mp4", "other/d.mp4"] and listing.to_fill == ("train", "val", "test")
+    assert listing.unlisted == ["e.mp4", "fake/x.rmvb", "other/d.mp4"] and listing.to_fill == ("train", "val", "test")
+
+
+def test_data_sets_take_all_that_predict_takes(touch, by_id):
+    root = touch(*(f"real/{k}{suffix}" for k, suffix in enumerate((*VIDEOS, *PICTURES, ".MTS"))))
+    listing = list_videos(_folder(root))
+    assert sorted(v.uri for v in listing.videos) == sorted(find_files([str(root)]).paths)
+    assert listing.unlisted == [] and Counter(v.kind for v in listing.videos)["video"] == len(VIDEOS) + 1
 
 
 def test_all_three_splits_are_kept(touch):
@@ -90,7 +101,7 @@ def test_crops(touch):
     root = touch("a.jpg", "b.png", "clip.mp4")
     (root / "list.csv").write_text("path,label\na.jpg,real\nb.png,fake\n")
     listing = list_videos(_crops(root, csv="list.csv"))
-    assert {v.kind for v in listing.videos} == {"crop"} and listing.unlisted == []
+    assert {v.kind for v in listing.videos} == {"crop"} and listing.unlisted == ["clip.mp4"]
     with pytest.raises(ValidationError, match="csv"):
         _crops(root)
 
