@@ -68,11 +68,12 @@ def test_contradicting_labels(touch):
 
 
 def test_parts_restrict(touch):
-    root = touch("part_0/a.mp4", "part_1/b.mp4", "part_1/c.mp4")
+    root = touch("part_0/a.mp4", "part_1/b.mp4", "part_1/c.mp4", "part_1/d.jpg", "part_1/e.part", "part_1/notes.txt")
     _metadata(root, "part_0", a=REAL)
     _metadata(root, "part_1", b=REAL)
     listing = list_videos(_config(root, parts=["part_1"]))
-    assert [v.video_id for v in listing.videos] == ["dfdc/real/b"] and listing.unlisted == ["part_1/c.mp4"]
+    assert [v.video_id for v in listing.videos] == ["dfdc/real/b"]
+    assert listing.unlisted == ["part_1/c.mp4", "part_1/d.jpg", "part_1/e.part"]
     with pytest.raises(InputError, match="parts: part_7.*there: part_0, part_1"):
         list_videos(_config(root, parts=["part_7"]))
 
