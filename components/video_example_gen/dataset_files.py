@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from artifacts.errors import InputError
 from artifacts.media_files import FileKind, kind_of
 
+ONLY_VIDEOS: tuple[FileKind, ...] = ("video",)
 # What is named as unlisted where it is not used: all but the data set's tables and texts.
 NOT_DOCUMENTS: tuple[FileKind, ...] = ("video", "image", "other")
 
@@ -52,7 +53,7 @@ def walk(folder: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[os.Di
             yield entry
 
 
-def find(folder: str, kinds: Collection[FileKind] = ("video",)) -> list[str]:
+def find(folder: str, kinds: Collection[FileKind] = ONLY_VIDEOS) -> list[str]:
     """Return the paths of all files of the given kinds below a folder; none if the folder does not exist."""
     return [entry.path for entry in walk(folder) if kind_of(entry.name) in kinds] if os.path.isdir(folder) else []
 
