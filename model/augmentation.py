@@ -1,6 +1,6 @@
 """Augmentation of training crops: presets by name, each a pure function of the crop and a seed.
 
-The layers of Keras and keras-cv draw from generators with a state. Here the draws are stateless, and only the layers'
+The layers of Keras draw from generators with a state. Here the draws are stateless, and only the layers'
 transformations are used, so that a resumed run sees the very same pixels.
 """
 
@@ -51,14 +51,10 @@ class _Forensic:
     """The presets "forensic" and "strong". Layers are made beforehand: they cannot be made while `tf.data` traces."""
 
     def __init__(self, strong: bool = False) -> None:
-        import keras_cv  # takes seconds to import, and only these presets need it
-
         self.strong = strong
-
         self.brightness = keras.layers.RandomBrightness(0.5)
         self.contrast = keras.layers.RandomContrast(0.5, value_range=(0, 255))
         self.blur = keras.layers.RandomGaussianBlur(kernel_size=7, value_range=(0, 255))
-        self.jpeg = keras_cv.layers.RandomJpegQuality(factor=(0, 100))
 
     def __call__(self, crop: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         # The seeds differ in bits that no row number reaches.
@@ -101,7 +97,8 @@ class _Forensic:
         return self.blur.transform_images(image[None], choice)[0, margin:-margin, margin:-margin]
 
     def _compress(self, image: tf.Tensor, quality: tf.Tensor) -> tf.Tensor:
-        return 255.0 * self.jpeg.augment_image(image / 255.0, transformation=tf.cast(quality, tf.int32))
+        # Decoded as `crop_decoding` decodes, or training would see traces of a decoder that no later picture has.
+        return 255.0 * tf.image.adjust_jpeg_quality(image / 255.0, tf.cast(quality, tf.int32), "INTEGER_ACCURATE")
 
 
 def _move(image: tf.Tensor, draws: list[tf.Tensor]) -> tf.Tensor:
