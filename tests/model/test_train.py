@@ -96,6 +96,16 @@ def test_another_recipe_in_the_same_folder_is_refused(run, small_recipe):
         assert json.load(stream) == small_recipe().model_dump()
 
 
+def test_a_recipe_of_an_earlier_version_goes_on_with_the_defaults_of_later_fields(tmp_path, small_recipe):
+    fields = small_recipe().model_dump()
+    del fields["batch_scope"], fields["triplet_partner"]
+    (tmp_path / "recipe.json").write_text(json.dumps(fields))
+    with pytest.raises(InputError, match="holds a training with another batch_scope"):
+        train._keep_recipe(small_recipe(batch_scope="replica"), str(tmp_path), resumed=True)
+    train._keep_recipe(small_recipe(), str(tmp_path), resumed=True)
+    assert json.loads((tmp_path / "recipe.json").read_text()) == small_recipe().model_dump()
+
+
 def test_without_validation_files_the_last_weights_win(tmp_path, examples_dir, small_recipe):
     files = face_examples.find_files(str(examples_dir), "train")
     detector, history = train.train(small_recipe(steps=4), files, [], str(tmp_path), validate_every=2)
