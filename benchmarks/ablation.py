@@ -39,8 +39,7 @@ class RunResult(TypedDict):
     """What one training reached on the held-out faces.
 
     Attributes:
-        auc: by the recipe's score: the logit, or the similarity to the real centre.
-        acc: by the logit; None if no classifier is trained.
+        auc, acc: by the logit, which is a class-mean read-out where no classifier is trained.
         center_auc: by the similarity to the real centre.
         last: the last row of the training's history.
         faces: how many were scored.
@@ -156,12 +155,10 @@ def run_one(recipe: Recipe, examples: str, held_out: str, out: str) -> RunResult
     rows = scoring.join_batches(scoring.score_examples(scoring.predictor(detector), held_out_files))
     by_logit = scoring.accuracy_and_auc(rows["label"], rows["logit"])
     by_center = scoring.accuracy_and_auc(rows["label"], -rows["center_similarity"])
-    has_classifier = recipe.score == "logit"
-    auc = by_logit["auc"] if has_classifier else by_center["auc"]
-    print(f"held-out AUC {figure(auc)}", flush=True)
+    print(f"held-out AUC {figure(by_logit['auc'])}", flush=True)
     return {
-        "auc": auc,
-        "acc": by_logit["acc"] if has_classifier else None,
+        "auc": by_logit["auc"],
+        "acc": by_logit["acc"],
         "center_auc": by_center["auc"],
         "last": history[-1],
         "faces": len(rows["label"]),

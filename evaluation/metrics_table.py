@@ -7,6 +7,7 @@ from typing import NamedTuple
 from evaluation.results import AucMatrix, FigureValue, Group, Metrics, matrix_cells
 from evaluation.vocabulary import (
     NO_FACE_POLICIES,
+    READOUTS,
     VIDEO_FIRST,
     VIDEO_RULES,
     FigureKey,
@@ -135,6 +136,9 @@ def _notes(metrics: Metrics) -> Iterator[str]:
     if 0 < made["fewest"] < made["resamples"]:
         count += f" (fewer for large groups, down to {made['fewest']:,})"
     yield f"{VIDEO_RULES[metrics['video_rule']]} {NO_FACE_POLICIES[metrics['no_face']]} Videos: in the figures/listed."
+    readout = metrics.get("readout")
+    if readout:
+        yield READOUTS[readout]
     yield f"95 % intervals: bootstrap over videos, {count}. ACC val: at the threshold fixed on validation."
     for dataset in sorted(metrics.get("caveats", {}).keys() & metrics["video"]["datasets"].keys()):
         yield f"NOTE on {dataset}: {metrics['caveats'][dataset]}"

@@ -3,6 +3,8 @@
 from typing import NotRequired, TypedDict
 
 from evaluation.vocabulary import ChangeName, FigureKey, Level, NoFacePolicy, ScoreName, VideoRule
+from model.saved_model import Readout
+from model.saved_model import Temperature as Temperature
 
 
 class FigureValue(TypedDict):
@@ -75,13 +77,6 @@ class Thresholds(TypedDict):
     reason: str | None
 
 
-class Temperature(TypedDict):
-    """What the logits are divided by to give calibrated probabilities, by level."""
-
-    frame: float
-    video: float
-
-
 class ComparisonRow(TypedDict):
     """One figure of this model and of the last blessed one on the same faces.
 
@@ -134,7 +129,8 @@ class RobustnessRow(TypedDict):
 class Metrics(TypedDict):
     """Everything that an evaluation found, as `metrics.json` holds it.
 
-    `evaluation.metrics.evaluate` returns it up to `video`; the Evaluator adds the rest.
+    `evaluation.metrics.evaluate` returns it up to `video`; the Evaluator adds the rest. `readout` says what the model's
+    logit is, None where that is not known.
     """
 
     video_rule: VideoRule
@@ -144,6 +140,7 @@ class Metrics(TypedDict):
     temperature: Temperature | None
     frame: LevelFigures
     video: LevelFigures
+    readout: NotRequired[Readout | None]
     split: NotRequired[str]
     caveats: NotRequired[dict[str, str]]
     comparison: NotRequired[list[ComparisonRow]]

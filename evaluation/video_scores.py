@@ -7,12 +7,13 @@ four videos.
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy.special import expit
 
 from artifacts.errors import InputError
 from evaluation.columns import Column, encode
 from evaluation.results import Temperature
-from evaluation.vocabulary import SCORES, VIDEO_RULES, VideoRule
+from evaluation.vocabulary import SCORES, VideoRule
+from model.video_logits import SortedRows, changes, join, sort_rows
 
 
 def videos_of(
@@ -20,72 +21,66 @@ def videos_of(
 ) -> dict[str, np.ndarray]:
     """Aggregate faces to videos.
 
-    A rule joins the frames of one track: the mean or the median of the logits, the highest logit, or the mean of the
-    frames' fake probabilities, kept as log-odds so that saturated videos stay in order. The similarities are joined by
-    the same rule, except that "mean_probability" takes their mean and "max_logit" their minimum. A video with several
-    tracks gets the logit of its highest track and the similarity of its least similar one: a video is fake if
-    one of its faces is.
+    The frames of a track, and the tracks of a video, are joined by `model.video_logits.join`. The similarities are
+    joined by the same rule, a low one speaking for a fake, except that "mean_probability" takes their mean.
 
     Args:
         columns: one row per frame and track, in any order; see `evaluation.columns`.
         rule: how the frames of a track are joined.
-        temperature: what the logits are divided by, by level; None for 1.
+        temperature: of frames, and of videos by this rule; None for 1.
 
     Returns:
         Columns, one row per video, in the order of their ids: `video_id, dataset, method` (str objects), `label`
         (int8), `frames` (int64; rows), `logit, center_similarity, fake_probability` (float64). The probability is
-        sigmoid(logit / T) with the videos' temperature T. By the rule "mean_probability" it is the mean of the frames'
-        probabilities, whose logits are divided by the frames' temperature, and the logit is T times its log-odds. One
-        frame with a NaN or infinite score makes that score of its video NaN.
+        sigmoid(logit / T) with the `divisor` T. One frame with a NaN or infinite score makes that score of its video
+        NaN.
 
     Raises:
         ValueError: an unknown rule.
         InputError: a video's rows differ in label, data set or method, or a face occurs twice.
     """
-    if rule not in VIDEO_RULES:
-        raise ValueError(f"rule must be one of {tuple(VIDEO_RULES)}. Received: {rule!r}")
     video, ids = encode(columns["video_id"])
-    track, frame_index = columns["track"], columns["frame_index"]
-    order = np.lexsort((frame_index, track, video))
-    first, begins = _segments(video, track, order, ids, frame_index)
-    result = {"video_id": ids} | _of_videos(columns, video, order[first], ids)
-    result["frames"] = np.diff(np.append(first, len(order)))
-    frame_t = temperature["frame"] if temperature else 1.0
-    video_t = temperature["video"] if temperature else 1.0
-    first_tracks = np.searchsorted(begins, first)  # of each video, among the tracks
+    rows = sort_rows(video, columns["track"], columns["frame_index"])
+    _check_once(columns, video, ids, rows)
+    result = {"video_id": ids} | _of_videos(columns, video, rows.order[rows.videos], ids)
+    result["frames"] = np.diff(np.append(rows.videos, len(rows.order)))
+    frame_temperature = float(temperature["frame"]) if temperature else 1.0
     for name, about in SCORES.items():
-        score = about.sign * columns[name][order]
+        score = about.sign * columns[name][rows.order]
         not_finite = ~np.isfinite(score)
         score[not_finite] = 0
-        if rule == "mean_probability" and about.has_probability:
-            joined = float(video_t) * _log_odds(score / np.float64(frame_t), begins)
-        else:
-            joined = _join(score, begins, rule)
-        highest = np.maximum.reduceat(joined, first_tracks) if len(first_tracks) else joined
-        result[name] = about.sign * highest
-        result[name][video[order[not_finite]]] = np.nan
-    return result | {"fake_probability": expit(result["logit"] / float(video_t))}
+        of_score: VideoRule = rule
+        if rule == "mean_probability" and not about.has_probability:
+            of_score = "mean_logit"
+        result[name] = about.sign * join(score, rows, of_score, frame_temperature)
+        result[name][video[rows.order[not_finite]]] = np.nan
+    return result | {"fake_probability": expit(result["logit"] / divisor(rule, temperature))}
 
 
-def _segments(
-    video: np.ndarray, track: np.ndarray, order: np.ndarray, ids: np.ndarray, frame_index: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find where videos and where tracks begin in the sorted rows: int64 [videos], [tracks]."""
-    new_video = _changes(video[order])
-    new_track = new_video | _changes(track[order])
-    same = ~(new_track | _changes(frame_index[order]))
+def divisor(rule: VideoRule, temperature: Temperature | None) -> float:
+    """Return what a video's logit is divided by to give its probability.
+
+    It is the temperature of videos. Where the model has none for the rule, it is 1, except that the probability of
+    "mean_probability" is then the plain mean of the frames' probabilities.
+    """
+    if temperature is None:
+        return 1.0
+    if temperature["video"] is not None:
+        return float(temperature["video"])
+    return float(temperature["frame"]) if rule == "mean_probability" else 1.0
+
+
+def _check_once(columns: Mapping[str, Column], video: np.ndarray, ids: np.ndarray, rows: SortedRows) -> None:
+    """Check that no face occurs twice; `video` is the number of each row's video among `ids`."""
+    frame_index, order = columns["frame_index"], rows.order
+    same = ~changes(frame_index[order])
+    same[rows.tracks] = False
     if same.any():
         row = order[np.argmax(same)]
         raise InputError(
-            f"{ids[video[row]]}: frame {frame_index[row]}, track {track[row]} occurs twice. A face must count once: "
-            "predict again into an empty folder"
+            f"{ids[video[row]]}: frame {frame_index[row]}, track {columns['track'][row]} occurs twice. A face must "
+            "count once: predict again into an empty folder"
         )
-    return np.flatnonzero(new_video), np.flatnonzero(new_track)
-
-
-def _changes(values: np.ndarray) -> np.ndarray:
-    """Tell which values differ from the one before; bool [n]."""
-    return np.append(True, values[1:] != values[:-1])[: len(values)]
 
 
 def _of_videos(
@@ -117,28 +112,3 @@ def _of_videos(
             )
         result[name] = of_video if names is None else names[of_video]
     return {name: result[name] for name in ("dataset", "method", "label")}
-
-
-def _join(score: np.ndarray, begins: np.ndarray, rule: VideoRule) -> np.ndarray:
-    """Join scores that are sorted by track, which start at `begins`, to one per track, float64 [tracks]."""
-    if not len(begins):
-        return np.empty(0)
-    count = np.diff(np.append(begins, len(score)))
-    if rule == "max_logit":
-        return np.maximum.reduceat(score, begins).astype(np.float64)
-    if rule == "median_logit":
-        track = np.repeat(np.arange(len(begins)), count)
-        score = score[np.lexsort((score, track))].astype(np.float64)
-        middle: np.ndarray = (score[begins + (count - 1) // 2] + score[begins + count // 2]) / 2
-        return middle
-    return np.add.reduceat(score, begins, dtype=np.float64) / count
-
-
-def _log_odds(logit: np.ndarray, begins: np.ndarray) -> np.ndarray:
-    """Return the log-odds of the mean of sigmoid(logit) per track, float64; exact even where the mean rounds to 1."""
-    if not len(begins):
-        return np.empty(0)
-    fake = np.logaddexp.reduceat(log_expit(logit), begins)
-    real = np.logaddexp.reduceat(log_expit(-logit), begins)
-    odds: np.ndarray = fake - real
-    return odds

@@ -1,11 +1,16 @@
 """The words of the evaluation, each written once: levels, scores, figures, video rules and policies.
 
-Imports nothing but the standard library, so that configs and command lines can use it at no cost. The `Literal` types
-are for annotations and config fields; the tuples and dictionaries hold the same words with what they mean.
+Imports no library, so that configs and command lines can use it at no cost. The `Literal` types are for annotations and
+config fields; the tuples and dictionaries hold the same words with what they mean. The video rules are those of
+`artifacts.video_rules`, because a model's calibration has a temperature for each.
 """
 
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from artifacts.video_rules import VIDEO_RULES as VIDEO_RULES
+from artifacts.video_rules import VideoRule as VideoRule
+from model.saved_model import Readout as Readout
 
 # --- Levels: what one row of the figures stands for.
 Level = Literal["frame", "video"]
@@ -34,10 +39,16 @@ class Score:
 
 
 SCORES: dict[ScoreName, Score] = {
-    "logit": Score(1, "the classifier's logit", "logit, fake minus real", has_probability=True),
+    "logit": Score(1, "the logit", "logit, fake minus real", has_probability=True),
     "center_similarity": Score(
         -1, "similarity to the real centre", "similarity to the real centre", has_probability=False
     ),
+}
+
+# --- Read-outs: what a model's logit is, as its calibration states it.
+READOUTS: dict[Readout, str] = {
+    "classifier": "The logit is that of the trained classifier.",
+    "class_means": "The logit is a class-mean read-out of the embedding: the recipe trains no classifier.",
 }
 
 # --- Figures: what is computed from scores and labels. `evaluation.figures` defines each of them exactly.
@@ -118,15 +129,6 @@ def figures_of(basis: str) -> tuple[FigureKey, ...]:
     """Return the keys of the figures with this basis, in the order of `FIGURE_KEYS`."""
     return tuple(key for key, figure in FIGURES.items() if figure.basis == basis)
 
-
-# --- Video rules: how the frames of one face are joined to one score.
-VideoRule = Literal["mean_logit", "median_logit", "mean_probability", "max_logit"]
-VIDEO_RULES: dict[VideoRule, str] = {
-    "mean_logit": "A video's score is the mean logit of its frames.",
-    "median_logit": "A video's score is the median logit of its frames.",
-    "mean_probability": "A video's score is the mean fake probability of its frames.",
-    "max_logit": "A video's score is the highest logit of its frames.",
-}
 
 # --- No-face policies: what a listed video without a face counts as at video level.
 NoFacePolicy = Literal["left_out", "real", "fake"]

@@ -10,9 +10,12 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from artifacts.video_rules import VIDEO_RULES, Faces, VideoRule
 from model import scoring
 from model.detector import DeepfakeDetector
-from model.saved_model import Calibration
+from model.saved_model import Calibration, Fits, FittedTemperature
+from model.scoring import Columns
+from model.video_logits import video_logits, videos_with_several_faces
 
 BOUNDS = (0.05, 20.0)  # of a temperature
 
@@ -92,6 +95,10 @@ def _minimize(margin: np.ndarray) -> tuple[float, str | None]:
 def calibrate(detector: DeepfakeDetector, files: Sequence[str]) -> Calibration:
     """Fit temperatures on the validation split, and set the detector's own to that of single faces.
 
+    Each video rule gets a temperature of its own, for its probability is that of the whole video: the highest of many
+    logits is further from 0 than their mean, and says no more. For the same reason the most prominent person of each
+    video and the highest of all persons are fitted apart.
+
     Args:
         detector: a trained `DeepfakeDetector`.
         files: TFRecord files of the validation split; may be empty.
@@ -99,32 +106,51 @@ def calibrate(detector: DeepfakeDetector, files: Sequence[str]) -> Calibration:
     Raises:
         InputError: a file is truncated or damaged.
     """
-    if not detector.recipe.cross_entropy_weight:
-        untrained = Fit(1.0, None, None, "the recipe trains no classifier")
-        return _set_temperature(detector, {"frame": untrained, "video": untrained}, faces=0, videos=0, spread=None)
     batches = scoring.score_examples(scoring.predictor(detector), files) if files else []
     frames = scoring.join_batches(batches)
-    videos = scoring.mean_by_video(frames)
-    fits = {
-        "frame": fit_temperature(frames["label"], frames["logit"]),
-        "video": fit_temperature(videos["label"], videos["logit"]),
-    }
-    spread = spread_within_videos(frames["video_id"], frames["logit"])
-    return _set_temperature(detector, fits, len(frames["label"]), len(videos["label"]), spread)
+    return _set_temperature(detector, fit_all(frames), frames)
 
 
-def _set_temperature(
-    detector: DeepfakeDetector, fits: dict[str, Fit], faces: int, videos: int, spread: float | None
-) -> Calibration:
-    detector.temperature.assign(fits["frame"].temperature)
+def fit_all(frames: Columns) -> Fits:
+    """Fit the temperatures of frames and of videos by every rule; `frames` as for `model.video_logits`."""
+    frame = fit_temperature(frames["label"], frames["logit"])
+    if not np.isfinite(frames["logit"]).all():
+        return _same_for_all(frame)
+
+    def of_videos(faces: Faces) -> dict[VideoRule, FittedTemperature]:
+        videos = {rule: video_logits(frames, rule, frame.temperature, faces) for rule in VIDEO_RULES}
+        return {rule: _as_dict(fit_temperature(*rows)) for rule, rows in videos.items()}
+
+    return {"frame": _as_dict(frame), "main": of_videos("main"), "all": of_videos("all")}
+
+
+def _same_for_all(fit: Fit) -> Fits:
+    """Where nothing can be fitted, for the same reason everywhere."""
+    by_rule = {rule: _as_dict(fit) for rule in VIDEO_RULES}
+    return {"frame": _as_dict(fit), "main": by_rule, "all": by_rule}
+
+
+def _as_dict(fit: Fit) -> FittedTemperature:
     return {
-        "frame": fits["frame"].temperature,
-        "video": fits["video"].temperature,
-        "faces": faces,
-        "videos": videos,
-        "nll_before": {level: fit.nll_before for level, fit in fits.items()},
-        "nll_after": {level: fit.nll_after for level, fit in fits.items()},
-        "spread": spread,
+        "temperature": fit.temperature,
+        "nll_before": fit.nll_before,
+        "nll_after": fit.nll_after,
+        "reason": fit.reason,
+    }
+
+
+def _set_temperature(detector: DeepfakeDetector, fits: Fits, frames: Columns) -> Calibration:
+    """Give the detector the temperature of the frames on which all were fitted, and state what was fitted."""
+    detector.temperature.assign(fits["frame"]["temperature"])
+    return {
+        "readout": "classifier" if detector.recipe.trains_classifier else "class_means",
+        "frame": fits["frame"]["temperature"],
+        "video": fits["all"]["mean_logit"]["temperature"],
+        "fits": fits,
+        "faces": len(frames["label"]),
+        "videos": len(np.unique(frames["video_id"].astype(str))),
+        "several_faces": videos_with_several_faces(frames),
+        "spread": spread_within_videos(frames["video_id"], frames["logit"]),
         "reason": _joint_reason(fits),
     }
 
@@ -143,9 +169,10 @@ def spread_within_videos(video_id: Sequence[str] | np.ndarray, logit: Sequence[f
     return float(np.sqrt(np.sum(residual**2) / freedom))
 
 
-def _joint_reason(fits: dict[str, Fit]) -> str | None:
-    """What was odd about the fits, stated once if it is the same at both levels."""
-    reasons = {level: fit.reason for level, fit in fits.items() if fit.reason}
-    if len(reasons) == len(fits) and len(set(reasons.values())) == 1:
-        return fits["frame"].reason
-    return "; ".join(f"{level}: {reason}" for level, reason in reasons.items()) or None
+def _joint_reason(fits: Fits) -> str | None:
+    """What was odd about the fits of frames and of videos by each rule, stated once if it is the same everywhere."""
+    reasons: dict[str, str | None] = {"frame": fits["frame"]["reason"]}
+    reasons |= {rule: fit["reason"] for rule, fit in fits["all"].items()}
+    if len(set(reasons.values())) == 1:
+        return next(iter(reasons.values()))
+    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)

@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from commands import progress
 from commands.signals import StopSignals
-from model import checkpoints, scoring
+from model import checkpoints, readout, scoring
 from model.checkpoints import State
 from model.divergence import Watch
+from model.record_index import RecordIndex
 from model.served import Predict
 from model.validation import NotFinite, Row, criterion, figure, validation_metrics
 
@@ -84,11 +85,11 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         val_files: TFRecord files of the validation split; may be empty.
         interval: steps between two validations, and between two saved states.
         steps: of the whole training.
-        examples: digest of the training examples, to be compared on resuming.
-        replicas: on how many it is trained, for the same purpose.
+        index: of the training examples; its digest is compared on resuming, and where no classifier is trained, each
+            validation fits a read-out on them.
+        replicas: on how many it is trained, to be compared on resuming, too.
         stop: the signals that end the training.
         log_interval: steps between two points of the training's curves in TensorBoard.
-        score: the output that tells fakes from reals, "logit" or "center_similarity".
         warning: what is to be said about a row of the history, or None; it is printed once in a training.
         state: what `checkpoints.load_state` returned, or None at the start.
     """
@@ -100,18 +101,17 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         interval: int,
         steps: int,
         *,
-        examples: str,
+        index: RecordIndex,
         replicas: int = 1,
         stop: StopSignals,
         log_interval: int = 20,
-        score: str = "logit",
         warning: Callable[[Row], str | None] = lambda row: None,
         state: State | None = None,
     ) -> None:
         super().__init__()
         self.run_dir, self.val_files, self.interval, self.steps = run_dir, val_files, interval, steps
-        self.examples, self.replicas, self.stop, self.log_interval = examples, replicas, stop, log_interval
-        self.score, self.warning = score, warning
+        self.index, self.replicas, self.stop, self.log_interval = index, replicas, stop, log_interval
+        self.examples, self.warning = index.digest(), warning
         self.step, self.history = (state["step"], list(state["history"])) if state else (0, [])
         self.sums, self.summed = (dict(state["sums"]), state["summed"]) if state else ({}, 0)
         self.since_reset = 0
@@ -151,10 +151,8 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         row.update({name: total / self.summed for name, total in self.sums.items()})
         self.sums, self.summed = {}, 0
         if self.val_files:
-            if self.predict is None:
-                self.predict = scoring.predictor(self.model)  # traced once
             try:
-                row.update(validation_metrics(self.predict, self.val_files, self.score))
+                row.update(validation_metrics(self.scorer(), self.val_files))
             except NotFinite as error:
                 raise self.watch.diverged(self.step, str(error)) from None
         if not self.history or criterion(row) > max(map(criterion, self.history)):
@@ -170,6 +168,15 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         warning = self.warning(row)
         if warning and not any(map(self.warning, self.history[:-1])):  # once, also if the training was interrupted
             progress.print_above(f"step {self.step}: {warning}", sys.stdout)
+
+    def scorer(self) -> Predict:
+        """Return a function from crops to the scores that the exported model would give with these weights."""
+        names = scoring.OUTPUTS if self.model.recipe.trains_classifier else (*scoring.OUTPUTS, "embedding")
+        if self.predict is None:
+            self.predict = scoring.predictor(self.model, names)  # traced once
+        if self.model.recipe.trains_classifier:
+            return self.predict
+        return readout.apply(self.predict, readout.fit_on_examples(self.predict, self.index))
 
     def learning_rate(self) -> float:
         """Return the learning rate of the next step."""

@@ -42,8 +42,8 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         self.classifier = layers.Dense(2, dtype=keras.config.floatx(), name="classifier")
         features = self.backbone.output_shape[-1]
         self.embedding.build((None, features))
-        width = features if self.recipe.classifier_input == "feature" else self.recipe.embedding_size
-        self.classifier.build((None, width))
+        of_feature = self.recipe.trains_classifier and self.recipe.classifier_input == "feature"
+        self.classifier.build((None, features if of_feature else self.recipe.embedding_size))
         self.center = self.add_weight(
             name="real_center",
             shape=(self.recipe.embedding_size,),
@@ -72,9 +72,9 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         """Return the outputs of `call` from the backbone's features, float [n, features]."""
         raw = self.embedding(feature)
         embedding = _unit(raw) if self.recipe.normalize_embeddings else raw
-        logits = self.classifier(
-            {"embedding": raw, "unit_embedding": embedding, "feature": feature}[self.recipe.classifier_input]
-        )
+        inputs = {"embedding": raw, "unit_embedding": embedding, "feature": feature}
+        # A read-out, see `model.readout`, stands where the classifier would, on what the metric losses have shaped.
+        logits = self.classifier(inputs[self.recipe.classifier_input] if self.recipe.trains_classifier else embedding)
         logit = logits[:, 1] - logits[:, 0]
         return {
             "embedding": embedding,

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from artifacts.crop_size import CROP_SIZE
 from model.detector import DeepfakeDetector
-from model.losses import REAL
 
 
 def heat_maps(detector: DeepfakeDetector, crops: tf.Tensor | np.ndarray, class_index: int) -> tf.Tensor:
@@ -72,10 +71,5 @@ def split(
 
 
 def class_score(detector: DeepfakeDetector, outputs: dict[str, tf.Tensor], class_index: int) -> tf.Tensor:
-    """Return the score y^c of a class, [n]: its logit, before the softmax, as in the Grad-CAM paper.
-
-    If no classifier is trained, it is the similarity to the real centre, negated for the class fake.
-    """
-    if detector.recipe.score == "logit":
-        return outputs["logits"][:, class_index]
-    return outputs["center_similarity"] * (1 if class_index == REAL else -1)
+    """Return the score y^c of a class, [n]: its logit, before the softmax, as in the Grad-CAM paper."""
+    return outputs["logits"][:, class_index]

@@ -1,7 +1,8 @@
 """From TFRecords to batches. The training stream is a pure function of the step, so that a run resumes exactly."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from artifacts import crop_decoding, face_examples
@@ -54,6 +55,22 @@ def _read(index: RecordIndex, position: tf.Tensor) -> tf.Tensor:
     """
     record = tf.numpy_function(index.read, [position], tf.string, stateful=False)
     return tf.ensure_shape(record, [])
+
+
+def crops_at(index: RecordIndex, positions: np.ndarray, batch_size: int = 32) -> Iterator[np.ndarray]:
+    """Yield the crops of some examples, not augmented, uint8 [batch, 256, 256, 3]; the last batch may be smaller.
+
+    Args:
+        index: of the examples.
+        positions: of those to read, int64 [n].
+        batch_size: crops per batch.
+    """
+
+    def load(position: tf.Tensor) -> tf.Tensor:
+        return load_crop(face_examples.parse(_read(index, position))["image/encoded"])
+
+    crops = tf.data.Dataset.from_tensor_slices(positions).map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    yield from crops.batch(batch_size).as_numpy_iterator()
 
 
 def evaluation_batches(files: Sequence[str], batch_size: int = 32) -> tf.data.Dataset:

@@ -35,7 +35,8 @@ class Recipe(BaseModel):
     normalize_embeddings: bool = Field(True, description="Scale embeddings to unit length before the metric losses.")
     classifier_input: Literal["embedding", "unit_embedding", "feature"] = Field(
         "embedding",
-        description="Input of the linear classifier: the embedding before or after scaling, or the backbone's feature.",
+        description="Input of the linear classifier: the embedding before or after scaling, or the backbone's feature. "
+        "Without cross-entropy it is the embedding as the metric losses see it.",
     )
 
     triplet_weight: float = Field(2.0, ge=0, description="β of Eq. 1.")
@@ -156,9 +157,9 @@ class Recipe(BaseModel):
         return 2 * self.steps // 3 if self.expander_start is None else self.expander_start
 
     @property
-    def score(self) -> Literal["logit", "center_similarity"]:
-        """The output that tells fakes from reals: the similarity to the real centre if no classifier is trained."""
-        return "logit" if self.cross_entropy_weight else "center_similarity"
+    def trains_classifier(self) -> bool:
+        """Whether the classifier learns; if not, its place is taken by a read-out, see `model.readout`."""
+        return self.cross_entropy_weight > 0
 
 
 # Name -> (recipe, what it is).
@@ -174,7 +175,7 @@ RECIPES: dict[str, tuple[Recipe, str]] = {
     ),
     "triplet": (
         Recipe(name="triplet", cross_entropy_weight=0, weight_center_weight=0, expander=False),
-        "Triplet Loss alone (Table 3, first row); its score is center_similarity, since its classifier learns nothing",
+        "Triplet Loss alone (Table 3, first row); its logit is a class-mean read-out, since no classifier is trained",
     ),
     "cross_entropy": (
         Recipe(name="cross_entropy", triplet_weight=0, weight_center_weight=0, expander=False),

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from artifacts import layout, preprocessing
 from artifacts.errors import InputError
 from artifacts.preprocessing import Preprocessing
+from artifacts.video_rules import Faces, VideoRule
 from artifacts.writing import write_json
 
 SERVED = ("fake_probability", "logit", "center_similarity", "embedding")  # the outputs of `serving_default` and `crops`
@@ -17,27 +18,89 @@ PREPROCESSING_ASSET = os.path.join(layout.EXTRA_ASSETS, layout.PREPROCESSING)
 CARD_ASSET = os.path.join(layout.EXTRA_ASSETS, layout.MODEL_CARD)
 
 
+# What a model's logit is: of the classifier, or of `model.readout` where the recipe trains none.
+Readout = Literal["classifier", "class_means"]
+
+
+class Temperature(TypedDict):
+    """What the logits of frames and of videos are divided by to give calibrated probabilities.
+
+    `video` is for one video rule; None where the model has none for that rule.
+    """
+
+    frame: float
+    video: float | None
+
+
+class FittedTemperature(TypedDict):
+    """A temperature, and how it was fitted; see `model.calibration.Fit`."""
+
+    temperature: float
+    nll_before: float | None
+    nll_after: float | None
+    reason: str | None
+
+
+class Fits(TypedDict):
+    """The temperatures of single faces, and by video rule those of videos.
+
+    `main` is of the most prominent person of each video, `all` of the highest of all persons.
+    """
+
+    frame: FittedTemperature
+    main: dict[VideoRule, FittedTemperature]
+    all: dict[VideoRule, FittedTemperature]
+
+
 class Calibration(TypedDict):
     """How sure a model's logits are, as fitted on the validation split; see `model.calibration`.
 
     Attributes:
-        frame, video: the temperatures by which a face's logit and a video's mean logit are divided; 1 if none was
-            fitted.
+        readout: what the logit is; unknown of models that were trained before this field existed.
+        frame: the temperature by which a face's logit is divided; 1 if none was fitted.
+        video: that of a video's logit by the rule "mean_logit". Models of before `fits` have no other.
+        fits: these and the temperatures of the other rules, as they were fitted.
         faces, videos: on how many they were fitted.
-        nll_before, nll_after: "frame" and "video" -> mean negative log-likelihood in nats at temperature 1 and at the
-            fitted one; None if there is none.
+        several_faces: how many of these videos show more than one person.
         spread: standard deviation of a face's logit among the faces of one video; None if no video has two.
         reason: None, or what was odd about the fits.
     """
 
+    readout: NotRequired[Readout]
     frame: float
     video: float
+    fits: NotRequired[Fits]
     faces: NotRequired[int]
     videos: NotRequired[int]
-    nll_before: NotRequired[dict[str, float | None]]
-    nll_after: NotRequired[dict[str, float | None]]
+    several_faces: NotRequired[int]
     spread: NotRequired[float | None]
     reason: str | None
+
+
+def temperature_of(calibration: Calibration | None, rule: VideoRule, faces: Faces = "all") -> Temperature | None:
+    """Return a model's temperatures for a video rule; None if it is not calibrated at all.
+
+    Args:
+        calibration: of the model; one of before `fits` has a temperature for "mean_logit" only.
+        rule: how a video's frames are joined.
+        faces: whose frames they are.
+    """
+    if calibration is None:
+        return None
+    if "fits" in calibration:
+        return {"frame": calibration["frame"], "video": calibration["fits"][faces][rule]["temperature"]}
+    return {"frame": calibration["frame"], "video": calibration["video"] if rule == "mean_logit" else None}
+
+
+def why_not_calibrated(calibration: Calibration | None, rule: VideoRule, faces: Faces = "all") -> str | None:
+    """Return why the probabilities of videos by a rule are not calibrated; None if they are. Arguments as above."""
+    if calibration is None:
+        return "the model has no calibration"
+    if "fits" in calibration:
+        return calibration["fits"]["frame"]["reason"] or calibration["fits"][faces][rule]["reason"]
+    if rule != "mean_logit":
+        return f"the model was calibrated for the video rule mean_logit only, not for {rule}; train it again for that"
+    return calibration.get("reason")
 
 
 def find_saved_model(folder: str | os.PathLike[str]) -> str:

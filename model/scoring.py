@@ -15,9 +15,9 @@ from model.input_pipeline import evaluation_batches
 from model.served import Predict
 
 OUTPUTS = ("logit", "center_similarity")
-KEYS = ("video_id", "dataset", "method", "label", "frame/index")
+KEYS = ("video_id", "dataset", "method", "label", "frame/index", "face/track")
 
-# Arrays of equal length by name, one row per face or per video.
+# Arrays of equal length by name, one row per face.
 Columns = dict[str, np.ndarray]
 
 
@@ -35,13 +35,13 @@ class AccuracyAndAuc(TypedDict):
     reason: str | None
 
 
-def predictor(detector: DeepfakeDetector) -> Predict:
-    """Compile a detector to a function of uint8 crops [n, 256, 256, 3] that returns `OUTPUTS`, float [n] each."""
+def predictor(detector: DeepfakeDetector, names: Sequence[str] = OUTPUTS) -> Predict:
+    """Compile a detector to a function of uint8 crops [n, 256, 256, 3] that returns its outputs of these names."""
     crops = tf.TensorSpec([None, CROP_SIZE, CROP_SIZE, 3], tf.uint8)
 
     def predict(crops: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = detector(crops, training=False)
-        return {name: outputs[name] for name in OUTPUTS}
+        return {name: outputs[name] for name in names}
 
     compiled: Predict = tf.function(predict, input_signature=[crops])
     return compiled
@@ -106,23 +106,6 @@ def join_batches(batches: Iterable[Columns]) -> Columns:
     if not batches:
         return {key: np.array([]) for key in (*KEYS, *OUTPUTS)}
     return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
-
-
-def mean_by_video(columns: Columns) -> Columns:
-    """Average the outputs over the faces of each video.
-
-    Args:
-        columns: with `KEYS` and `OUTPUTS`, one row per face.
-
-    Returns:
-        One row per video: `video_id`, `dataset`, `method`, `label`, `frames` (how many rows it had), and the mean
-            `OUTPUTS`.
-    """
-    videos, first, inverse = np.unique(columns["video_id"].astype(str), return_index=True, return_inverse=True)
-    frames = np.bincount(inverse)
-    result = {key: columns[key][first] for key in ("dataset", "method", "label")}
-    means = {name: np.bincount(inverse, columns[name].astype(np.float64)) / frames for name in OUTPUTS}
-    return result | means | {"video_id": videos, "frames": frames}
 
 
 def accuracy_and_auc(label: Sequence[int] | np.ndarray, logit: Sequence[float] | np.ndarray) -> AccuracyAndAuc:

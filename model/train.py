@@ -31,7 +31,7 @@ from artifacts.preprocessing import Preprocessing, read_of_examples  # noqa: E40
 from artifacts.writing import write_json  # noqa: E402
 from commands.problems import of_flags  # noqa: E402
 from commands.signals import Interrupted, StopSignals, exit_code  # noqa: E402
-from model import callbacks, checkpoints, export, pretrained  # noqa: E402
+from model import callbacks, checkpoints, export, pretrained, readout, scoring  # noqa: E402
 from model.calibration import calibrate  # noqa: E402
 from model.checkpoints import State  # noqa: E402
 from model.detector import DeepfakeDetector, create_optimizer  # noqa: E402
@@ -67,7 +67,8 @@ def train(
         strategy: for several devices. Default: a MirroredStrategy over all GPUs, or the CPU.
 
     Returns:
-        (detector, history): the detector with the weights of the best validation, and a row per validation.
+        (detector, history): the detector with the weights of the best validation, and a row per validation. Where the
+        recipe trains no classifier, the detector's logit is a read-out, see `model.readout`.
 
     Raises:
         InputError: files that cannot be used, a class without a face, weights to start from that are missing or do not
@@ -97,6 +98,9 @@ def train(
         interval = validate_every or max(1, recipe.steps // 10)
         history = _fit(detector, index, val_files, run_dir, interval, state)
     detector.load_weights(checkpoints.best_weights(run_dir))
+    if not recipe.trains_classifier:
+        embed = scoring.predictor(detector, ["embedding"])
+        readout.install(detector, readout.fit_on_examples(embed, index))
     return detector, history
 
 
@@ -118,11 +122,10 @@ def _fit(
             val_files,
             interval,
             recipe.steps,
-            examples=index.digest(),
+            index=index,
             replicas=replicas,
             stop=stop,
             log_interval=LOG_INTERVAL,
-            score=recipe.score,
             warning=functools.partial(contraction_warning, recipe, replicas=replicas),
             state=state,
         )

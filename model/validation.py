@@ -7,42 +7,41 @@ import numpy as np
 
 from model import scoring
 from model.served import Predict
+from model.video_logits import video_logits
 
 # A line of the training's history: figures by name, "step" among them; None if a figure cannot be computed.
 Row = dict[str, float | None]
 
 
 class NotFinite(ValueError):
-    """The model gives scores that are NaN or infinite."""
+    """The model gives logits that are NaN or infinite."""
 
 
-def validation_metrics(predict: Predict, files: Sequence[str], score: str = "logit") -> Row:
-    """Compute ACC and AUC on the validation files, for frames and for videos.
+def validation_metrics(predict: Predict, files: Sequence[str]) -> Row:
+    """Compute ACC and AUC of the logit on the validation files, for frames and for videos by their mean logit.
 
     Args:
         predict: see `scoring.score_examples`.
         files: TFRecord files of the validation split.
-        score: the output that tells fakes from reals, "logit" or "center_similarity". The latter has no ACC: only its
-            order counts, the less similar the more fake.
 
     Returns:
         `val_auc`, `val_acc`, `val_video_auc` and `val_video_acc`.
 
     Raises:
-        NotFinite: a score is NaN or infinite.
+        NotFinite: a logit is NaN or infinite.
     """
     frames = scoring.join_batches(scoring.score_examples(predict, files))
-    wrong = int(np.sum(~np.isfinite(frames[score])))
+    logit = frames["logit"]
+    wrong = int(np.sum(~np.isfinite(logit)))
     if wrong:
-        raise NotFinite(f"{score} is not finite for {wrong} of {len(frames[score])} validation faces")
-    videos = scoring.mean_by_video(frames)
-    sign = 1 if score == "logit" else -1
-    by_frame, by_video = (scoring.accuracy_and_auc(rows["label"], sign * rows[score]) for rows in (frames, videos))
+        raise NotFinite(f"the logit is not finite for {wrong} of {len(logit)} validation faces")
+    by_frame = scoring.accuracy_and_auc(frames["label"], logit)
+    by_video = scoring.accuracy_and_auc(*video_logits(frames))
     return {
         "val_auc": by_frame["auc"],
-        "val_acc": by_frame["acc"] if score == "logit" else None,
+        "val_acc": by_frame["acc"],
         "val_video_auc": by_video["auc"],
-        "val_video_acc": by_video["acc"] if score == "logit" else None,
+        "val_video_acc": by_video["acc"],
     }
 
 

@@ -28,7 +28,13 @@ from evaluation.results import AucMatrix, ComparisonRow, Metrics, RobustnessRow,
 from evaluation.sampling import draw_evenly
 from evaluation.video_scores import videos_of
 from evaluation.vocabulary import Level
-from model.saved_model import find_saved_model, read_calibration, read_preprocessing
+from model.saved_model import (
+    find_saved_model,
+    read_calibration,
+    read_preprocessing,
+    temperature_of,
+    why_not_calibrated,
+)
 
 Split = Literal["test", "val"]
 
@@ -95,7 +101,7 @@ class Evaluation:
             self.files["val"] = self._files("val")
         except InputError as error:
             print(f"no threshold can be fixed on validation: {error}")
-        self.temperature = _temperature(self.models["model"])
+        self.temperature = self._temperature(self.models["model"], "this model")
         self.columns = self._predictions(self.models["model"], self.folder)
         self.videos = videos_of(self.columns["test"], self.parameters.video_rule, self.temperature)
 
@@ -111,6 +117,14 @@ class Evaluation:
             return face_examples.find_files(self.context.inputs["examples"], split)
         except InputError as error:
             raise InputError(f"nothing to evaluate: {error}") from error
+
+    def _temperature(self, saved_model: str, name: str) -> Temperature | None:
+        """Read a model's temperatures for the video rule, and print why its probabilities are not calibrated."""
+        rule, calibration = self.parameters.video_rule, read_calibration(saved_model)
+        problem = why_not_calibrated(calibration, rule)
+        if problem:
+            print(f"{name}: the probabilities of videos are not calibrated: {problem}")
+        return temperature_of(calibration, rule)
 
     def _predictions(self, saved_model: str, folder: str) -> dict[Split, Columns]:
         """Write a model's predictions of all splits into `folder`, and read them."""
@@ -142,13 +156,15 @@ class Evaluation:
             seed=parameters.seed,
             temperature=self.temperature,
         )
-        return {"split": "test", **found, "caveats": parameters.caveats}
+        calibration = read_calibration(self.models["model"])
+        readout = calibration.get("readout") if calibration else None
+        return {"readout": readout, "split": "test", **found, "caveats": parameters.caveats}
 
     def comparison(self, thresholds: Thresholds) -> list[ComparisonRow]:
         """Compare the model with the last blessed one on the same faces; `thresholds` are the model's."""
         baseline, parameters = self.models["baseline"], self.parameters
         columns = self._predictions(baseline, os.path.join(self.folder, "baseline"))
-        temperature = _temperature(baseline)
+        temperature = self._temperature(baseline, "the last blessed model")
         fixed = None
         if "val" in columns:
             fixed = evaluate(
@@ -174,7 +190,7 @@ class Evaluation:
         models = {self.parameters.name: self.videos}
         for number, (name, path) in enumerate(self.others.items()):
             columns = self._predict(path, os.path.join(self.folder, "models", str(number)), "test")
-            models[name] = videos_of(columns, self.parameters.video_rule, _temperature(path))
+            models[name] = videos_of(columns, self.parameters.video_rule, self._temperature(path, name))
         return auc_matrix(models, "video", self.parameters.resamples, self.parameters.seed)
 
     def robustness(self) -> list[RobustnessRow]:
@@ -237,9 +253,3 @@ class Evaluation:
                 write_projector(projector, columns, vectors, thumbnails)
             result.append({"name": name, "vectors": vectors, "columns": columns})
         return result
-
-
-def _temperature(saved_model: str) -> Temperature | None:
-    """Read a model's temperatures; None if it is not calibrated."""
-    fitted = read_calibration(saved_model)
-    return {"frame": fitted["frame"], "video": fitted["video"]} if fitted else None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from artifacts import layout
+from evaluation.vocabulary import READOUTS
 from model.recipes import NAMED_WEIGHTS
 from model.saved_model import read_calibration, read_preprocessing
 
@@ -25,14 +26,17 @@ def make_card(model_dir: str, statistics_dir: str | None = None, evaluation_dir:
 
     Returns:
         `name` and `recipe` (all choices of the training), `trained_on` ([{dataset, method, label, videos, faces}]),
-        `calibration` (or None), `preprocessing` (see `artifacts.preprocessing.Preprocessing`, or None), `tested_on`
-        ([{dataset, method, level, real, fake, figures with intervals}], `method` None for all methods of the data set
-        together), `caveats` (data set -> sentence), `date`. What is unknown is empty.
+        `calibration` (or None), `logit` (a sentence on what the model's logit is, or None), `preprocessing` (see
+        `artifacts.preprocessing.Preprocessing`, or None), `tested_on` ([{dataset, method, level, real, fake, figures
+        with intervals}], `method` None for all methods of the data set together), `caveats` (data set -> sentence),
+        `date`. What is unknown is empty.
     """
     recipe = _read(model_dir, layout.RECIPE)
     statistics = _read(statistics_dir, layout.STATISTICS)
     metrics = _read(evaluation_dir, layout.METRICS)
     preprocessing = read_preprocessing(model_dir)
+    calibration = read_calibration(model_dir)
+    readout = calibration.get("readout") if calibration else None
     weights = recipe.get("initial_weights")
     if weights and weights not in NAMED_WEIGHTS:
         recipe["initial_weights"] = os.path.basename(weights)  # a file: its folder is private to who trained
@@ -50,7 +54,8 @@ def make_card(model_dir: str, statistics_dir: str | None = None, evaluation_dir:
             for group in statistics.get("groups", [])
             if group["split"] == "train"
         ],
-        "calibration": read_calibration(model_dir),
+        "calibration": calibration,
+        "logit": READOUTS[readout] if readout else None,
         "preprocessing": preprocessing.as_dict() if preprocessing else None,
         "tested_on": [row for level in ("video", "frame") for row in _tested(metrics.get(level, {}), level)],
         "caveats": metrics.get("caveats", {}),

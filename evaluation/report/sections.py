@@ -14,6 +14,7 @@ from evaluation.vocabulary import SCORES, VIDEO_FIRST, Level, ScoreName
 
 _SCORE_COLORS = {"logit": "ink", "center_similarity": "c6"}
 _PLURAL = {"video": "videos", "frame": "frames"}
+_OF = {"video": "for videos by {video_rule}", "frame": "for frames"}
 _NOT_FINITE = "the model gave NaN or infinite scores"
 
 
@@ -117,7 +118,7 @@ def of_validation(by_level: Mapping[Level, Mapping[str, Column]], metrics: Metri
     for level in VIDEO_FIRST:
         temperature = _temperature(metrics, level)
         cells = [_fixed(thresholds[level][score], thresholds["reason"], notes) for score in SCORES]
-        cells.append(_fixed(temperature, "the model holds no temperature", notes))
+        cells.append(_fixed(temperature, f"the model holds no temperature {_OF[level].format(**metrics)}", notes))
         rows.append({"level": level, "cells": cells})
         columns = by_level.get(level)
         if columns:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.results import Temperature
-from evaluation.video_scores import videos_of
-from model.saved_model import Calibration
+from evaluation.video_scores import divisor, videos_of
+from model.saved_model import Calibration, temperature_of, why_not_calibrated
 from serving.verdict.finding import Found
 from serving.verdict.outcomes import CANNOT_JUDGE, Outcome, decide
 from serving.verdict.scores import SCORES, FaceScores
@@ -15,6 +15,12 @@ from serving.verdict.statement import statement
 from serving.verdict.uncertainty import interval
 from serving.verdict.verdict_json import FaceVerdict, FrameScore, ModelDescription, Verdict
 from serving.verdict.verdict_options import VerdictOptions
+
+SEVERAL_FACES = (
+    "The file's probability is that of its highest face. The model was calibrated on videos with one face each, and "
+    "the highest of several is high by chance more often: for each face the probability holds, for "
+    "the file it tends to be too high."
+)
 
 
 def verdict_of(
@@ -31,7 +37,7 @@ def verdict_of(
         scores: of `found.examples`, one for each.
         options: as the faces were found with.
         calibration: of the model, None for temperatures of 1.
-        model: what the verdict tells about the model.
+        model: what the verdict tells about the model; whether it is calibrated is found here, for the options' rule.
     """
     rows = _Rows(found, scores, options, calibration)
     faces = tuple(rows.face(track) for track in sorted({example.track for example in found.examples}))
@@ -45,6 +51,7 @@ def verdict_of(
         outcome = decide(joined["fake_probability"], bounds, options.threshold)
     deciding = [face for face in assessed if face.verdict == outcome]
     decisive = max(deciding, key=lambda face: face.logit, default=None)
+    problem = why_not_calibrated(calibration, options.video_rule, options.faces)
     whole_file = next((reject for reject in found.rejects if reject.scope == "video"), None)
     reason = None
     if decisive is None:
@@ -65,11 +72,19 @@ def verdict_of(
         with_face=_count_frames(faces),
         judged=_count_frames(assessed),
         faces=faces,
-        notes={reject.reason: reject.detail for reject in found.rejects if reject.scope in ("note", "part")},
+        notes=_notes(found, len(assessed), calibration),
         info=found.info,
-        model=model,
+        model={**model, "calibrated": problem is None, "calibration_problem": problem},
     )
     return replace(verdict, statement=statement(verdict, whole_file.detail if whole_file else ""))
+
+
+def _notes(found: Found, assessed: int, calibration: Calibration | None) -> dict[str, str]:
+    """What else users should know: reason -> sentence."""
+    notes = {reject.reason: reject.detail for reject in found.rejects if reject.scope in ("note", "part")}
+    if assessed > 1 and calibration is not None and calibration.get("several_faces") == 0:
+        notes["several_faces"] = SEVERAL_FACES
+    return notes
 
 
 class _Rows:
@@ -82,10 +97,9 @@ class _Rows:
         self._scores = {name: getattr(scores, name) for name in SCORES}
         self._track = np.array([example.track for example in found.examples], np.int32)
         self._index = np.array([example.frame_index for example in found.examples], np.int32)
-        frame, video = (calibration["frame"], calibration["video"]) if calibration else (1.0, 1.0)
-        # A single picture is calibrated like a single frame.
-        whole = video if found.kind == "video" else frame
-        self._temperature: Temperature = {"frame": float(frame), "video": float(whole)}
+        self._temperature: Temperature | None = temperature_of(calibration, options.video_rule, options.faces)
+        if self._temperature and found.kind != "video":  # a single picture is calibrated like a single frame
+            self._temperature["video"] = self._temperature["frame"]
         self._spread = calibration.get("spread") if calibration else None
 
     def joined(self, tracks: Sequence[int]) -> dict[str, float]:
@@ -147,7 +161,8 @@ class _Rows:
     def _interval(self, logits: np.ndarray, joined: float) -> tuple[float, float] | None:
         """The interval of the mean logit, moved to where the video rule's logit lies; `logits` is float32 [n]."""
         values = np.asarray(logits, np.float64)
-        return interval(values + (joined - values.mean()), self._temperature["video"], self._spread)
+        temperature = divisor(self._options.video_rule, self._temperature)
+        return interval(values + (joined - values.mean()), temperature, self._spread)
 
 
 def _interval_of_the_highest(faces: Sequence[FaceVerdict]) -> tuple[float, float] | None:

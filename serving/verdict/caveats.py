@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from evaluation.vocabulary import READOUTS
 from serving.verdict.verdict_json import Json, ModelDescription
 
 INTERVAL = (
@@ -9,7 +10,7 @@ INTERVAL = (
     "does not cover kinds of fakes that the model has not seen."
 )
 NOT_CALIBRATED = (
-    "This model is not calibrated: its probabilities rank faces, but 90 % need not mean that nine in ten are fake."
+    "This model is not calibrated ({}): its probabilities rank faces, but 90 % need not mean that nine in ten are fake."
 )
 NO_PREPROCESSING = (
     "This model does not say how its training faces were cut out. FaceExampleGen's defaults are assumed; scores of "
@@ -36,8 +37,10 @@ def caveats_of(model: ModelDescription) -> list[str]:
         sentences.append(NO_PREPROCESSING)
     elif model["preprocessing"].get("ready_crops"):
         sentences.append(READY_CROPS)
+    if model["readout"] == "class_means":
+        sentences.append(READOUTS["class_means"])
     if not model["calibrated"]:
-        sentences.append(NOT_CALIBRATED)
+        sentences.append(NOT_CALIBRATED.format(model["calibration_problem"]))
     return [*sentences, INTERVAL]
 
 

@@ -11,10 +11,11 @@ from artifacts.errors import InputError
 from artifacts.face_examples import FaceExample
 from artifacts.preprocessing import Preprocessing
 from model.input_pipeline import load_crop
-from model.saved_model import Calibration
+from model.saved_model import Calibration, why_not_calibrated
 from model.served import ServedModel
 from serving.verdict.stages import JUDGING, StageProgress, no_progress
 from serving.verdict.verdict_json import ModelDescription
+from serving.verdict.verdict_options import VerdictOptions
 
 BATCH = 32  # faces per forward pass
 
@@ -49,12 +50,16 @@ class ScoringModel:
 
 
 def describe(model: ServedModel, name: str = "model") -> ModelDescription:
-    """What verdicts tell about a model."""
+    """What verdicts by the default options tell about a model."""
+    defaults = VerdictOptions()
+    problem = why_not_calibrated(model.calibration, defaults.video_rule, defaults.faces)
     return {
         "name": name,
         "version": model.version,
         "digest": model.digest,
-        "calibrated": model.calibration is not None and model.calibration.get("reason") is None,
+        "calibrated": problem is None,
+        "calibration_problem": problem,
+        "readout": model.calibration.get("readout") if model.calibration else None,
         "preprocessing": model.preprocessing.as_dict() if model.preprocessing else None,
         "card": model.card,
     }

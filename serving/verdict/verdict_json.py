@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
+from model.saved_model import Readout
 from serving.verdict.outcomes import Outcome
 
 Json = dict[str, Any]  # a JSON object
@@ -20,7 +21,9 @@ class ModelDescription(TypedDict):
         name: of the model.
         version: its number in a model server's folder; null elsewhere.
         digest: of its graph and weights; the same digest means the same model.
-        calibrated: whether its probabilities were calibrated on a validation split.
+        calibrated: whether its probabilities, by the verdict's video rule, were calibrated on a validation split.
+        calibration_problem: why they were not; null if they were.
+        readout: what its logit is: "classifier", or "class_means" if it has no trained classifier; null if not known.
         preprocessing: how the faces were made from which it learnt, see `artifacts.preprocessing`; null if it does not
             say, and then the defaults are taken.
         card: what it was trained and tested on, see `components.pusher`; any part of it may be missing. Null if it has
@@ -31,6 +34,8 @@ class ModelDescription(TypedDict):
     version: int | None
     digest: str
     calibrated: bool
+    calibration_problem: str | None
+    readout: Readout | None
     preprocessing: Json | None
     card: Json | None
 

@@ -56,13 +56,23 @@ def test_a_video_is_its_highest_track_by_the_rule(rule):
             rows = [row for row in SOME if row[0] == video and row[2] == track]
             if rule == "mean_probability":
                 mean = np.mean([expit(row[3] / 2.0) for row in rows])
-                logits.append(4.0 * np.log(mean / (1 - mean)))
+                logits.append(2.0 * np.log(mean / (1 - mean)))
             else:
                 logits.append(joined([row[3] for row in rows], rule))
             away.append(joined([-np.float32(row[4]) for row in rows], rule))
         assert found["logit"][place] == pytest.approx(max(logits), rel=1e-9)
         assert found["center_similarity"][place] == pytest.approx(-max(away), rel=1e-9)
         assert found["fake_probability"][place] == pytest.approx(expit(max(logits) / 4.0), rel=1e-9)
+
+
+def test_without_a_temperature_of_the_rule_only_the_mean_of_probabilities_has_one():
+    """Models of before hold a temperature for the mean logit only; a mean of probabilities needs none of its own."""
+    table = columns([("a/df/0", 0, 0, -3.0, 0.0), ("a/df/0", 1, 0, 1.0, 0.0)])
+    temperature = {"frame": 2.0, "video": None}
+    probability = {rule: videos_of(table, rule, temperature)["fake_probability"][0] for rule in VIDEO_RULES}
+    assert probability["mean_probability"] == pytest.approx((expit(-1.5) + expit(0.5)) / 2)
+    assert probability["mean_logit"] == probability["median_logit"] == pytest.approx(expit(-1.0))
+    assert probability["max_logit"] == pytest.approx(expit(1.0))
 
 
 rows = st.lists(

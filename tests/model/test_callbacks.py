@@ -15,12 +15,15 @@ from model import callbacks, checkpoints, scoring
 from model.divergence import Diverged
 from model.validation import NotFinite, criterion
 
+INDEX = SimpleNamespace(digest=lambda: "e")
+
 
 class StubModel:
     """What `Validation` needs of a model; its saved weights are the step they were saved at."""
 
     def __init__(self):
         self.optimizer = SimpleNamespace(learning_rate=0.1)
+        self.recipe = SimpleNamespace(trains_classifier=True)
         self.step = 0
         self.stop_training = False
         self.weights = []
@@ -35,12 +38,12 @@ class StubModel:
 def validation(run_dir, monkeypatch, metrics, steps, interval, stop_at=None):
     """Run the callback over `steps` with given metrics per validated step; a signal arrives within step `stop_at`."""
     model = StubModel()
-    monkeypatch.setattr(scoring, "predictor", lambda model: None)
+    monkeypatch.setattr(scoring, "predictor", lambda model, names: None)
     monkeypatch.setattr(
-        callbacks, "validation_metrics", lambda predict, files, score: dict(metrics[model.step], val_video_auc=None)
+        callbacks, "validation_metrics", lambda predict, files: dict(metrics[model.step], val_video_auc=None)
     )
     with StopSignals(raises=False) as stop:
-        callback = callbacks.Validation(str(run_dir), ["val"], interval, steps, examples="e", stop=stop)
+        callback = callbacks.Validation(str(run_dir), ["val"], interval, steps, index=INDEX, stop=stop)
         callback.set_model(model)
         for step in range(1, steps + 1):
             model.step = step
@@ -88,7 +91,7 @@ def test_the_history_holds_means_over_all_steps_whatever_was_logged_between(tmp_
 
     def run(state, steps):
         stop = StopSignals(raises=False)
-        callback = callbacks.Validation(str(tmp_path), [], 10, 10, examples="e", stop=stop, log_interval=4, state=state)
+        callback = callbacks.Validation(str(tmp_path), [], 10, 10, index=INDEX, stop=stop, log_interval=4, state=state)
         callback.set_model(model)
         total = count = 0
         model.reset_metrics = lambda: None
@@ -113,7 +116,7 @@ def test_the_history_holds_means_over_all_steps_whatever_was_logged_between(tmp_
 def test_a_warning_is_printed_once_in_a_training_also_over_a_stop(tmp_path, capsys):
     def run(state, steps):
         callback = callbacks.Validation(
-            str(tmp_path), [], 2, 12, examples="e", stop=StopSignals(raises=False), state=state,
+            str(tmp_path), [], 2, 12, index=INDEX, stop=StopSignals(raises=False), state=state,
             warning=lambda row: "warning: contracts" if row["rho"] < 0.5 else None,
         )  # fmt: skip
         callback.set_model(StubModel())
@@ -132,17 +135,17 @@ def diverge(tmp_path, monkeypatch):
     """diverge(losses, ...) is (the error, the step it came at): steps with these running means of the loss."""
 
     def run(losses, interval=2, weights=(), scores=None, stop_at=None):
-        def metrics(predict, files, score):
+        def metrics(predict, files):
             if scores is not None and not np.isfinite(scores[model.step]):
                 raise NotFinite("logit is not finite for 3 of 8 validation faces")
             return {"val_auc": 0.5, "val_acc": 0.5, "val_video_auc": None}
 
         model = StubModel()
-        monkeypatch.setattr(scoring, "predictor", lambda model: None)
+        monkeypatch.setattr(scoring, "predictor", lambda model, names: None)
         monkeypatch.setattr(callbacks, "validation_metrics", metrics)
         stop = StopSignals(raises=False)
         callback = callbacks.Validation(
-            str(tmp_path), ["val"], interval, len(losses), examples="e", stop=stop, log_interval=3
+            str(tmp_path), ["val"], interval, len(losses), index=INDEX, stop=stop, log_interval=3
         )
         callback.set_model(model)
         with pytest.raises(Diverged) as raised:

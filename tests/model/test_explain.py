@@ -93,7 +93,7 @@ def map_by_loops(maps, gradient):
         {},
         {"classifier_input": "unit_embedding"},
         {"classifier_input": "feature"},
-        {"cross_entropy_weight": 0, "expander": False},  # scored by the similarity to the centre
+        {"cross_entropy_weight": 0, "expander": False, "classifier_input": "feature"},  # a read-out of the embedding
     ],
 )
 def test_a_map_is_that_of_finite_differences_and_loops(choices, small_recipe, crops, float64):
@@ -108,8 +108,6 @@ def test_a_map_is_that_of_finite_differences_and_loops(choices, small_recipe, cr
 
     def score(maps, class_index):
         outputs = from_features(tf.constant(maps))
-        if "cross_entropy_weight" in choices:
-            return outputs["center_similarity"].numpy() * (-1) ** class_index
         return outputs["logits"].numpy()[:, class_index]
 
     shown = 0

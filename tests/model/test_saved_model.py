@@ -14,6 +14,8 @@ from model.saved_model import (
     read_calibration,
     read_card,
     read_preprocessing,
+    temperature_of,
+    why_not_calibrated,
     write_calibration,
     write_card,
     write_preprocessing,
@@ -87,3 +89,42 @@ def test_preprocessing_is_read_from_the_model_folder_and_from_the_saved_model_al
     how = Preprocessing(crop_margin=0.8, crop_lift=0.12)
     write_preprocessing(how, str(tmp_path))
     assert read_preprocessing(str(tmp_path)) == read_preprocessing(str(tmp_path / "Format-Serving")) == how
+
+
+def fitted(temperature, reason=None):
+    return {"temperature": temperature, "nll_before": 0.7, "nll_after": 0.6, "reason": reason}
+
+
+RULES = {"mean_logit": 1.5, "median_logit": 1.6, "mean_probability": 1.4, "max_logit": 4.0}
+FITS = {
+    "frame": fitted(2.0),
+    "main": {rule: fitted(t + 1) for rule, t in RULES.items()},
+    "all": {rule: fitted(t, "only reals" if rule == "max_logit" else None) for rule, t in RULES.items()},
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_temperature_is_that_of_the_rule_and_of_the_faces(rule):
+    calibration = {"frame": 2.0, "video": 1.5, "fits": FITS, "reason": "max_logit: only reals"}
+    assert temperature_of(calibration, rule) == {"frame": 2.0, "video": RULES[rule]}
+    assert temperature_of(calibration, rule, "main") == {"frame": 2.0, "video": RULES[rule] + 1}
+    assert why_not_calibrated(calibration, rule) == ("only reals" if rule == "max_logit" else None)
+    assert why_not_calibrated(calibration, rule, "main") is None
+    no_frames = {**calibration, "fits": {**FITS, "frame": fitted(1.0, "no rows")}}
+    assert why_not_calibrated(no_frames, rule) == "no rows"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_calibration_of_before_holds_for_the_mean_logit_only(rule, tmp_path):
+    (tmp_path / "calibration.json").write_text(json.dumps(CALIBRATION))
+    calibration = read_calibration(str(tmp_path))
+    of_mean = rule == "mean_logit"
+    assert temperature_of(calibration, rule) == {"frame": 1.25, "video": 2.0 if of_mean else None}
+    problem = why_not_calibrated(calibration, rule)
+    assert problem is None if of_mean else f"not for {rule}" in problem
+    assert why_not_calibrated({**CALIBRATION, "reason": "one class"}, "mean_logit") == "one class"
+
+
+def test_without_a_calibration_there_is_no_temperature():
+    assert temperature_of(None, "mean_logit") is None
+    assert why_not_calibrated(None, "mean_logit") == "the model has no calibration"

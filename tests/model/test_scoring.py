@@ -49,30 +49,6 @@ def test_no_examples_have_no_score():
     assert scoring.accuracy_and_auc([], []) == {"acc": None, "auc": None, "reason": "no examples"}
 
 
-def test_mean_by_video_equals_loops():
-    rng = np.random.default_rng(0)
-    n = 30
-    video = rng.integers(0, 6, n)
-    columns = {
-        "video_id": np.array([f"d/m{v % 2}/{v}" for v in video], object),
-        "dataset": np.array(["d"] * n, object),
-        "method": np.array([f"m{v % 2}" for v in video], object),
-        "label": video % 2,
-        "frame/index": np.arange(n),
-        "logit": rng.normal(size=n).astype(np.float32),
-        "center_similarity": rng.normal(size=n).astype(np.float32),
-    }
-    found = scoring.mean_by_video(columns)
-    assert sorted(found["video_id"]) == sorted(set(columns["video_id"])) and len(found["video_id"]) == 6
-    for row, name in enumerate(found["video_id"]):
-        frames = [i for i in range(n) if columns["video_id"][i] == name]
-        assert found["frames"][row] == len(frames)
-        for key in ("logit", "center_similarity"):
-            assert found[key][row] == pytest.approx(sum(float(columns[key][i]) for i in frames) / len(frames))
-        for key in ("dataset", "method", "label"):
-            assert found[key][row] == columns[key][frames[0]]
-
-
 def test_score_examples_pairs_each_example_with_its_outputs(examples_dir):
     def predict(crops):
         mean = tf.reduce_mean(tf.cast(crops, tf.float32), axis=[1, 2, 3])

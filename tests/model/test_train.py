@@ -8,10 +8,12 @@ import keras
 import numpy as np
 import pytest
 from scipy.special import expit
+from sklearn.metrics import roc_auc_score
 
 from artifacts import face_examples
 from artifacts.errors import InputError
-from model import calibration, scoring, train
+from components.evaluator.inference import score_file
+from model import calibration, readout, scoring, train
 from model.detector import TRACKED
 from model.saved_model import read_calibration
 from model.served import load_signature
@@ -136,13 +138,45 @@ def test_weights_to_start_from_serve_the_first_step_only(run, tmp_path, small_re
     assert detector.center.numpy() != pytest.approx(run.detector.center.numpy(), abs=1e-9)
 
 
-def test_without_a_classifier_the_similarity_to_the_centre_chooses(run, tmp_path, small_recipe):
-    recipe = small_recipe(cross_entropy_weight=0, expander=False)
-    detector, history = train.train(recipe, run.train, run.val, str(tmp_path / "run"), validate_every=20)
-    assert [row["val_acc"] for row in history] == [None, None]
-    rows = scoring.join_batches(scoring.score_examples(scoring.predictor(detector), run.val))
-    expected = scoring.accuracy_and_auc(rows["label"], -rows["center_similarity"])["auc"]
-    assert max(row["val_auc"] for row in history) == pytest.approx(expected, abs=1e-6)
+def test_without_a_classifier_the_logit_is_a_class_mean_read_out(
+    tmp_path, examples_dir, small_recipe, face, write_tfrecord, monkeypatch
+):
+    """From the loss to the exported model: its logit is the projection that is computed here from its embeddings."""
+    train_files = face_examples.find_files(str(examples_dir), "train")
+    faces = [face(label, 100 + i) for i in range(8) for label in (0, 1)]
+    faces += [face(1, 200 + i, image=face(0, 200 + i).image) for i in range(4)]  # fakes that nothing gives away
+    val_files = [write_tfrecord(tmp_path / "val.tfrecord", [each.serialize() for each in faces])]
+    untrained = {}
+    install = readout.install
+
+    def score_then_install(detector, fitted):
+        before = scoring.join_batches(scoring.score_examples(scoring.predictor(detector), val_files))
+        untrained["auc"] = roc_auc_score(before["label"], before["logit"])
+        install(detector, fitted)
+
+    monkeypatch.setattr(readout, "install", score_then_install)
+    recipe = small_recipe(cross_entropy_weight=0, expander=False, steps=8, seed=0)
+    detector, history = train.train(recipe, train_files, val_files, str(tmp_path / "run"), validate_every=4)
+    fitted = calibration.calibrate(detector, val_files)
+    train.save_model(detector, fitted, str(tmp_path))
+    served = load_signature(tmp_path / "Format-Serving")
+
+    def scored(files):
+        names = ("logit", "fake_probability", "embedding")
+        return scoring.join_batches(scoring.score_examples(served, files, outputs=names))
+
+    faces, val = scored(train_files), scored(val_files)
+    real, fake = (faces["embedding"][faces["label"] == kind].mean(axis=0, dtype=np.float64) for kind in (0, 1))
+    projection = (val["embedding"] - (real + fake) / 2) @ (fake - real)
+    auc = roc_auc_score(val["label"], projection)
+    assert roc_auc_score(val["label"], val["logit"]) == pytest.approx(auc, abs=1e-6)
+    assert val["logit"] / val["logit"].std() == pytest.approx(projection / projection.std(), abs=1e-4)
+    assert max(row["val_auc"] for row in history) == pytest.approx(auc, abs=1e-6)
+    assert 0.95 > auc > untrained["auc"] + 0.1
+    assert fitted["readout"] == read_calibration(tmp_path / "Format-Serving")["readout"] == "class_means"
+    assert val["fake_probability"] == pytest.approx(expit(val["logit"] / fitted["frame"]), abs=1e-5)
+    evaluated = np.concatenate([part["logit"] for part in score_file(served, val_files[0], 32)])
+    assert evaluated == pytest.approx(val["logit"], abs=1e-5)  # as the Evaluator writes it
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ ROWS = {
     "method": np.array(["m"] * 4, object),
     "label": np.array([0, 0, 1, 1]),
     "frame/index": np.arange(4),
+    "face/track": np.zeros(4, np.int64),
     "logit": np.array([-3.0, 1.0, 0.5, 2.0]),
     "center_similarity": np.array([0.9, 0.1, 0.2, 0.3]),
 }
@@ -29,13 +30,6 @@ def test_frames_and_videos_are_measured_by_the_logit():
     }  # fmt: skip
 
 
-def test_by_similarity_the_less_similar_is_the_more_fake_and_there_is_no_accuracy():
-    # Frames: 0.9 is more similar than both fakes, 0.1 less. Video a has the mean 0.5, more than both.
-    assert validation_metrics(None, ["file"], "center_similarity") == {
-        "val_auc": 0.5, "val_acc": None, "val_video_auc": 1.0, "val_video_acc": None
-    }  # fmt: skip
-
-
 def test_auc_decides_then_accuracy_and_without_either_the_latest_step():
     rows = [{"step": 1, "val_auc": 0.6, "val_acc": 0.9}, {"step": 2, "val_auc": 0.7, "val_acc": 0.1}]
     assert max(rows, key=criterion)["step"] == 2
@@ -47,15 +41,12 @@ def test_a_missing_figure_has_a_word():
     assert (figure(0.12345), figure(None)) == ("0.1235", "none")
 
 
-@pytest.mark.parametrize("score", ["logit", "center_similarity"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_scores_that_are_not_finite_are_an_error_and_only_those_that_count(score, value, monkeypatch):
-    rows = ROWS | {score: np.array([0.5, value, 0.1, value])}
+def test_logits_that_are_not_finite_are_an_error(value, monkeypatch):
+    rows = ROWS | {"logit": np.array([0.5, value, 0.1, value])}
     monkeypatch.setattr(scoring, "score_examples", lambda predict, files: [rows])
-    with pytest.raises(NotFinite, match=f"{score} is not finite for 2 of 4 validation faces"):
-        validation_metrics(None, ["file"], score)
-    other = {"logit": "center_similarity", "center_similarity": "logit"}[score]
-    assert validation_metrics(None, ["file"], other)["val_auc"] is not None
+    with pytest.raises(NotFinite, match="the logit is not finite for 2 of 4 validation faces"):
+        validation_metrics(None, ["file"])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None])

@@ -120,7 +120,8 @@ def test_the_table_then_what_must_be_known(run, pictures, tmp_path):
     assert lines[-4:-1] == [
         "Model: toys, recipe toy",
         "Toys: they are no faces.",
-        "This model is not calibrated: its probabilities rank faces, but 90 % need not mean that nine in ten are fake.",
+        "This model is not calibrated (the model has no calibration): its probabilities rank faces, but 90 % need not "
+        "mean that nine in ten are fake.",
     ]
     assert "does not cover kinds of fakes that the model has not seen" in lines[-1]
 

@@ -18,6 +18,7 @@ const About = (() => {
       ["Model", model.name], ["Version", model.version ?? card.version], ["Recipe", card.name], ["Made on", card.date],
       ["Network", recipe.backbone], ["Input size", recipe.image_size && `${recipe.image_size} × ${recipe.image_size} pixels`],
       ["Digest", model.digest && model.digest.slice(0, 12)],
+      ["Logit", model.readout === "class_means" && "class-mean read-out of the embedding; no classifier is trained"],
       ["Calibrated", model.calibrated == null ? null : model.calibrated ? "yes, on its validation split" : "no"],
     ].filter(([, value]) => value != null && value !== "" && value !== false);
     const table = (caption, heads, rows) => make("div.wide", { tabindex: 0, role: "region", "aria-label": caption }, make("table", {}, make("caption", {}, caption),

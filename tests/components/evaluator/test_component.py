@@ -83,18 +83,25 @@ def test_not_blessed(run, tmp_path, thresholds, words):
     assert path.name == "NOT_BLESSED" and words in path.read_text()
 
 
-def test_thresholds_come_from_validation_and_temperatures_from_the_model(run, tmp_path, made, model_dir):
+def test_thresholds_come_from_validation_and_temperatures_from_the_model(run, tmp_path, made, model_dir, capsys):
+    """Of the rule that joins the frames; what its logit is, the figures and the report say, too."""
     model = shutil.copytree(model_dir, tmp_path / "model")
     (model / "Format-Serving" / "assets.extra").mkdir()
-    (model / "Format-Serving" / "assets.extra" / "calibration.json").write_text('{"frame": 2.0, "video": 4.0}')
+    by_rule = {rule: {"temperature": t, "reason": None} for rule, t in (("mean_logit", 4.0), ("max_logit", 5.0))}
+    fits = {"frame": {"temperature": 2.0, "reason": "few faces"}, "all": by_rule}
+    calibration = {"readout": "class_means", "frame": 2.0, "video": 4.0, "fits": fits}
+    (model / "Format-Serving" / "assets.extra" / "calibration.json").write_text(json.dumps(calibration))
     val = [
         made.face(grey, grey, method=method) for grey, method in ((40, "real"), (60, "real"), (80, "df"), (99, "df"))
     ]
-    run(model=model, val=val)
+    run(model=model, val=val, video_rule="max_logit")
     metrics = _metrics(tmp_path)
     assert metrics["thresholds"]["frame"]["logit"] == pytest.approx((70 - 128) / 10, abs=1e-4)
     assert metrics["thresholds"]["video"]["logit"] == pytest.approx((70 - 128) / 10, abs=1e-4)
-    assert metrics["temperature"] == {"frame": 2.0, "video": 4.0}
+    assert metrics["temperature"] == {"frame": 2.0, "video": 5.0} and metrics["readout"] == "class_means"
+    out, report = capsys.readouterr().out, (tmp_path / "out" / "evaluation" / "report.html").read_text()
+    assert "this model: the probabilities of videos are not calibrated: few faces" in out
+    assert all("a class-mean read-out of the embedding" in text for text in (out, report))
     # Above 70: the reals 105 and 155, and all fakes.
     assert metrics["video"]["all"]["logit"]["acc_val"]["value"] == pytest.approx(4 / 6)
 

@@ -65,7 +65,8 @@ def test_what_is_not_known_is_empty(tmp_path):
     card = make_card(str(tmp_path))
     assert card.pop("date")
     assert card == {
-        "name": None, "recipe": {}, "trained_on": [], "calibration": None, "preprocessing": None, "tested_on": [],
+        "name": None, "recipe": {}, "trained_on": [], "calibration": None, "logit": None, "preprocessing": None,
+        "tested_on": [],
         "caveats": {},
     }  # fmt: skip
 

@@ -18,7 +18,10 @@ from serving.verdict.aggregation import verdict_of as aggregate
 from serving.verdict.finding import Found
 from serving.verdict.scores import FaceScores
 
-MODEL = {"name": "m", "version": None, "digest": "d", "calibrated": False, "preprocessing": {}, "card": None}
+MODEL = {
+    "name": "m", "version": None, "digest": "d", "calibrated": False, "readout": None, "preprocessing": {},
+    "card": None,
+}  # fmt: skip
 SIDE = 60.0  # of a face that the stand-in finds
 
 

@@ -10,7 +10,25 @@ from evaluation.vocabulary import VIDEO_RULES
 from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE
 from serving.verdict.verdict_options import VerdictOptions
 
-CALIBRATION = {"frame": 2.0, "video": 0.5, "spread": 0.7, "reason": None}
+RULE_TEMPERATURES = {"mean_logit": 0.5, "median_logit": 0.6, "mean_probability": 1.5, "max_logit": 3.0}
+
+
+def fitted(temperature, reason=None):
+    return {"temperature": temperature, "nll_before": 0.7, "nll_after": 0.6, "reason": reason}
+
+
+CALIBRATION = {
+    "frame": 2.0,
+    "video": 0.5,
+    "fits": {
+        "frame": fitted(2.0),
+        "main": {rule: fitted(t / 2) for rule, t in RULE_TEMPERATURES.items()},
+        "all": {rule: fitted(t) for rule, t in RULE_TEMPERATURES.items()},
+    },
+    "several_faces": 5,
+    "spread": 0.7,
+    "reason": None,
+}
 
 
 def sigmoid(value):
@@ -25,20 +43,21 @@ def table():
     return [rows[k] for k in rng.permutation(len(rows))]
 
 
-def joined(logits, rule, temperature):
+def joined(logits, rule):
     """(logit, probability) of one face's frames, as `videos_of` says it."""
     if rule == "mean_probability":
-        mean = float(np.mean([sigmoid(v / temperature["frame"]) for v in logits]))
-        return temperature["video"] * math.log(mean / (1 - mean)), mean
-    logit = {"mean_logit": np.mean, "median_logit": np.median, "max_logit": np.max}[rule](logits)
-    return float(logit), sigmoid(logit / temperature["video"])
+        mean = float(np.mean([sigmoid(v / 2.0) for v in logits]))
+        logit = 2.0 * math.log(mean / (1 - mean))
+    else:
+        logit = {"mean_logit": np.mean, "median_logit": np.median, "max_logit": np.max}[rule](logits)
+    return float(logit), sigmoid(logit / RULE_TEMPERATURES[rule])
 
 
 @pytest.mark.parametrize("rule", VIDEO_RULES)
 def test_each_face_is_joined_by_the_rule_and_the_file_is_its_highest_face(rule, table, made):
     found, scores = made.found_of(table)
     verdict = made.verdict_of(found, scores, VerdictOptions(video_rule=rule), CALIBRATION)
-    expected = {t: joined([v for track, _, v in table if track == t], rule, CALIBRATION) for t in (0, 1, 2)}
+    expected = {t: joined([v for track, _, v in table if track == t], rule) for t in (0, 1, 2)}
     assert {face.track: face.logit for face in verdict.faces} == pytest.approx(
         {t: e[0] for t, e in expected.items()}, rel=1e-5
     )
@@ -62,7 +81,7 @@ def test_it_says_what_the_evaluator_says_of_the_same_rows(rule, table, made):
         "label": np.ones(count, np.int8), "track": np.array([row[0] for row in table], np.int32),
         "frame_index": np.array([row[1] for row in table], np.int32),
     }  # fmt: skip
-    evaluated = videos_of(columns, rule, CALIBRATION)
+    evaluated = videos_of(columns, rule, {"frame": 2.0, "video": RULE_TEMPERATURES[rule]})
     verdict = made.verdict_of(found, scores, VerdictOptions(video_rule=rule), CALIBRATION)
     for name in ("logit", "fake_probability", "center_similarity"):
         assert getattr(verdict, name) == pytest.approx(evaluated[name][0], abs=1e-9)
@@ -97,6 +116,35 @@ def test_a_single_picture_takes_the_frames_temperature_and_the_models_spread(mad
     assert verdict.faces[0].interval == pytest.approx((sigmoid((3 - reach) / 2), sigmoid((3 + reach) / 2)), rel=1e-5)
     without = made.verdict_of(found, scores, VerdictOptions(), {"frame": 2.0, "video": 0.5})
     assert without.interval is None and without.verdict == FAKE
+
+
+def test_the_main_person_has_temperatures_of_their_own(made):
+    found, scores = made.found_of([(0, k, 1.0 + 0.1 * k) for k in range(8)])
+    verdict = made.verdict_of(found, scores, VerdictOptions(faces="main", video_rule="max_logit"), CALIBRATION)
+    assert verdict.fake_probability == pytest.approx(sigmoid(1.7 / 1.5))
+    assert verdict.model["calibrated"] and verdict.model["calibration_problem"] is None
+
+
+@pytest.mark.parametrize("rule", VIDEO_RULES)
+def test_a_model_of_before_is_calibrated_for_the_mean_logit_only(rule, made):
+    rows = [(0, k, 0.5 * k) for k in range(5)]
+    old = {"frame": 2.0, "video": 0.5, "reason": None}
+    verdict = made.verdict_of(*made.found_of(rows), VerdictOptions(video_rule=rule), old)
+    mean_probability = np.mean([sigmoid(v / 2.0) for _, _, v in rows])
+    expected = {"mean_logit": sigmoid(1.0 / 0.5), "median_logit": sigmoid(1.0), "max_logit": sigmoid(2.0)}
+    assert verdict.fake_probability == pytest.approx(expected.get(rule, mean_probability))
+    assert verdict.interval[0] < verdict.fake_probability < verdict.interval[1]
+    assert verdict.model["calibrated"] == (rule == "mean_logit")
+    assert (rule == "mean_logit") or rule in verdict.model["calibration_problem"]
+
+
+@pytest.mark.parametrize("seen, noted", [(0, True), (5, False)])
+def test_several_faces_are_noted_where_calibration_saw_one_a_video(seen, noted, made):
+    calibration = {**CALIBRATION, "several_faces": seen}
+    rows = [(track, k, 1.0) for track in (0, 1) for k in range(8)]
+    two = made.verdict_of(*made.found_of(rows), VerdictOptions(), calibration)
+    one = made.verdict_of(*made.found_of(rows[:8]), VerdictOptions(), calibration)
+    assert ("several_faces" in two.notes, "several_faces" in one.notes) == (noted, False)
 
 
 def test_without_a_calibration_temperatures_are_1(made):

@@ -20,16 +20,22 @@ FIGURE = {"value": 0.91, "low": 0.9, "high": 0.923, "reason": None}
     ],
 )
 def test_caveats(card, said):
-    model = {"card": card, "preprocessing": Preprocessing().as_dict()}
-    assert caveats_of({**model, "calibrated": True}) == [*said, INTERVAL]
-    assert caveats_of({**model, "calibrated": False}) == [*said, NOT_CALIBRATED, INTERVAL]
+    model = {"card": card, "calibrated": True, "calibration_problem": None, "readout": None}
+    model["preprocessing"] = Preprocessing().as_dict()
+    assert caveats_of(model) == [*said, INTERVAL]
+    bare = caveats_of({**model, "calibrated": False, "calibration_problem": "one class"})
+    assert bare == [*said, NOT_CALIBRATED.format("one class"), INTERVAL]
+    assert "This model is not calibrated (one class): " in bare[-2]
+    untrained = caveats_of({**model, "readout": "class_means"})
+    assert untrained[:-2] == said and "is a class-mean read-out of the embedding" in untrained[-2]
 
 
 @pytest.mark.parametrize(
     "preprocessing, said", [(None, NO_PREPROCESSING), (Preprocessing(ready_crops=True).as_dict(), READY_CROPS)]
 )
 def test_crops_that_may_lie_otherwise_than_those_of_the_training(preprocessing, said):
-    assert caveats_of({"card": {"name": "x"}, "preprocessing": preprocessing, "calibrated": True}) == [said, INTERVAL]
+    model = {"card": {"name": "x"}, "preprocessing": preprocessing, "calibrated": True, "readout": None}
+    assert caveats_of(model) == [said, INTERVAL]
 
 
 def test_what_it_was_trained_and_tested_on():

@@ -50,15 +50,22 @@ def test_progress_may_give_up(made):
 
 
 @pytest.mark.parametrize(
-    "calibration, calibrated", [(None, False), ({"reason": "one class"}, False), (CALIBRATION, True)]
+    "calibration, problem, readout",
+    [
+        (None, "the model has no calibration", None),
+        ({"reason": "one class", "readout": "class_means"}, "one class", "class_means"),
+        (CALIBRATION, None, None),
+    ],
 )
-def test_a_model_tells_of_itself(calibration, calibrated, made):
+def test_a_model_tells_of_itself(calibration, problem, readout, made):
     model = scores.describe(made.Brightness(calibration), "toys")
     assert model == {
         "name": "toys",
         "version": 7,
         "digest": "d1",
-        "calibrated": calibrated,
+        "calibrated": problem is None,
+        "calibration_problem": problem,
+        "readout": readout,
         "preprocessing": made.Brightness.preprocessing.as_dict(),
         "card": made.Brightness.card,
     }

@@ -12,7 +12,9 @@ def test_json_has_all_of_it_and_no_nan(made):
     content = made.parse(json.dumps(verdict.as_dict(), allow_nan=False))
     assert content["faces"][1]["frames"][2]["index"] == 2 and content["faces"][1]["frames"][2]["box"] == [5, 6, 72, 80]
     assert content["faces"][1]["fake_probability"] == content["fake_probability"] == verdict.fake_probability
-    assert content["model"] == {"name": "m"} and content["info"]["seconds"] == 10.0
+    problem = "the model has no calibration"
+    assert content["model"] == {"name": "m", "calibrated": False, "calibration_problem": problem}
+    assert content["info"]["seconds"] == 10.0
 
 
 def test_the_document_names_the_model_once(made):
