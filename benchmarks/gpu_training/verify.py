@@ -2,12 +2,15 @@
 
     python -m benchmarks.gpu_training.verify --weights=DETECTORS/weights_gentle_s0.npz --data=DIR --pack=PACK
 
+    python -m benchmarks.gpu_training.verify --weights=DETECTORS/weights_gentle_s0.npz --save=gentle.keras
+
 Unlike on the GPU, a picture is compressed before the face is cut out of it, with the landmarks of the clean picture.
 """
 
 import argparse
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,16 +18,16 @@ import numpy as np
 from benchmarks.gpu_training import measures
 from benchmarks.gpu_training.crops import CROP, INDEX, decode
 
+if TYPE_CHECKING:
+    from model.detector import DeepfakeDetector
 
-def load_detector(path: str, size: int) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+
+def load_detector(path: str, size: int) -> "DeepfakeDetector":
     """Build the project's detector and assign weights by name.
 
     Args:
         path: of the weights, as `candidates` writes them.
         size: of the network's input, pixels.
-
-    Returns:
-        A function of crops [n, 256, 256, 3], 0-255, that returns (logits, similarities to the centre), float [n].
 
     Raises:
         ValueError: the file lacks a weight, or has too many.
@@ -44,6 +47,11 @@ def load_detector(path: str, size: int) -> Callable[[np.ndarray], tuple[np.ndarr
         raise ValueError(f"{path}: other weights than the detector's: {sorted(variables.keys() ^ arrays.keys())[:3]}")
     for name, variable in variables.items():
         variable.assign(arrays[name])
+    return detector
+
+
+def scores_of(detector: "DeepfakeDetector") -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return a function of crops [n, 256, 256, 3], 0-255, to (logits, similarities to the centre), float [n]."""
 
     def outputs(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = [detector(crops[k : k + 32]) for k in range(0, len(crops), 32)]
@@ -81,13 +89,21 @@ CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Measure trained weights with Keras on TensorFlow.")
-    for name in ("weights", "data", "pack"):
-        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--weights", required=True, help="what candidates wrote")
+    parser.add_argument("--data", help="folder of the pictures; without it, nothing is measured")
+    parser.add_argument("--pack", help="folder of the packed crops; goes with --data")
+    parser.add_argument("--save", metavar="FILE.keras", help="also write the detector, to go on from with model.train")
     parser.add_argument("--size", type=int, default=224, help="of the network's input (default: %(default)s)")
     every = ["val:clean", "test:clean", *(f"val:{name}" for name in CHANGES if name != "clean")]
     parser.add_argument("--what", nargs="+", default=every, help="split:change (default: %(default)s)")
     options = parser.parse_args()
-    outputs = load_detector(options.weights, options.size)
+    detector = load_detector(options.weights, options.size)
+    if options.save:
+        detector.save(options.save)
+        print(f"{options.save}: --initial_weights of model.train")
+    outputs = scores_of(detector)
+    if not options.data:
+        return
     with np.load(os.path.join(options.pack, INDEX)) as file:
         index = {name: file[name] for name in ("split", "label", "found", "path", "to_crop")}
     for what in options.what:

@@ -200,9 +200,9 @@ def test_the_candidates_weights_are_those_of_the_results():
 
 @pytest.mark.slow
 def test_the_candidates_weights_fit_the_detector():
-    from benchmarks.gpu_training.verify import load_detector
+    from benchmarks.gpu_training.verify import load_detector, scores_of
 
-    outputs = load_detector(str(RESULTS / "efficientnetlite0_gentle.npz"), 224)
+    outputs = scores_of(load_detector(str(RESULTS / "efficientnetlite0_gentle.npz"), 224))
     logit, similarity = outputs(np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3), np.uint8))
     assert logit.shape == similarity.shape == (2,) and np.isfinite(logit).all() and (np.abs(similarity) <= 1).all()
 
