@@ -43,6 +43,7 @@ setup(
     install_requires=[
         "tensorflow-cpu>=2.21,<2.22",
         "keras>=3.15,<3.16",
+        "keras-cv>=0.9,<0.10",
         "h5py>=3.11,<4",
         "safetensors>=0.5,<1",
         "mtcnn>=1.0,<1.1",

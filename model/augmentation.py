@@ -7,6 +7,7 @@ transformations are used, so that a resumed run sees the very same pixels.
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -21,10 +22,8 @@ JPEG = (0.5, 40.0, 95.0)  # quality
 # Of the preset "strong" alone: what differs between cameras, detectors and the ways in which others cut out faces.
 MOVED = 0.75  # share of crops that are scaled, shifted and rotated
 SCALE, SHIFT, ANGLE = (0.9, 1.12), 0.05, 8.0  # factor; share of the side, and degrees, either way
-SATURATION = (0.5, 0.5, 1.5)  # factor
+SATURATION = (0.5, 1 / 3, 0.6)  # as keras-cv counts: x / (1 - x) is the factor, from a half to one and a half
 COVER = (0.15, 0.1, 0.35)  # side of a grey square, as a share
-
-GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue in the luminance (ITU-R BT.601)
 
 # (share of crops, lowest, highest strength) and a function of (image float [side, side, 3], strength).
 Change = tuple[tuple[float, float, float], Callable[..., tf.Tensor]]
@@ -51,7 +50,11 @@ class _Forensic:
     """The presets "forensic" and "strong". Layers are made beforehand: they cannot be made while `tf.data` traces."""
 
     def __init__(self, strong: bool = False) -> None:
-        self.strong = strong
+        self.saturation: Any = None
+        if strong:
+            import keras_cv  # takes seconds to import, and only this preset needs it
+
+            self.saturation = keras_cv.layers.RandomSaturation((0.0, 1.0))
         self.brightness = keras.layers.RandomBrightness(0.5)
         self.contrast = keras.layers.RandomContrast(0.5, value_range=(0, 255))
         self.blur = keras.layers.RandomGaussianBlur(kernel_size=7, value_range=(0, 255))
@@ -69,11 +72,11 @@ class _Forensic:
             (JPEG, self._compress),
         ]
         draws = tf.unstack(tf.random.stateless_uniform([2 * len(changes)], seeds[1]))
-        if self.strong:
+        if self.saturation is not None:
             moves = tf.unstack(tf.random.stateless_uniform([8], seeds[3]))
             image = tf.cond(moves[0] < MOVED, lambda: _move(image, moves[1:5]), lambda: tf.identity(image))
             cover = functools.partial(_cover, place=moves[5:7], grey=moves[7])
-            changes = [(SATURATION, _saturate), (COVER, cover), *changes]
+            changes = [(SATURATION, self._saturate), (COVER, cover), *changes]
             draws = tf.unstack(tf.random.stateless_uniform([4], seeds[3] + 1)) + draws
         for number, ((share, low, high), change) in enumerate(changes):
             strength = low + (high - low) * draws[2 * number + 1]
@@ -87,6 +90,9 @@ class _Forensic:
 
     def _stretch(self, image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
         return self.contrast.transform_images(image, {"contrast_factor": tf.reshape(factor, [1, 1, 1])})
+
+    def _saturate(self, image: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
+        return 255.0 * self.saturation.augment_ragged_image(image / 255.0, strength)
 
     def _soften(self, image: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
         choice = {"blur_factor": tf.stack([sigma, sigma]), "should_apply_blur": tf.constant([True])}
@@ -124,11 +130,6 @@ def _move(image: tf.Tensor, draws: list[tf.Tensor]) -> tf.Tensor:
         fill_value=0.0,
     )
     return moved[0]
-
-
-def _saturate(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    grey = tf.reduce_sum(image * GREY, axis=-1, keepdims=True)
-    return grey + factor * (image - grey)
 
 
 def _cover(image: tf.Tensor, share: tf.Tensor, place: list[tf.Tensor], grey: tf.Tensor) -> tf.Tensor:

@@ -1,20 +1,38 @@
-"""Write a trained detector as a SavedModel, with the preprocessing inside its graph."""
+"""Write a trained detector as a SavedModel, with the preprocessing inside its graph.
 
+    python -m model.export --model=MODEL --out=FOLDER [--half_precision]
+
+MODEL is the folder that a training wrote, with Format-Keras/. FOLDER becomes a SavedModel with MODEL's calibration and
+preprocessing; --half_precision stores its weights in half the bytes.
+"""
+
+import argparse
+import contextlib
 import os
+import sys
+from collections.abc import Sequence
+from typing import Any
 
-import keras
-import tensorflow as tf
+from commands.quiet import import_tensorflow
 
-from artifacts import crop_decoding
-from artifacts.crop_size import CROP_SIZE
-from model import explain
-from model.detector import DeepfakeDetector
-from model.input_pipeline import load_crop
-from model.losses import FAKE
-from model.saved_model import SERVED
+import_tensorflow()
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from artifacts import crop_decoding, layout  # noqa: E402
+from artifacts.crop_size import CROP_SIZE  # noqa: E402
+from artifacts.errors import InputError  # noqa: E402
+from model import explain, saved_model  # noqa: E402
+from model.detector import DeepfakeDetector  # noqa: E402
+from model.input_pipeline import load_crop  # noqa: E402
+from model.losses import FAKE  # noqa: E402
+from model.saved_model import SERVED  # noqa: E402
 
 
-def export_saved_model(detector: DeepfakeDetector, folder: str | os.PathLike[str]) -> None:
+def export_saved_model(
+    detector: DeepfakeDetector, folder: str | os.PathLike[str], half_precision: bool = False
+) -> None:
     """Write `detector` to `folder` as a SavedModel.
 
     Signatures, for n faces, n >= 0. The first two return the outputs `SERVED`, float32:
@@ -23,18 +41,27 @@ def export_saved_model(detector: DeepfakeDetector, folder: str | os.PathLike[str
         crops: `crops`, uint8 [n, 256, 256, 3], RGB.
         heat_maps: `crops`, likewise. Returns `heat_map`, float32 [n, 256, 256], 0..1: `explain.heat_maps` of the class
             fake, so that whoever serves the model can also show where it looked.
+
+    Args:
+        detector: trained and calibrated.
+        folder: of the SavedModel.
+        half_precision: store the weights as float16, half the bytes; the graph computes in float32 all the same.
     """
+    weights = _Weights(detector, half_precision)
 
     def at_least_one(crops: tf.Tensor) -> tf.Tensor:
         # Convolutions on CPUs fail without a row. So a black face stands in, and its outputs are cut off again.
         return tf.cond(tf.shape(crops)[0] > 0, lambda: crops, lambda: tf.zeros([1, *crops.shape[1:]], tf.uint8))
 
     def serve_crops(crops: tf.Tensor) -> dict[str, tf.Tensor]:
-        outputs = detector(at_least_one(crops), training=False)
+        with weights.used():
+            outputs = detector(at_least_one(crops), training=False)
         return {name: tf.cast(outputs[name], tf.float32)[: tf.shape(crops)[0]] for name in SERVED}
 
     def serve_heat_maps(crops: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"heat_map": explain.heat_maps(detector, at_least_one(crops), FAKE)[: tf.shape(crops)[0]]}
+        with weights.used():
+            maps = explain.heat_maps(detector, at_least_one(crops), FAKE)
+        return {"heat_map": maps[: tf.shape(crops)[0]]}
 
     def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         # Not WebP: older servers lack its operation and would refuse the whole model.
@@ -46,9 +73,87 @@ def export_saved_model(detector: DeepfakeDetector, folder: str | os.PathLike[str
         return serve_crops(crops)
 
     crops = [tf.TensorSpec([None, CROP_SIZE, CROP_SIZE, 3], tf.uint8, name="crops")]
-    archive = keras.export.ExportArchive()
-    archive.track(detector)
-    archive.add_endpoint("serving_default", serve_bytes, [tf.TensorSpec([None], tf.string, name="image_bytes")])
-    archive.add_endpoint("crops", serve_crops, crops)
-    archive.add_endpoint("heat_maps", serve_heat_maps, crops)
-    archive.write_out(str(folder), verbose=False)
+    encoded = [tf.TensorSpec([None], tf.string, name="image_bytes")]
+    # Keras's ExportArchive would store every weight twice.
+    tf.saved_model.save(
+        weights.module,
+        str(folder),
+        signatures={
+            "serving_default": tf.function(serve_bytes, input_signature=encoded, autograph=False),
+            "crops": tf.function(serve_crops, input_signature=crops, autograph=False),
+            "heat_maps": tf.function(serve_heat_maps, input_signature=crops, autograph=False),
+        },
+    )
+
+
+class _Weights:
+    """What a SavedModel stores of a detector, and how its graphs use it.
+
+    Args:
+        detector: whose weights they are.
+        half_precision: store float16 copies of those of type float32.
+
+    Attributes:
+        module: holds the stored variables, each once.
+    """
+
+    def __init__(self, detector: DeepfakeDetector, half_precision: bool) -> None:
+        self._halved = [v for v in detector.variables if half_precision and v.dtype == "float32"]
+        self._halves = [tf.Variable(tf.cast(variable.value, tf.float16), trainable=False) for variable in self._halved]
+        whole = [variable.value for variable in detector.variables if not half_precision or variable.dtype != "float32"]
+        self.module = tf.Module()
+        self.module.stored = [*self._halves, *whole]
+
+    def used(self) -> contextlib.AbstractContextManager[Any]:
+        """Let the detector compute with what is stored."""
+        if not self._halved:
+            return contextlib.nullcontext()
+        pairs = zip(self._halved, self._halves, strict=True)
+        mapping = [(whole, tf.cast(half, whole.dtype)) for whole, half in pairs]
+        scope: contextlib.AbstractContextManager[Any] = keras.StatelessScope(state_mapping=mapping)
+        return scope
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+def export_again(model_dir: str, folder: str, half_precision: bool) -> None:
+    """Write the SavedModel of a `model` folder again.
+
+    Raises:
+        InputError: there is no detector in `model_dir`, it is damaged, or `folder` is in use.
+    """
+    path = layout.keras_model(model_dir)
+    if not os.path.isfile(path):
+        raise InputError(
+            f"--model {model_dir}: holds no {layout.FORMAT_KERAS}/{layout.KERAS_MODEL}; a training writes it"
+        )
+    if os.path.exists(folder) and os.listdir(folder):
+        raise InputError(f"--out {folder}: is not empty. Give a new folder")
+    try:
+        detector = keras.saving.load_model(path, compile=False)
+    except Exception as error:  # zip, JSON, h5py and Keras errors
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: not a usable detector ({reason})") from error
+    export_saved_model(detector, folder, half_precision)
+    saved_model.copy_assets(model_dir, folder)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.export", description="Write the SavedModel of a trained detector again."
+    )
+    parser.add_argument("--model", required=True, metavar="DIR", help="folder that a training wrote")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the SavedModel; new or empty")
+    parser.add_argument("--half_precision", action="store_true", help="store the weights as float16: half the bytes")
+    options = parser.parse_args(arguments)
+    try:
+        export_again(options.model, options.out, options.half_precision)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{options.out}: written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from typing import Any, Literal, NotRequired, TypedDict
 
 from artifacts import layout, preprocessing
@@ -158,6 +159,15 @@ def read_calibration(folder: str) -> Calibration | None:
             found: Calibration = _read_json(path)
             return found
     return None
+
+
+def copy_assets(model_dir: str, folder: str) -> None:
+    """Copy what a `model` folder keeps beside its model into another SavedModel of the same detector."""
+    for name in (layout.CALIBRATION, layout.PREPROCESSING):
+        source = os.path.join(model_dir, name)
+        if os.path.exists(source):
+            os.makedirs(os.path.join(folder, layout.EXTRA_ASSETS), exist_ok=True)
+            shutil.copyfile(source, os.path.join(folder, layout.EXTRA_ASSETS, name))
 
 
 def write_preprocessing(how: Preprocessing, model_dir: str) -> None:

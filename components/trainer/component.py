@@ -71,7 +71,7 @@ COMPONENT = Component(
     parameters=TrainerParameters,
     execute=execute,
     late_imports=("tensorflow", "keras"),
-    libraries=("tensorflow-cpu", "tensorflow", "keras", "numpy"),
+    libraries=("tensorflow-cpu", "tensorflow", "keras", "keras-cv", "numpy"),
     resumable=True,
     sources=_weights_digest,
 )

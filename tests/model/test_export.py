@@ -10,9 +10,13 @@ import tensorflow as tf
 from PIL import Image
 
 from artifacts.crop_decoding import decode_common
+from artifacts.preprocessing import Preprocessing
 from model import export
 from model.detector import DeepfakeDetector
+from model.explain import heat_maps
 from model.input_pipeline import load_crop
+from model.losses import FAKE
+from model.saved_model import read_calibration, read_preprocessing, write_preprocessing
 from model.served import load_signature
 
 pytestmark = pytest.mark.slow  # it exports a SavedModel
@@ -142,3 +146,45 @@ def test_a_folder_without_a_model_is_named(tmp_path, folder):
         load_signature(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"no signature 'frames', only \['crops', 'heat_maps', 'serving_default'\]"):
         load_signature(folder, "frames")
+
+
+def stored_weights(folder):
+    """Every array that a SavedModel stores."""
+    reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+    names = [name for name in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name]
+    return [reader.get_tensor(name) for name in names]
+
+
+def test_every_weight_is_stored_once(detector, folder):
+    assert sum(array.size for array in stored_weights(folder)) == sum(np.prod(v.shape) for v in detector.variables)
+
+
+def test_half_precision_halves_the_bytes_and_computes_as_before(detector, folder, tmp_path, crop):
+    """With weights that float16 holds exactly, the same outputs; else as near as the rounding of the weights."""
+    model_dir = tmp_path / "model"
+    (model_dir / "Format-Keras").mkdir(parents=True)
+    rounded = DeepfakeDetector(detector.recipe)
+    for variable, ours in zip(rounded.variables, detector.variables, strict=True):
+        variable.assign(ours.numpy().astype(np.float16))
+    rounded.save(model_dir / "Format-Keras" / "model.keras")
+    (model_dir / "calibration.json").write_text('{"frame": 1.5, "video": 2.0, "reason": null}')
+    write_preprocessing(Preprocessing(crop_margin=0.8), str(model_dir))
+    out = tmp_path / "half"
+    assert export.main([f"--model={model_dir}", f"--out={out}", "--half_precision"]) == 0
+    assert {array.dtype for array in stored_weights(out)} == {np.dtype(np.float16)}
+    crops = np.stack([crop(i % 2, i) for i in range(3)])
+    agree(load_signature(out)(tf.constant(crops)), rounded(crops, training=False))
+    maps = load_signature(out, "heat_maps")(tf.constant(crops))["heat_map"]
+    assert maps.numpy() == pytest.approx(heat_maps(rounded, crops, FAKE).numpy(), abs=1e-4)
+    whole, half = (load_signature(where)(tf.constant(crops))["logit"].numpy() for where in (folder, out))
+    assert half == pytest.approx(whole, abs=0.02)
+    assert read_calibration(str(out))["frame"] == 1.5
+    assert read_preprocessing(str(out)) == Preprocessing(crop_margin=0.8)
+
+
+@pytest.mark.parametrize("model, out, told", [("gone", "new", "holds no Format-Keras"), ("model", ".", "is not empty")])
+def test_what_cannot_be_exported_ends_with_2_and_its_name(model, out, told, tmp_path, capsys):
+    (tmp_path / "model" / "Format-Keras").mkdir(parents=True)
+    (tmp_path / "model" / "Format-Keras" / "model.keras").write_bytes(b"damaged")
+    assert export.main([f"--model={tmp_path / model}", f"--out={tmp_path / out}"]) == 2
+    assert told in capsys.readouterr().err
