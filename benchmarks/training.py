@@ -22,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = common.parser("training", __doc__)
     parser.add_argument("--rounds", type=int, default=7, help="timed steps of each contender (default: %(default)s)")
     options = parser.parse_args(arguments)
-    size, batch, rounds = (64, 8, 2) if options.quick else (256, 16, options.rounds)
+    backbone, size, batch, rounds = ("resnet10", 64, 8, 1) if options.quick else ("resnet34", 256, 16, options.rounds)
 
     contenders = {
-        "whole method": keras_step("paper", size, batch),
-        "cross-entropy alone": keras_step("cross_entropy", size, batch),
+        "whole method": keras_step("paper", backbone, size, batch),
+        "cross-entropy alone": keras_step("cross_entropy", backbone, size, batch),
     }
     try:
         contenders["PyTorch"] = torch_step(size, batch)
@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def keras_step(name: str, size: int, batch: int) -> Callable[[], float]:
-    """Return a function that takes one training step of a ResNet-34 by a recipe, with all its terms acting."""
+def keras_step(name: str, backbone: str, size: int, batch: int) -> Callable[[], float]:
+    """Return a function that takes one training step of a network by a recipe, with all its terms acting."""
     from commands.quiet import import_tensorflow
 
     import_tensorflow()
@@ -64,7 +64,7 @@ def keras_step(name: str, size: int, batch: int) -> Callable[[], float]:
     from model.recipes import get_recipe
 
     all_stages = {"weight_center_start": 0, "expander_start": 0} if name == "paper" else {}
-    recipe = get_recipe(name, image_size=size, batch_size=batch, **all_stages)
+    recipe = get_recipe(name, backbone=backbone, image_size=size, batch_size=batch, **all_stages)
     detector = DeepfakeDetector(recipe)
     detector.compile(optimizer=create_optimizer(recipe), jit_compile=False)
     detector.optimizer.build(detector.trainable_variables)

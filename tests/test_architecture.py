@@ -212,6 +212,7 @@ def test_component_is_a_command(name, capsys):
     assert component.module == component.execute.__module__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _components())
 def test_component_runs_by_its_name(name):
     done = subprocess.run(
@@ -221,6 +222,7 @@ def test_component_runs_by_its_name(name):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _components())
 def test_what_a_component_imports_late(name):
     """Reading the spec imports nothing slow, and the code that it reaches imports what `late_imports` names."""

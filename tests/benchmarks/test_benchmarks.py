@@ -32,7 +32,7 @@ def test_the_ratio_is_the_median_of_the_rounds():
         (training, {"method_to_cross_entropy", "paper_input_to_step", "forensic_input_to_step"}),
     ],
 )
-def test_a_quick_run_writes_its_ratios(benchmark, ratios, tmp_path, capfd):
+def test_a_quick_run_writes_its_ratios(benchmark, ratios, tmp_path, capfd, tiny_resnet):
     assert benchmark.main(["--quick", f"--json={tmp_path / 'found.json'}"]) == 0
     found = json.loads((tmp_path / "found.json").read_text())
     assert set(found) == {"ratios", "figures", "machine"}

@@ -230,6 +230,7 @@ def _world(rng, reals=40, fakes=40, per_video=3):
     return model
 
 
+@pytest.mark.slow
 def test_equal_models_are_found_different_at_the_nominal_rate():
     """Of 200 pairs of equally good models, 5 % have an interval without 0, though the frames of a video go together."""
     rng = np.random.default_rng(3)
@@ -242,6 +243,7 @@ def test_equal_models_are_found_different_at_the_nominal_rate():
     assert 2 <= better + worse <= 20 and better and worse
 
 
+@pytest.mark.slow
 def test_a_worse_model_is_found_worse():
     rng = np.random.default_rng(4)
     found = 0

@@ -175,6 +175,7 @@ def test_a_similarity_is_no_probability():
     assert {key for key in FIGURE_KEYS if "threshold" in (found[key][1] or "")} == {"acc_val", "balanced_acc_val"}
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(rows=drawn(tied) | drawn(wild))
 def test_the_best_threshold(rows):

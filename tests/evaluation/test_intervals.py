@@ -23,6 +23,7 @@ def figures_of(video, fake, score, **options):
     return found["score"], used
 
 
+@pytest.mark.slow
 def test_an_interval_over_videos_covers_and_one_over_frames_does_not():
     """Binormal scores: a frame's variance is spread² + noise², so the AUC of all frames is known."""
     truth = norm.cdf(1.2 / np.sqrt(2 * (1.0 + 0.6**2)))

@@ -97,6 +97,7 @@ def auc(label, score):
     return roc_auc_score(label, score) if len(set(label)) == 2 else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [5, 64])
 def test_a_sweep_equals_a_loop(batch_size, written, model_dir):
     files, folder, columns = written

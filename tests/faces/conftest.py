@@ -1,5 +1,7 @@
-"""Films and portraits to find faces in."""
+"""Films and portraits to find faces in, and an extractor."""
 
+from tests.fixtures.extraction import clip, extractor, picture, run
 from tests.fixtures.films import clips, manifest, portraits, real_data, sample, scene, video
 
-__all__ = ["clips", "manifest", "portraits", "real_data", "sample", "scene", "video"]
+__all__ = ["clip", "clips", "extractor", "manifest", "picture", "portraits", "real_data", "run", "sample", "scene",
+           "video"]  # fmt: skip

@@ -58,6 +58,7 @@ def _scales(size):
     return [scale for scale in scales if min(level_size(*size, scale)) >= 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_a_level_is_the_mean_over_areas(size):
     for scale in _scales(size):

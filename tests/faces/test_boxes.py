@@ -40,6 +40,7 @@ def test_suppression_is_that_of_plain_loops(count, frames, threshold, of_smaller
     assert count < 150 or 0 < len(kept) < count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [511, 512, 513, 1300])
 def test_blocks_do_not_show(count):
     rows = _rows(np.random.default_rng(count), count, room=150.0)

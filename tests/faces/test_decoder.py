@@ -202,6 +202,7 @@ CODECS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CODECS)
 def test_skipping_changes_no_pixel(clips, tmp_path, name):
     codec, options = CODECS[name]
@@ -255,6 +256,7 @@ def test_frames_that_no_other_refers_to_are_not_even_decoded(clip, monkeypatch):
     assert 4 <= len(decoded) < 70
 
 
+@pytest.mark.slow
 def test_real_clips_are_those_of_a_straight_decode(real_data):
     for path in sorted(real_data.glob("**/*.mp4"), key=lambda path: path.stat().st_size)[:2]:
         whole = _all_frames(path)

@@ -143,12 +143,12 @@ def test_a_larger_least_size_keeps_the_larger_faces(detector, scenes):
 
 @pytest.fixture(scope="module")
 def real_frames(real_data, reference):
-    """As `scenes`, of each real picture and three frames of each real clip."""
+    """As `scenes`, of each real picture and two frames of each real clip."""
     frames = [
         (path.name, next(Still(str(path)).pictures())[2]) for path in sorted((real_data / "images").glob("*.jpg"))
     ]
     for path in sorted(real_data.glob("**/*.mp4")):
-        frames += [(f"{path.name}, frame {frame.index}", frame.image) for frame in VideoFrames(str(path), 3)]
+        frames += [(f"{path.name}, frame {frame.index}", frame.image) for frame in VideoFrames(str(path), 2)]
     assert len(frames) > 20
     return [(name, image, _one(reference, image)) for name, image in frames]
 

@@ -56,6 +56,7 @@ def test_a_batch_gives_what_its_frames_give_alone(mtcnn, scene):
         assert len(alone) == len(here) and np.abs(alone[:, 1:] - here[:, 1:]).max(initial=0) < 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("least", [20.0, 28.2])
 def test_both_pyramids_give_the_same_faces(mtcnn, scene, monkeypatch, least):
     pytest.importorskip("numba")

@@ -9,34 +9,13 @@ import pytest
 from faces.decoder import VideoFrames
 from faces.extraction import FaceExtractor
 from faces.settings import ExtractionSettings
+from tests.fixtures.damage import flipped, spliced, truncated, zero_filled
 
 LIMIT = 10.0  # seconds for one file; an intact one takes some hundredths
 REASONS = {
     "empty_file", "not_a_video", "no_video_stream", "unknown_codec", "no_frames", "too_large", "time_limit",
     "decoder_crashed", "undecodable",
 }  # fmt: skip
-
-
-def truncated(content, rng):
-    return content[: rng.randrange(len(content))]
-
-
-def flipped(content, rng):
-    damaged = bytearray(content)
-    for _ in range(rng.choice([1, 10, 300])):
-        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
-    return bytes(damaged)
-
-
-def zero_filled(content, rng):
-    start = rng.randrange(len(content))
-    length = rng.randrange(1, max(2, len(content) // 3))
-    return (content[:start] + b"\0" * length + content[start + length :])[: len(content)]
-
-
-def spliced(content, rng):
-    a, b = sorted(rng.randrange(len(content)) for _ in range(2))
-    return rng.choice([content[:a] + content[b:], content[:b] + content[a:], content[a:] + content[:b]])
 
 
 def absurd_numbers(content, rng):

@@ -10,6 +10,7 @@ def stages():
     return MtcnnStages()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 15, 16, 17, 33])
 def test_chunks_do_not_show(stages, portraits, count):
     """Every box gives what it gives alone, however many fill the last chunk."""

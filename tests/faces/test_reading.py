@@ -83,6 +83,7 @@ def _noise(clips, path, height, width, count):
     return clips.write_clip(path, range(0, 40 * count, 40), images)
 
 
+@pytest.mark.slow
 def test_videos_of_many_sizes_one_after_the_other(clips, clip, folder, video):
     large = _noise(clips, folder / "large.mp4", 2000, 2600, 3)  # three frames exceed the memory that small ones need
     paths = [clip, large, _noise(clips, folder / "small.mp4", 16, 32, 40), large, clip, clip]
@@ -111,6 +112,7 @@ def test_a_picture_is_one_frame(kind, video, tmp_path):
     assert (index, timestamp) == (0, 0.0) and np.array_equal(found, image) and reading.wanted == [0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "codec", "b_frames"),
     [("a.mp4", "libx264", 0), ("a.mp4", "libx264", 3), ("a.mp4", "libx265", 3), ("a.webm", "libvpx-vp9", 0)],
@@ -131,6 +133,7 @@ def test_frames_are_those_of_a_straight_decode(name, codec, b_frames, clips, vid
     assert len(found) == 9 and all(np.array_equal(image, straight[index]) for index, _, image in found)
 
 
+@pytest.mark.slow
 def test_every_real_clip_is_read_as_by_a_straight_decode(real_data, video):
     paths = sorted(real_data.glob("**/*.mp4"), key=lambda path: path.stat().st_size)[:4]
     with FrameReader(5, 60.0) as reader:
@@ -211,6 +214,7 @@ def test_a_crash_costs_its_own_video_only(broken_decoder, clips, video, tmp_path
     assert _outcomes(clips, names, tmp_path, video, 60.0) == expected
 
 
+@pytest.mark.slow
 def test_a_hang_ends_at_its_limit(broken_decoder, clips, video, tmp_path):
     began = time.monotonic()
     told = _outcomes(clips, ["a.mp4", "hang1.mp4", "b.mp4", "hang2.mp4", "c.mp4"], tmp_path, video, 1.5)

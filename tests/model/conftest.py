@@ -1,6 +1,6 @@
 """The method's losses as plain loops over explicit triplets, a recipe for a small training, and published networks."""
 
-import importlib.util
+import importlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,9 +70,9 @@ def float64():
 def golden(name):
     """What a published network computed: its drawn weights by name, its image, and the file's content."""
     folder = Path(__file__).parent / "golden"
-    spec = importlib.util.spec_from_file_location(f"make_{name}", folder / f"make_{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)  # as for the script, which imports what lies beside it
+        module = importlib.import_module(f"make_{name}")
     content = json.loads((folder / f"{name}.json").read_text())
     return SimpleNamespace(weights=module.draw_weights(content["shapes"]), image=module.draw_image(), content=content)
 

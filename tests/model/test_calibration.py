@@ -126,6 +126,7 @@ def val_files(examples_dir):
     return face_examples.find_files(str(examples_dir), "val")
 
 
+@pytest.mark.slow
 def test_the_detector_gets_the_temperature_of_its_faces(build, val_files):
     detector = build()
     frames = scoring.join_batches(scoring.score_examples(scoring.predictor(detector), val_files))
@@ -160,6 +161,7 @@ def test_without_files_the_temperature_is_one(build):
     assert float(detector.temperature) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reasons, expected",
     [

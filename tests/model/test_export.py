@@ -19,7 +19,7 @@ from model.losses import FAKE
 from model.saved_model import read_calibration, read_preprocessing, write_preprocessing
 from model.served import load_signature
 
-pytestmark = pytest.mark.slow  # it exports a SavedModel
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_resnet")]  # it exports a SavedModel
 
 
 @pytest.fixture(scope="module")

@@ -120,6 +120,7 @@ def test_a_resumed_stream_is_the_rest_of_the_whole_one(index, small_recipe):
     assert not np.array_equal(whole[0][0], rest[0][0])
 
 
+@pytest.mark.slow
 def test_augmentation_repeats_exactly_and_differs_from_row_to_row(tmp_path, write_tfrecord, face, small_recipe):
     records = [face(label, 0).serialize() for label in (0, 1)]
     index = index_records([write_tfrecord(tmp_path / "two.tfrecord", records)])

@@ -290,6 +290,7 @@ def test_mined_triplets_equal_tensorflow_addons(margin, unit_vectors):
 
 
 # --- number types and backends ----------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 @pytest.mark.parametrize("vectors", ["random", "identical", "opposite"])
 @pytest.mark.parametrize("batch", LABELS)

@@ -11,7 +11,7 @@ from model.detector import DeepfakeDetector
 from model.saved_model import SERVED
 from model.served import ServedModel
 
-pytestmark = pytest.mark.slow  # it exports a SavedModel
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_resnet")]  # it exports a SavedModel
 
 
 @pytest.fixture(scope="module")

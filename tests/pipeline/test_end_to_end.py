@@ -5,6 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import tensorflow as tf
+
+pytestmark = pytest.mark.slow  # it runs the pipeline in processes of its own
+
 REPOSITORY = Path(__file__).parents[2]
 COMPONENTS = ("VideoExampleGen", "FaceExampleGen", "StatisticsGen", "ExampleValidator", "Trainer", "Evaluator",
               "InfraValidator", "Pusher")  # fmt: skip
@@ -18,15 +23,12 @@ print("LOADED", sorted({"tensorflow", "keras", "apache_beam", "cv2", "matplotlib
 sys.exit(code)
 """
 
-# Asks a served model about two pictures, with TensorFlow alone.
-ASK = """
-import json, sys
-import tensorflow as tf
-model = tf.saved_model.load(sys.argv[1])
-pictures = tf.stack([tf.io.encode_jpeg(tf.fill([300, 200, 3], tf.constant(v, tf.uint8))) for v in (40, 200)])
-answer = model.signatures["serving_default"](image_bytes=pictures)
-print(json.dumps({name: value.numpy().tolist() for name, value in answer.items()}))
-"""
+
+def _ask(served):
+    """The answers of a served model to two pictures, with TensorFlow alone: {output: array}."""
+    pictures = tf.stack([tf.io.encode_jpeg(tf.fill([300, 200, 3], tf.constant(v, tf.uint8))) for v in (40, 200)])
+    answer = tf.saved_model.load(str(served)).signatures["serving_default"](image_bytes=pictures)
+    return {name: value.numpy() for name, value in answer.items()}
 
 
 def _python(code, *arguments):
@@ -72,7 +74,7 @@ def test_from_videos_to_a_served_model(sample_config, tmp_path, execute, faults_
 
     (served,) = (tmp_path / "serving").iterdir()
     assert f"served model: {served}" in first.stdout and (served / "saved_model.pb").exists()
-    answer = json.loads(_python(ASK, served).splitlines()[-1])
+    answer = _ask(served)
     assert len(answer["fake_probability"]) == 2 and all(0 <= p <= 1 for p in answer["fake_probability"])
     assert {len(row) for row in answer["embedding"]} == {128} and len(answer["center_similarity"]) == 2
 

@@ -6,7 +6,11 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from pipeline.metadata import MetadataStore
+
+pytestmark = pytest.mark.slow  # it runs the pipeline in processes of its own
 
 
 def _start_until_shards_are_done(start, arguments, root, process_output):

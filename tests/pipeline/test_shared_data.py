@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the real files of ../shared/data")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.is_dir(), reason="needs the real files of ../shared/data"),
+]
 
 FACEFORENSICS_THERE = {"ff/real/004", "ff/real/519", "ff/df/519_515", "ff/nt/004_982"}
 
@@ -46,8 +49,8 @@ def _named_by_dfdc():
 
 
 def test_three_partial_data_sets_in_one_run(tmp_path, execute, faults_of_report):
-    faces = _reduced_table("train.csv", tmp_path / "train.csv", 60) | _reduced_table(
-        "val.csv", tmp_path / "test.csv", 20
+    faces = _reduced_table("train.csv", tmp_path / "train.csv", 24) | _reduced_table(
+        "val.csv", tmp_path / "test.csv", 12
     )
     text = (Path(__file__).parent / "shared_data.json").read_text()
     (tmp_path / "config.json").write_text(text.replace("{data}", str(DATA)).replace("{work}", str(tmp_path)))

@@ -65,6 +65,7 @@ def read(path):
 
 
 # --- what a script is told --------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names, code",
     [
@@ -148,6 +149,7 @@ def test_json_and_csv(run, pictures):
     assert float(rows[0]["fake_probability"]) == first["fake_probability"] and rows[1]["reason"] == "no_face"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--json", "--csv"])
 def test_standard_output_can_be_for_a_program(option, run, pictures):
     done = run("fake.png", option, "-")
@@ -159,6 +161,7 @@ def test_standard_output_can_be_for_a_program(option, run, pictures):
     assert run("fake.png", option, "-", "--quiet").err == ""
 
 
+@pytest.mark.slow
 def test_a_report_and_drawn_copies(run, pictures):
     done = run("fake.png", "real.png", "--report=a.html", "--annotate=out")
     assert done.code == 1 and sorted(os.listdir("out")) == ["fake.png", "real.png"]
@@ -265,6 +268,7 @@ def test_a_fault_of_ours_is_not_taken_for_a_fake(run, pictures):
     assert done.code == 2 and "Traceback" in done.err and "nobody foresaw it" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("report", [False, True])
 def test_interrupted_it_keeps_what_is_done(number, code, report, run, pictures, monkeypatch):

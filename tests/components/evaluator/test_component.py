@@ -13,6 +13,8 @@ from components.base import Context, main
 from components.evaluator.component import COMPONENT, EvaluatorParameters
 from model.saved_model import write_card, write_preprocessing
 
+pytestmark = pytest.mark.slow  # it predicts with a model
+
 OUTPUTS = ("predictions", "evaluation", "blessing")
 
 

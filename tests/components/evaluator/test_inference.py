@@ -12,6 +12,8 @@ from model.export import export_saved_model
 from model.recipes import Recipe
 from model.saved_model import find_saved_model
 
+pytestmark = pytest.mark.slow  # it exports a model, and starts processes
+
 IN_MEMORY = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")
 ONE_PROCESS = ("--runner=FnApiRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=1")
 TWO_PROCESSES = ("--runner=FnApiRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=2")

@@ -50,6 +50,7 @@ def _arguments(videos, out, *more):
     return [f"--videos={videos}", f"--examples={out}/examples", f"--rejects={out}/rejects", *map(str, more)]
 
 
+@pytest.mark.slow
 def test_a_folder_with_another_extraction_is_refused_and_stays_as_it_is(crops, manifest, tmp_path, no_detector):
     videos = manifest(crops)
     COMPONENT.execute(_context(tmp_path, videos, shards=2))
@@ -83,6 +84,7 @@ def test_the_examples_tell_how_their_faces_were_made(crops, manifest, tmp_path, 
     assert read_of_examples(str(tmp_path / "examples")) == Preprocessing(**chosen, ready_crops=True)
 
 
+@pytest.mark.slow
 def test_a_missing_file_is_listed_and_the_rest_goes_on(crops, manifest, tmp_path, no_detector):
     gone = replace(crops[0], uri=str(tmp_path / "gone.png"))
     figures = COMPONENT.execute(_context(tmp_path, manifest([gone, *crops[1:]])))
@@ -192,6 +194,7 @@ def test_a_wrong_least_size_names_the_right_ones(crops, manifest, tmp_path, caps
     assert "must be one of 20, 28.2, 39.8, 56.1, 79.1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_parameters_reach_the_crops(crops, manifest, tmp_path, no_detector):
     COMPONENT.execute(_context(tmp_path, manifest(crops), shards=1, crop_size=64, image_format="png"))
     (record, *_) = face_examples.read_records(face_examples.find_files(str(tmp_path / "examples"), "val")[0])
@@ -204,6 +207,7 @@ def test_parameters_reach_the_crops(crops, manifest, tmp_path, no_detector):
     assert json.loads((tmp_path / "examples" / "plan.json").read_text())["crop_size"] == 64
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_had_begun_is_cleared_away(crops, manifest, tmp_path, no_detector):
     for path in ("examples/Split-train/.faces-00000-of-00002.partial-123.tfrecord", "rejects/.x.partial-123.jsonl"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

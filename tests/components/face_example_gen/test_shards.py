@@ -139,6 +139,7 @@ def _tree(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_extracts_in_memory(videos, tmp_path, answers):
     out = tmp_path / "out"
     out.mkdir()
@@ -163,6 +164,7 @@ def test_extracts_in_memory(videos, tmp_path, answers):
     assert not [name for name in _tree(out) if "partial" in name or "progress" in name]
 
 
+@pytest.mark.slow
 def test_the_order_of_the_manifest_does_not_matter(videos, tmp_path, answers):
     for name, order in (("a", videos), ("b", videos[::-1])):
         (tmp_path / name).mkdir()
@@ -170,6 +172,7 @@ def test_the_order_of_the_manifest_does_not_matter(videos, tmp_path, answers):
     assert _tree(tmp_path / "a") == _tree(tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_a_finished_shard_is_not_done_again(videos, tmp_path, answers):
     out = tmp_path / "out"
     out.mkdir()
@@ -185,6 +188,7 @@ def _files(folder, word):
     return [name for name in _tree(folder) if word in name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), SystemExit(143)])
 def test_an_interrupted_shard_leaves_no_partial_file(videos, tmp_path, clips, answers, error, write_shard):
     def fail(image):
@@ -203,6 +207,7 @@ def test_an_interrupted_shard_leaves_no_partial_file(videos, tmp_path, clips, an
     assert not _files(tmp_path, "partial") and not _files(tmp_path, "progress")
 
 
+@pytest.mark.slow
 def test_one_failing_shard_keeps_the_finished_ones(videos, tmp_path, clips, answers):
     out = tmp_path / "out"
     out.mkdir()
@@ -283,6 +288,7 @@ def _children():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [None, RuntimeError("no"), KeyboardInterrupt()])
 def test_a_shard_leaves_no_process_and_no_open_file(videos, clips, answers, write_shard, error):
     def answer(image):

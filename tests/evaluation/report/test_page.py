@@ -8,6 +8,8 @@ import pytest
 
 from evaluation.report.page import SECTIONS, write_report
 
+pytestmark = pytest.mark.slow  # it draws whole reports
+
 FETCHES = {"src", "href", "xlink:href", "srcset", "data", "action", "poster", "background", "formaction"}
 HOSTILE = "</script><img src=x onerror=alert(1)>'\"&{{ 7 * 6 }}$x_1$"
 

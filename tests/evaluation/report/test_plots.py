@@ -67,6 +67,7 @@ def test_colours_are_the_page_s(drawn):
     assert not re.search(r"(fill|stroke): (#(000000|ffffff)|black|white)", drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DRAWN)
 def test_same_plot_same_bytes(kind):
     assert DRAWN[kind]("a") == DRAWN[kind]("a") != DRAWN[kind]("b")

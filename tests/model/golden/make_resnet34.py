@@ -3,35 +3,19 @@
     pip install torch==2.13.0 timm==1.0.31 safetensors huggingface_hub pyyaml pillow tqdm  # in its own environment
     python tests/model/golden/make_resnet34.py
 
-The tests draw the same weights by `draw_weights`, write them as a safetensors file and load that; they need no torch.
+The tests draw the same weights by `drawn_weights.py`, write them as a safetensors file and load that; they need no
+torch.
 """
 
 import json
 import pathlib
 import sys
 import types
-import zlib
 
 import numpy as np
+from drawn_weights import draw_weights  # beside this file
 
 IMAGE_SIZE = 96
-
-
-def draw_weights(shapes):
-    """Weights by name and shape, float32, each seeded by its name: of a size that keeps activations in range."""
-    weights = {}
-    for name, shape in shapes.items():
-        rng = np.random.default_rng(zlib.crc32(name.encode()))
-        if len(shape) == 4:  # convolution [out, in, h, w]
-            values = rng.normal(size=shape) * np.sqrt(2 / np.prod(shape[1:]))
-        elif name.endswith(("bias", "running_mean")):
-            values = rng.normal(size=shape) * 0.1
-        elif name.endswith("running_var"):
-            values = rng.uniform(0.5, 1.5, size=shape)
-        else:
-            values = rng.uniform(0.2, 1.0, size=shape)
-        weights[name] = values.astype(np.float32)
-    return weights
 
 
 def draw_image():

@@ -216,6 +216,7 @@ def test_many_threads_each_get_their_own(made, batcher):
     assert queue.waiting == {"clients": 0, "videos": 0}
 
 
+@pytest.mark.slow
 def test_company_does_not_matter(batcher):
     """A network computes a face alone, with others, and anywhere among them, alike but for float noise."""
     detector = DeepfakeDetector(get_recipe("paper", backbone="resnet10", image_size=64))

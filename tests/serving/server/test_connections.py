@@ -16,6 +16,8 @@ from serving.server.app import Part, create_app
 from serving.server.server_limits import ServerLimits
 from serving.server.server_options import ServerOptions
 
+pytestmark = pytest.mark.slow  # a server process
+
 PIECE, PIECES = 1 << 16, 512  # of an answer that fits into no socket's buffer
 
 

@@ -17,6 +17,8 @@ from serving.server.model_versions import ModelVersion
 from serving.server.server_limits import ServerLimits
 from serving.server.server_options import ServerOptions
 
+pytestmark = pytest.mark.slow  # it loads models
+
 PARTS = (Part(predict_api.routes), Part(health_api.routes))
 
 

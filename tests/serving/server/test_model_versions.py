@@ -10,6 +10,8 @@ import pytest
 from serving.server.model_versions import ModelVersions
 from serving.server.refusals import Refusal
 
+pytestmark = pytest.mark.slow  # it loads many models
+
 
 @pytest.fixture
 def models(versions):

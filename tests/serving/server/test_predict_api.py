@@ -10,6 +10,8 @@ import pytest
 from model.served import SERVED, ServedModel
 from serving.server.model_versions import ModelVersion
 
+pytestmark = pytest.mark.slow  # it loads models
+
 
 @pytest.fixture(scope="module")
 def crops():

@@ -38,6 +38,7 @@ def test_pictures_in_every_form(document, by_row):
     assert request.by_row == by_row and request.signature == "serving_default"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signature", ["crops", "heat_maps"])
 @pytest.mark.parametrize(
     "values",

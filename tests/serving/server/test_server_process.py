@@ -19,6 +19,8 @@ import pytest
 from serving.server import __main__ as serve
 from serving.server import connections, model_versions, upload_folder, video_api
 
+pytestmark = pytest.mark.slow  # it starts servers
+
 WAIT = 60.0
 
 

@@ -22,6 +22,8 @@ from serving.verdict import assessor
 from serving.verdict.assessor import Assessor
 from serving.verdict.scores import ScoringModel, crops_of, score_faces
 
+pytestmark = pytest.mark.slow  # it assesses videos
+
 TEMPERATURES = {"frame": 1.3, "video": 0.7}
 
 

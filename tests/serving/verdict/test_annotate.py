@@ -192,6 +192,7 @@ def test_it_opens_what_the_decoder_opens_and_nothing_else(tmp_path, films, monke
     assert len(opened) - len(read) == 1  # but the one that is written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
 def test_pictures(name, judged, made, tmp_path):
     source = made.write_picture(tmp_path / "in.png", 210, 0)
@@ -202,6 +203,7 @@ def test_pictures(name, judged, made, tmp_path):
     assert image[45, 40] == pytest.approx([210] * 3, abs=4)
 
 
+@pytest.mark.slow
 def test_several_files_go_into_a_folder_under_their_names(judged, films, made, tmp_path):
     (tmp_path / "x").mkdir()
     paths = [
@@ -271,6 +273,7 @@ def test_a_full_disk_and_a_crash_are_named_and_leave_nothing(judged, films, tmp_
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_hang_ends_at_its_limit_which_each_frame_starts_anew(judged, films, tmp_path, monkeypatch):
     """Its 20 frames, of four rectangles each, take 2 s in all."""
     (tmp_path / "site").mkdir()

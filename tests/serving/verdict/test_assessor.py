@@ -37,6 +37,7 @@ def test_verdicts_in_order_under_the_names_that_were_given(assessor, model, film
     assert ("finding faces", 6, 6) in stages and ("judging", 12, 12) in stages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_what_nobody_foresaw_costs_one_file(place, assessor, model, films, made, tmp_path):
     green = np.zeros((96, 192, 3), np.uint8)

@@ -20,6 +20,8 @@ from model.recipes import Recipe
 from model.saved_model import read_calibration, write_calibration
 from serving import predict
 
+pytestmark = pytest.mark.slow  # it exports a model
+
 BEAM = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")
 TEMPERATURES = {"frame": 1.7, "video": 0.6, "spread": 0.5, "reason": None}
 FRAMES = 12
