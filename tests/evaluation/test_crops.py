@@ -6,6 +6,8 @@ from artifacts.errors import InputError
 from components.evaluator.inference import write_predictions
 from evaluation import crops
 
+pytestmark = pytest.mark.slow  # it predicts with a model
+
 
 @pytest.fixture(scope="module")
 def written(made, model_dir, tmp_path_factory):

@@ -135,6 +135,7 @@ def test_a_sweep_equals_a_loop(batch_size, written, model_dir):
     assert {row["frame_auc"] for row in found if row["dataset"] == "e"} == {None}
 
 
+@pytest.mark.slow
 def test_all_changes_and_severities_by_default(written, model_dir):
     found = sweep(written, model_dir, most_videos=1)
     steps = {(row["change"], row["severity"]) for row in found}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from artifacts import crop_decoding
+from artifacts import crop_decoding, face_examples
 from faces import alignment
 from faces.alignment import TEMPLATE, align, fit_crop
 from faces.decoder import VideoFrames

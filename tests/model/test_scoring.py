@@ -10,6 +10,8 @@ from artifacts import crop_decoding, face_examples
 from artifacts.errors import InputError
 from model import scoring
 
+pytestmark = pytest.mark.slow  # it predicts with a detector
+
 
 def brute_force_auc(label, logit):
     pairs = [(f > r) + 0.5 * (f == r) for f, r in itertools.product(logit[label == 1], logit[label == 0])]

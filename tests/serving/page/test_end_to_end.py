@@ -6,6 +6,8 @@ import urllib.request
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow  # a browser and a server process
+
 
 @pytest.fixture(scope="module")
 def address(served):

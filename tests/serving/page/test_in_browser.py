@@ -4,6 +4,8 @@ import pytest
 
 from tests.fixtures.model_server import wait_until
 
+pytestmark = pytest.mark.slow  # a browser and a server process
+
 
 @pytest.fixture
 def opened(browser, fake):

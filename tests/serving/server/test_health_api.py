@@ -2,6 +2,8 @@
 
 from serving.server.model_versions import ModelVersion
 
+pytestmark = pytest.mark.slow  # it loads models
+
 
 def metrics(client):
     """name{labels} -> value."""

@@ -8,6 +8,8 @@ from serving.verdict.statement import percent
 from serving.verdict.view.html_report import HtmlReport, inline
 from serving.verdict.view.verdict_view import verdict_view
 
+pytestmark = pytest.mark.slow  # a browser
+
 RIGHT, LEFT, END, HOME, SPACE = "\ue014", "\ue012", "\ue010", "\ue011", " "
 
 
