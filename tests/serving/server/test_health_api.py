@@ -1,5 +1,7 @@
 """Alive, ready, and the metrics."""
 
+import pytest
+
 from serving.server.model_versions import ModelVersion
 
 pytestmark = pytest.mark.slow  # it loads models
