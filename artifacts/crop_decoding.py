@@ -106,7 +106,7 @@ def _decode_jpeg(encoded: tf.Tensor) -> tf.Tensor:
 
 def _decode_gif(encoded: tf.Tensor) -> tf.Tensor:
     image = tf.io.decode_gif(encoded)[0]
-    sides = tf.cast(_fields(encoded, 6, 2, tf.uint16), tf.int32)[::-1]
+    sides = tf.reverse(tf.cast(_fields(encoded, 6, 2, tf.uint16), tf.int32), [0])
     with _refusing(tf.reduce_any(tf.shape(image)[:2] != sides), PARTIAL_GIF):
         return tf.identity(image)
 
@@ -131,7 +131,8 @@ def _bmp_palette(encoded: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
     named = _fields(encoded, COLOURS, 1, tf.int32)[0]
     count = tf.where((named > 0) & (named < 256), named, 256)
     entries = tf.strings.substr(encoded, HEADER_SIZE + tf.cast(header, tf.int32), 4 * count)
-    return tf.reshape(tf.io.decode_raw(entries, tf.uint8, fixed_length=4 * 256), [256, 4])[:, 2::-1]
+    blue_first = tf.reshape(tf.io.decode_raw(entries, tf.uint8, fixed_length=4 * 256), [256, 4])
+    return tf.gather(blue_first, [2, 1, 0], axis=1)
 
 
 def _refusing(condition: tf.Tensor, why: str) -> contextlib.AbstractContextManager[None]:

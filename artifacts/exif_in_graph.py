@@ -35,11 +35,17 @@ def upright_webp(image: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
 def _turned_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Turn and mirror a picture: `exif_orientation.turned_upright`."""
 
+    def transposed() -> tf.Tensor:
+        # By the places of the pixels: TensorFlow complains on standard error about a graph that transposes integers.
+        height, width = tf.unstack(tf.shape(image)[:2])
+        places = width * tf.range(height)[None, :] + tf.range(width)[:, None]
+        return tf.gather(tf.reshape(image, [-1, 3]), places)
+
     def turned() -> tf.Tensor:
         is_transposed, is_mirrored, is_upside_down = (
             _is_one_of(orientation, of) for of in (exif.TRANSPOSED, exif.MIRRORED, exif.UPSIDE_DOWN)
         )
-        stored = tf.cond(is_transposed, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
+        stored = tf.cond(is_transposed, transposed, lambda: image)
         return tf.reverse(stored, tf.where([is_upside_down, is_mirrored])[:, 0])
 
     return tf.ensure_shape(tf.cond(tf.equal(orientation, exif.UPRIGHT), lambda: image, turned), [None, None, 3])
@@ -144,8 +150,9 @@ def _holds(encoded: tf.Tensor, at: tf.Tensor | int, expected: bytes) -> tf.Tenso
 
 def _number(read: tf.Tensor, is_little: tf.Tensor | bool) -> tf.Tensor:
     """Join bytes, int64 [..., n], to unsigned numbers, int64 [...]."""
-    powers = tf.constant([256**k for k in range(read.shape[-1])], tf.int64)
-    return tf.reduce_sum(read * tf.where(is_little, powers, powers[::-1]), axis=-1)
+    powers = [256**k for k in range(read.shape[-1])]
+    of_big, of_little = tf.constant(powers[::-1], tf.int64), tf.constant(powers, tf.int64)
+    return tf.reduce_sum(read * tf.where(is_little, of_little, of_big), axis=-1)
 
 
 def _is_one_of(value: tf.Tensor, choices: tuple[int, ...]) -> tf.Tensor:

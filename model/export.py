@@ -18,6 +18,7 @@ from commands.quiet import import_tensorflow
 import_tensorflow()
 
 import keras  # noqa: E402
+import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from artifacts import crop_decoding, layout  # noqa: E402
@@ -91,7 +92,7 @@ class _Weights:
 
     Args:
         detector: whose weights they are.
-        half_precision: store float16 copies of those of type float32.
+        half_precision: store those of type float32 as float16.
 
     Attributes:
         module: holds the stored variables, each once.
@@ -99,7 +100,7 @@ class _Weights:
 
     def __init__(self, detector: DeepfakeDetector, half_precision: bool) -> None:
         self._halved = [v for v in detector.variables if half_precision and v.dtype == "float32"]
-        self._halves = [tf.Variable(tf.cast(variable.value, tf.float16), trainable=False) for variable in self._halved]
+        self._halves = [tf.Variable(_half_bits(variable.numpy()), trainable=False) for variable in self._halved]
         whole = [variable.value for variable in detector.variables if not half_precision or variable.dtype != "float32"]
         self.module = tf.Module()
         self.module.stored = [*self._halves, *whole]
@@ -109,9 +110,26 @@ class _Weights:
         if not self._halved:
             return contextlib.nullcontext()
         pairs = zip(self._halved, self._halves, strict=True)
-        mapping = [(whole, tf.cast(half, whole.dtype)) for whole, half in pairs]
+        mapping = [(whole, _of_half_bits(half)) for whole, half in pairs]
         scope: contextlib.AbstractContextManager[Any] = keras.StatelessScope(state_mapping=mapping)
         return scope
+
+
+def _half_bits(values: np.ndarray) -> np.ndarray:
+    """Round float32 to float16, as uint16 of the same bits."""
+    return values.astype(np.float16).view(np.uint16)
+
+
+def _of_half_bits(bits: tf.Tensor) -> tf.Tensor:
+    """Return the float32 of finite float16 values, exactly, without an operation on float16.
+
+    On processors without AVX-512, oneDNN complains on standard error about every graph that has one.
+    """
+    bits = tf.cast(bits, tf.int32)
+    size = tf.bitwise.bitwise_and(bits, 0x7FFF)
+    normal = tf.bitcast(tf.bitwise.left_shift(size, 13) + (112 << 23), tf.float32)  # 112: from one bias to the other
+    size = tf.where(size < 0x0400, 2.0**-24 * tf.cast(size, tf.float32), normal)
+    return tf.where(bits < 0x8000, size, -size)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

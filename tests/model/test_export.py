@@ -171,7 +171,7 @@ def test_half_precision_halves_the_bytes_and_computes_as_before(detector, folder
     write_preprocessing(Preprocessing(crop_margin=0.8), str(model_dir))
     out = tmp_path / "half"
     assert export.main([f"--model={model_dir}", f"--out={out}", "--half_precision"]) == 0
-    assert {array.dtype for array in stored_weights(out)} == {np.dtype(np.float16)}
+    assert {array.dtype.itemsize for array in stored_weights(out)} == {2}
     crops = np.stack([crop(i % 2, i) for i in range(3)])
     agree(load_signature(out)(tf.constant(crops)), rounded(crops, training=False))
     maps = load_signature(out, "heat_maps")(tf.constant(crops))["heat_map"]
@@ -180,6 +180,16 @@ def test_half_precision_halves_the_bytes_and_computes_as_before(detector, folder
     assert half == pytest.approx(whole, abs=0.02)
     assert read_calibration(str(out))["frame"] == 1.5
     assert read_preprocessing(str(out)) == Preprocessing(crop_margin=0.8)
+
+
+def test_every_finite_half_is_read_exactly():
+    bits = np.arange(2**16, dtype=np.uint16)
+    halves = bits.view(np.float16)
+    finite = np.isfinite(halves)
+    assert finite.sum() == 2 * 31 * 1024
+    found = export._of_half_bits(tf.constant(bits[finite])).numpy()
+    np.testing.assert_array_equal(found, halves[finite].astype(np.float32))
+    assert np.array_equal(export._half_bits(found), bits[finite])
 
 
 @pytest.mark.parametrize("model, out, told", [("gone", "new", "holds no Format-Keras"), ("model", ".", "is not empty")])
