@@ -35,9 +35,13 @@ setup(
         "components": ["*/*.json"],
         "evaluation": ["report/*.json", "report/*.j2"],
         "serving": [
-            f"{folder}/*.{suffix}"
-            for folder in ("page", "verdict/view")
-            for suffix in ("j2", "html", "css", "js", "svg")
+            "shipped_detector/*/*",
+            "shipped_detector/*/*/*",
+            *(
+                f"{folder}/*.{kind}"
+                for folder in ("page", "verdict/view")
+                for kind in ("j2", "html", "css", "js", "svg")
+            ),
         ],
     },
     install_requires=[

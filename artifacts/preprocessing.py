@@ -22,6 +22,7 @@ class Preprocessing:
         crop_size: side of a crop, pixels.
         min_face_size: the smallest face that is searched for, pixels.
         detect_every: the whole of every k-th frame is searched.
+        min_face: the smallest face on which a verdict of the model can be relied on, pixels.
         ready_crops: some or all faces came as crops that were cut elsewhere, so that nothing above holds for them.
     """
 
@@ -30,6 +31,7 @@ class Preprocessing:
     crop_size: int = CROP_SIZE
     min_face_size: float = 39.8
     detect_every: int = 1
+    min_face: float = 32.0
     ready_crops: bool = False
 
     GEOMETRY: ClassVar = ("crop_margin", "crop_lift", "crop_size")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from artifacts.errors import InputError
 from commands.signals import StopSignals
-from serving.predict_options import MODEL, Options, parse_options
+from serving.default_model import choose_model
+from serving.predict_options import Options, parse_options
 from serving.verdict.annotate import Annotator
 from serving.verdict.input_files import find_files
 from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, UNSURE
@@ -60,7 +61,7 @@ def predict(options: Options, stop: StopSignals) -> int:
     if options.annotate:
         annotator = Annotator(options.annotate, files.paths, options.limits, options.verdict.decode_time_limit)
 
-    served = _load(options.model)
+    served = _load(options.model, options.outputs.quiet)
     from serving.verdict.assessor import Assessor  # these take seconds to import
     from serving.verdict.outputs import Outputs
     from serving.verdict.scores import ScoringModel
@@ -88,15 +89,12 @@ def predict(options: Options, stop: StopSignals) -> int:
     return outputs.interrupted or exit_code(outputs.verdicts, bool(files.problems), outputs.failed)
 
 
-def _load(folder: str | None) -> "ServedModel":
-    if folder is None:
-        folder = MODEL
-        if not os.path.isdir(MODEL):
-            raise InputError(
-                f"there is no {MODEL}/ here. `make run` makes a model of the embedded sample; --model names another"
-            )
-    elif not os.path.isdir(folder):
+def _load(named: str | None, quiet: bool) -> "ServedModel":
+    folder, note = choose_model(named)
+    if not os.path.isdir(folder):
         raise InputError(f"--model {folder}: no such folder")
+    if note and not quiet:
+        print(f"note: {note}", file=sys.stderr)
     from commands.quiet import import_tensorflow
 
     import_tensorflow()

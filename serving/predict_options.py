@@ -10,11 +10,11 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from commands.flags import Flags
 from commands.parameters import Parameters
 from faces.decoder import MAX_PIXELS, Limits
+from serving.default_model import CHOICE
 from serving.verdict.input_files import KINDS, Kind
 from serving.verdict.output_paths import OutputPaths
 from serving.verdict.verdict_options import RENAMED, VerdictOptions
 
-MODEL = "serving_model"  # where `make run` pushes a model
 DESCRIPTION = """\
 Tell whether your own videos and pictures are fake: how likely that is, how sure the model is, and what it looked at.
 
@@ -64,7 +64,7 @@ class Options:
 
     Attributes:
         paths: files, folders and patterns.
-        model: folder of a model, or None for the one that `make run` pushes.
+        model: folder of a model, or None; see `default_model`.
         kind: what the files are.
         outputs: where the outputs go.
         annotate: where the drawn copies go, or None.
@@ -121,8 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model",
         metavar="FOLDER",
-        help="a pushed model: the folder with its versions, or one of them "
-        f"(default: {MODEL}, where make run puts one)",
+        help=f"a pushed model: the folder with its versions, or one of them (default: {CHOICE})",
     )
     parser.add_argument(
         "--kind",

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from artifacts.errors import InputError
 from commands.quiet import import_tensorflow
 from commands.signals import StopSignals
+from serving.default_model import choose_model
 from serving.server.connections import Connection
 from serving.server.server_options import ServerOptions, parse_options
 
@@ -37,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(options: ServerOptions, listener: socket.socket, signals: StopSignals) -> None:
     """Load the model, and serve it until a signal comes."""
-    print(f"loading {options.model} ...", flush=True)
+    folder, note = choose_model(options.model)
+    options = options.model_copy(update={"model": folder})
+    if note:
+        print(f"note: {note}", file=sys.stderr)
+    print(f"loading {folder} ...", flush=True)
     import_tensorflow()
     from serving.server.app import create_app
 

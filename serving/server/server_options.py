@@ -9,12 +9,13 @@ from pydantic import Field, PositiveFloat
 from artifacts.errors import InputError
 from commands.flags import Flags
 from commands.parameters import Parameters
+from serving.default_model import CHOICE
 from serving.server.server_limits import ServerLimits
 
 DESCRIPTION = """\
 Serve a model: TensorFlow Serving's REST protocol, verdicts on videos, and a web page.
 
-    python -m serving.server                                    # what `make run` pushed, for this machine only
+    python -m serving.server                                    # for this machine only
     python -m serving.server --model /models/deepfake --port 8501
     curl http://127.0.0.1:8501/v1/models/deepfake               # which version is served
 
@@ -31,9 +32,10 @@ TOKEN_VARIABLE = "DEEPFAKE_TOKEN"
 class ServerSettings(Parameters):
     """What is served, and where."""
 
-    model: str = Field(
-        "serving_model",
-        description="Folder with versions, as Pusher and TensorFlow Serving have it, or one SavedModel.",
+    model: str | None = Field(
+        None,
+        description="Folder with versions, as Pusher and TensorFlow Serving have it, or one SavedModel. Default: "
+        f"{CHOICE}.",
     )
     model_name: str = Field("deepfake", pattern=r"^[\w.-]+$", description="Name of the model in URLs.")
     host: str = Field(

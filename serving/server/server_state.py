@@ -4,6 +4,7 @@ import concurrent.futures
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from serving.default_model import choose_model
 from serving.server.batching import Batcher
 from serving.server.model_versions import ModelVersions
 from serving.server.picture_decoding import PictureDecoder
@@ -56,7 +57,7 @@ def open_state(options: ServerOptions) -> ServerState:
         InputError: no version of the model works.
     """
     limits, metrics = options.limits, ServerMetrics()
-    models = ModelVersions(options.model, limits.max_batch, metrics.version_changed)
+    models = ModelVersions(choose_model(options.model)[0], limits.max_batch, metrics.version_changed)
     models.load_first()
     batcher = Batcher(limits.max_batch, limits.queue, metrics.batch_done)
     metrics.watch(models, batcher)

@@ -36,7 +36,12 @@ class VerdictOptions(Parameters):
         "If it is not given, the model's own.",
     )
     decode_time_limit: PositiveFloat = Field(300.0, description="Seconds that decoding one file may take.")
-    min_face: float = Field(32.0, ge=0, description="Faces smaller than this, in pixels, are shown but not assessed.")
+    min_face: float = Field(
+        32.0,
+        ge=0,
+        description="Faces smaller than this, in pixels, are shown but not assessed. If it is not "
+        "given, the model's own.",
+    )
     min_score: float = Field(
         0.88, ge=0, le=1, description="Faces of which the detector is less sure than this are shown but not assessed."
     )

@@ -19,6 +19,7 @@ from faces.alignment import TEMPLATE
 from faces.detector import Face
 from faces.extraction import FaceExtractor
 from serving import predict
+from serving.default_model import SHIPPED
 from serving.verdict.assessor import Assessor
 from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE
 from serving.verdict.verdict_json import Verdict, VerdictsJson
@@ -39,7 +40,7 @@ class Whole:
 def run(brightness, monkeypatch, tmp_path, capsys):
     """run(*arguments) runs the command in `tmp_path` with a `Brightness`; gives code, out, err, and `model`."""
     model = brightness()
-    monkeypatch.setattr(predict, "_load", lambda folder: model)
+    monkeypatch.setattr(predict, "_load", lambda *of: model)
     monkeypatch.setattr(FaceExtractor, "_get_detector", lambda self: Whole())
     monkeypatch.chdir(tmp_path)
 
@@ -209,7 +210,7 @@ def test_odd_names(run, pictures, tmp_path):
     ],
 )
 def test_a_mistake_is_named_before_the_work(arguments, words, run, pictures, monkeypatch):
-    monkeypatch.setattr(predict, "_load", lambda folder: pytest.fail("it began to work"))
+    monkeypatch.setattr(predict, "_load", lambda *of: pytest.fail("it began to work"))
     done = run("fake.png", *arguments)
     assert done.code == 2 and words in done.err and done.out == ""
     assert all(line.startswith("error: ") for line in done.err.splitlines())
@@ -217,13 +218,19 @@ def test_a_mistake_is_named_before_the_work(arguments, words, run, pictures, mon
 
 def test_models_that_are_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="there is no serving_model/ here.*make run"):
-        predict._load(None)
     with pytest.raises(InputError, match="--model absent: no such folder"):
-        predict._load("absent")
-    (tmp_path / "serving_model").mkdir()
-    with pytest.raises(ValueError, match="serving_model"):
-        predict._load(None)
+        predict._load("absent", True)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: holds no SavedModel"):
+        predict._load("empty", True)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_without_a_model_the_packages_own_is_used_and_named(quiet, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    served = predict._load(None, quiet)
+    assert served.path.startswith(SHIPPED) and served.card["name"] and served.preprocessing is not None
+    assert ("comes with the package" in capsys.readouterr().err) is not quiet
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from serving.verdict.uncertainty import FEWEST, effective_count, interval
+from serving.verdict.uncertainty import FEWEST, RANGE_FROM, effective_count, interval
 
 logits = st.lists(st.floats(-30, 30), min_size=1, max_size=40)
 
@@ -65,6 +65,14 @@ def test_neighbours_that_differ_count_in_full_and_a_drift_counts_as_two():
     assert effective_count(np.arange(16.0)) == 2
 
 
+def test_a_drift_does_not_reach_beyond_what_was_seen():
+    values = np.linspace(-10, -2, 32)
+    assert effective_count(values) == 2  # Student's t alone would reach from 0 to 1
+    assert interval(values, 1.5) == pytest.approx((sigmoid(-10 / 1.5), sigmoid(-2 / 1.5)))
+    short = values[:: 32 // (RANGE_FROM - 1)][: RANGE_FROM - 1]
+    assert interval(short, 1.5)[1] > 0.5
+
+
 # The share of clips whose interval holds the true mean; in brackets what it must lie within, of 1,500 clips.
 @pytest.mark.parametrize(
     "count, correlation, least, most",
@@ -74,6 +82,7 @@ def test_neighbours_that_differ_count_in_full_and_a_drift_counts_as_two():
         (32, 0.0, 0.935, 0.985),
         (32, 0.3, 0.915, 0.975),
         (32, 0.6, 0.90, 0.97),
+        (32, 0.8, 0.86, 0.95),
     ],
 )
 def test_it_holds_the_true_mean_about_as_often_as_it_says(count, correlation, least, most):
