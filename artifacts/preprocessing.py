@@ -1,4 +1,4 @@
-"""How faces become crops: what the faces that a model is given must share with those that it learnt from."""
+"""From a clip to crops and back to one score: what a model must be given and used with as in its training."""
 
 import json
 import os
@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 from artifacts import layout
 from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
+from artifacts.video_rules import VideoRule
 from artifacts.writing import write_json
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How faces are found and cut out.
+    """How faces are found and cut out, and how their scores are joined.
 
     Attributes:
         crop_margin: how much larger the area in a crop is than the template's face; see `faces.alignment.template`.
@@ -22,6 +23,7 @@ class Preprocessing:
         crop_size: side of a crop, pixels.
         min_face_size: the smallest face that is searched for, pixels.
         detect_every: the whole of every k-th frame is searched.
+        video_rule: how the scores of a clip's frames are joined; the recipe's choice.
         min_face: the smallest face on which a verdict of the model can be relied on, pixels.
         ready_crops: some or all faces came as crops that were cut elsewhere, so that nothing above holds for them.
     """
@@ -31,6 +33,7 @@ class Preprocessing:
     crop_size: int = CROP_SIZE
     min_face_size: float = 39.8
     detect_every: int = 1
+    video_rule: VideoRule = "mean_logit"
     min_face: float = 32.0
     ready_crops: bool = False
 

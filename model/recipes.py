@@ -8,11 +8,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationInfo, model_validator
 
 from artifacts.crop_size import CROP_SIZE
+from artifacts.video_rules import VideoRule
 
 NAMED_WEIGHTS = ("random", "imagenet")  # values of `initial_weights` that are not files
 TRAINED = "trained"  # key of the validation's context: the recipe of a model that exists
 
-RecipeName = Literal["paper", "without_expander", "triplet_cross_entropy", "triplet", "cross_entropy", "sample"]
+RecipeName = Literal["paper", "without_expander", "triplet_cross_entropy", "triplet", "cross_entropy", "lite", "sample"]
 
 
 class Recipe(BaseModel):
@@ -89,6 +90,11 @@ class Recipe(BaseModel):
         "paper",
         description="Of training crops; paper: mirroring; forensic: also JPEG, downscaling, blur, noise, brightness, "
         "contrast; strong: also scale, shift, rotation, colour, covered parts.",
+    )
+    video_rule: VideoRule = Field(
+        "mean_logit",
+        description="How the scores of a clip's frames are joined; it travels with the model, and the Evaluator, "
+        "predict and the server use it unless they are told otherwise.",
     )
     seed: int = Field(0, ge=0, description="Seed of weights, batches and augmentation.")
 
@@ -180,6 +186,22 @@ RECIPES: dict[str, tuple[Recipe, str]] = {
     "cross_entropy": (
         Recipe(name="cross_entropy", triplet_weight=0, weight_center_weight=0, expander=False),
         "a plain classifier: the same network and input, cross-entropy alone",
+    ),
+    "lite": (
+        Recipe(
+            name="lite",
+            backbone="efficientnetlite0",
+            image_size=160,
+            initial_weights="imagenet",
+            triplet_weight=0.5,
+            triplet_partner="exclude",
+            weight_center_weight=0.1,
+            steps=1000,
+            batch_size=32,
+            learning_rate=0.02,
+            schedule="cosine",
+        ),
+        "for two CPU cores: EfficientNet-Lite0 at 160 from ImageNet weights with gentler terms; LITE_RESULT",
     ),
     "sample": (
         Recipe(name="sample", backbone="resnet18", image_size=96, steps=300, learning_rate=0.02, schedule="cosine"),

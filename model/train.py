@@ -14,6 +14,7 @@ import os
 import sys
 import typing
 from collections.abc import Sequence
+from dataclasses import replace
 
 from commands.quiet import import_tensorflow
 
@@ -233,7 +234,7 @@ def save_model(
     export.export_saved_model(detector, layout.serving_model(model_dir))
     write_calibration(calibration, model_dir)
     if preprocessing is not None:
-        write_preprocessing(preprocessing, model_dir)
+        write_preprocessing(replace(preprocessing, video_rule=detector.recipe.video_rule), model_dir)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

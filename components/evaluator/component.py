@@ -22,7 +22,9 @@ class EvaluatorParameters(Parameters):
     max_drop: float = Field(
         0.02, ge=0, le=1, description="How far the thresholds' figures may drop below those of the last blessed model."
     )
-    video_rule: VideoRule = Field("mean_logit", description="How a video's frames are joined to one score.")
+    video_rule: VideoRule | None = Field(
+        None, description="How a video's frames are joined to one score. Default: as the model was trained for."
+    )
     no_face: NoFacePolicy = Field("left_out", description="What a video without a face counts as at video level.")
     resamples: int = Field(1000, ge=2, description="Bootstrap resamples of videos for the 95 % intervals.")
     seed: NonNegativeInt = Field(0, description="Seed of the resamples and of the faces drawn for the report.")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from artifacts import face_examples, layout
 from artifacts.errors import InputError
 from artifacts.predictions import Columns, read_predictions
-from artifacts.preprocessing import read_of_examples, require_same_geometry
+from artifacts.preprocessing import Preprocessing, read_of_examples, require_same_geometry
 from artifacts.writing import write_json, write_text
 from components.base import Context
 from components.evaluator.component import EvaluatorParameters
@@ -79,6 +79,7 @@ class Evaluation:
         others: SavedModels of the other models, by name.
         files: TFRecord files of each split.
         columns: predictions of each split.
+        video_rule: how a video's frames are joined: the parameter, or else the model's.
         temperature: of the model's calibration, or None.
         videos: predictions of the test split, by video.
 
@@ -96,6 +97,8 @@ class Evaluation:
         }
         self.others = {name: find_saved_model(folder) for name, folder in self.parameters.models.items()}
         self._check_preprocessing()
+        how = read_preprocessing(self.models["model"]) or Preprocessing()
+        self.video_rule = self.parameters.video_rule or how.video_rule
         self.files: dict[Split, list[str]] = {"test": self._files("test")}
         try:
             self.files["val"] = self._files("val")
@@ -103,7 +106,7 @@ class Evaluation:
             print(f"no threshold can be fixed on validation: {error}")
         self.temperature = self._temperature(self.models["model"], "this model")
         self.columns = self._predictions(self.models["model"], self.folder)
-        self.videos = videos_of(self.columns["test"], self.parameters.video_rule, self.temperature)
+        self.videos = videos_of(self.columns["test"], self.video_rule, self.temperature)
 
     def _check_preprocessing(self) -> None:
         """Refuse faces that are cut otherwise than those from which a model learnt."""
@@ -120,7 +123,7 @@ class Evaluation:
 
     def _temperature(self, saved_model: str, name: str) -> Temperature | None:
         """Read a model's temperatures for the video rule, and print why its probabilities are not calibrated."""
-        rule, calibration = self.parameters.video_rule, read_calibration(saved_model)
+        rule, calibration = self.video_rule, read_calibration(saved_model)
         problem = why_not_calibrated(calibration, rule)
         if problem:
             print(f"{name}: the probabilities of videos are not calibrated: {problem}")
@@ -150,7 +153,7 @@ class Evaluation:
             self.columns["test"],
             self.columns.get("val"),
             listed,
-            video_rule=parameters.video_rule,
+            video_rule=self.video_rule,
             no_face=parameters.no_face,
             resamples=parameters.resamples,
             seed=parameters.seed,
@@ -170,7 +173,7 @@ class Evaluation:
             fixed = evaluate(
                 columns["test"],
                 columns["val"],
-                video_rule=parameters.video_rule,
+                video_rule=self.video_rule,
                 temperature=temperature,
                 resamples=0,
             )["thresholds"]
@@ -180,7 +183,7 @@ class Evaluation:
             parameters.thresholds,
             parameters.resamples,
             parameters.seed,
-            video_rule=parameters.video_rule,
+            video_rule=self.video_rule,
             temperatures=(self.temperature, temperature),
             fixed=(thresholds, fixed),
         )
@@ -190,7 +193,7 @@ class Evaluation:
         models = {self.parameters.name: self.videos}
         for number, (name, path) in enumerate(self.others.items()):
             columns = self._predict(path, os.path.join(self.folder, "models", str(number)), "test")
-            models[name] = videos_of(columns, self.parameters.video_rule, self._temperature(path, name))
+            models[name] = videos_of(columns, self.video_rule, self._temperature(path, name))
         return auc_matrix(models, "video", self.parameters.resamples, self.parameters.seed)
 
     def robustness(self) -> list[RobustnessRow]:
@@ -203,7 +206,7 @@ class Evaluation:
             self.models["model"],
             changes=self.parameters.robustness,
             most_videos=self.parameters.robustness_videos,
-            video_rule=self.parameters.video_rule,
+            video_rule=self.video_rule,
             batch_size=self.parameters.batch_size,
             seed=self.parameters.seed,
         )
@@ -215,7 +218,7 @@ class Evaluation:
         validation: dict[Level, Mapping[str, Any]] = {}
         if "val" in self.columns:
             validation["frame"] = self.columns["val"]
-            validation["video"] = videos_of(self.columns["val"], self.parameters.video_rule, self.temperature)
+            validation["video"] = videos_of(self.columns["val"], self.video_rule, self.temperature)
         lines = lineage(self.context.inputs, self.models["model"], self.others)
         chosen, shown = choose(test, self.parameters.panels), []
         if chosen:

@@ -51,7 +51,7 @@ class ScoringModel:
 
 def describe(model: ServedModel, name: str = "model") -> ModelDescription:
     """What verdicts by the default options tell about a model."""
-    defaults = VerdictOptions()
+    defaults = VerdictOptions().for_model(model.preprocessing)
     problem = why_not_calibrated(model.calibration, defaults.video_rule, defaults.faces)
     return {
         "name": name,

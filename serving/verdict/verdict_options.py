@@ -50,7 +50,8 @@ class VerdictOptions(Parameters):
     )
     threshold: float = Field(0.5, gt=0, lt=1, description="Fake probability from which on a face is called fake.")
     video_rule: VideoRule = Field(
-        "mean_logit", description="How the scores of a face in all frames are joined into one."
+        "mean_logit",
+        description="How the scores of a face in all frames are joined into one. If it is not given, the model's own.",
     )
 
     def for_model(self, preprocessing: Preprocessing | None) -> "ModelOptions":

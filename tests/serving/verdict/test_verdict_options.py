@@ -38,6 +38,12 @@ def test_what_the_user_does_not_give_is_the_models():
     )
 
 
+def test_the_video_rule_is_the_models_unless_the_user_gives_another():
+    how = Preprocessing(video_rule="max_logit")
+    assert VerdictOptions().for_model(how).video_rule == "max_logit"
+    assert VerdictOptions(video_rule="mean_probability").for_model(how).video_rule == "mean_probability"
+
+
 def test_another_model_cuts_its_own_crops():
     first = VerdictOptions(frames=9).for_model(Preprocessing(crop_margin=0.8))
     assert first.for_model(Preprocessing(crop_margin=1.1, crop_lift=0.05)).extraction() == ExtractionSettings(
