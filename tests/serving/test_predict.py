@@ -225,6 +225,7 @@ def test_models_that_are_none(tmp_path, monkeypatch):
         predict._load("empty", True)
 
 
+@pytest.mark.slow  # it loads a model
 @pytest.mark.parametrize("quiet", [False, True])
 def test_without_a_model_the_packages_own_is_used_and_named(quiet, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

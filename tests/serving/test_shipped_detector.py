@@ -15,6 +15,7 @@ from serving import predict
 from serving.default_model import SHIPPED
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
+pytestmark = pytest.mark.slow  # it loads a model
 real_files = pytest.mark.skipif(not DATA.is_dir(), reason="no shared/data with real files beside the repository")
 
 
@@ -53,7 +54,6 @@ def test_it_knows_how_its_faces_are_cut_and_how_small_they_may_be(model):
     assert model.calibration["reason"] is None and model.calibration["frame"] > 0
 
 
-@pytest.mark.slow
 @real_files
 def test_the_command_gives_the_verdicts_of_the_card(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -66,7 +66,6 @@ def test_the_command_gives_the_verdicts_of_the_card(model, tmp_path, monkeypatch
         assert found["fake_probability"] == pytest.approx(row["fake_probability"], abs=0.02)
 
 
-@pytest.mark.slow
 @real_files
 def test_the_command_tells_faces_that_it_never_learnt_from(tmp_path, monkeypatch):
     """120 validation crops: so few leave an interval of about 0.04 around the 0.97 of all."""

@@ -12,10 +12,10 @@ def no_token(monkeypatch):
     monkeypatch.delenv("DEEPFAKE_TOKEN", raising=False)
 
 
-def test_without_arguments_it_serves_what_make_run_pushed_to_this_machine_only():
+def test_without_arguments_it_serves_no_named_model_to_this_machine_only():
     options = parse_options([])
     assert options == ServerOptions()
-    assert (options.model, options.host, options.port, options.token) == ("serving_model", "127.0.0.1", 8501, None)
+    assert (options.model, options.host, options.port, options.token) == (None, "127.0.0.1", 8501, None)
 
 
 def test_every_limit_is_a_flag():
