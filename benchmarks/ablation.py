@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
+import numpy as np
 from scipy import stats
 
 from artifacts.writing import write_json
@@ -35,12 +36,20 @@ FIGURES = ("auc", "acc", "center_auc")
 Interval = tuple[float, float | None]  # (mean, half of its 95 % interval; None for a single value)
 
 
+class OfMethod(TypedDict):
+    """Figures of the fakes of one method beside all reals, as in the columns of Table 3."""
+
+    auc: float | None
+    acc: float | None
+
+
 class RunResult(TypedDict):
     """What one training reached on the held-out faces.
 
     Attributes:
         auc, acc: by the logit, which is a class-mean read-out where no classifier is trained.
         center_auc: by the similarity to the real centre.
+        methods: of each method of the held-out fakes; empty if there is only one.
         last: the last row of the training's history.
         faces: how many were scored.
     """
@@ -48,6 +57,7 @@ class RunResult(TypedDict):
     auc: float | None
     acc: float | None
     center_auc: float | None
+    methods: dict[str, OfMethod]
     last: dict[str, float | None]
     faces: int
 
@@ -56,7 +66,8 @@ class Table(TypedDict):
     """Means over seeds with their intervals.
 
     Attributes:
-        recipes: recipe -> `FIGURES` as `Interval`s, and `each`, the AUC of each seed.
+        recipes: recipe -> `FIGURES` as `Interval`s; `each`, the AUC of each seed; and `methods`, method -> "auc" and
+            "acc" as `Interval`s.
         differences: added term -> mean difference of the AUC, seed by seed.
     """
 
@@ -152,7 +163,8 @@ def run_one(recipe: Recipe, examples: str, held_out: str, out: str) -> RunResult
     os.makedirs(out, exist_ok=True)
     detector, history = train(recipe, train_files, [], out)
     detector.save(os.path.join(out, "model.keras"))
-    rows = scoring.join_batches(scoring.score_examples(scoring.predictor(detector), held_out_files))
+    scored = scoring.score_examples(scoring.predictor(detector), held_out_files, keys=(*scoring.KEYS, "method"))
+    rows = scoring.join_batches(scored)
     by_logit = scoring.accuracy_and_auc(rows["label"], rows["logit"])
     by_center = scoring.accuracy_and_auc(rows["label"], -rows["center_similarity"])
     print(f"held-out AUC {figure(by_logit['auc'])}", flush=True)
@@ -160,9 +172,29 @@ def run_one(recipe: Recipe, examples: str, held_out: str, out: str) -> RunResult
         "auc": by_logit["auc"],
         "acc": by_logit["acc"],
         "center_auc": by_center["auc"],
+        "methods": of_methods(rows["label"], rows["logit"], rows["method"]),
         "last": history[-1],
         "faces": len(rows["label"]),
     }
+
+
+def of_methods(label: np.ndarray, logit: np.ndarray, method: np.ndarray) -> dict[str, OfMethod]:
+    """Return the figures of each method's fakes beside all reals; {} if there is only one method.
+
+    Args:
+        label: 0 or 1, [n].
+        logit: float [n].
+        method: names, [n].
+    """
+    from model import scoring
+
+    names = sorted(set(method[label == 1]))
+    figures: dict[str, OfMethod] = {}
+    for name in names if len(names) > 1 else ():
+        chosen = (label == 0) | (method == name)
+        found = scoring.accuracy_and_auc(label[chosen], logit[chosen])
+        figures[str(name)] = {"auc": found["auc"], "acc": found["acc"]}
+    return figures
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -192,7 +224,7 @@ def summarize(
             key: mean_and_interval(result[key] for result in found)
             for key in FIGURES
             if all(result[key] is not None for result in found)
-        } | {"each": [result["auc"] for result in found]}
+        } | {"each": [result["auc"] for result in found], "methods": _join_methods(found)}
     differences = {
         what: mean_and_interval(a - b for a, b in zip(rows[name]["each"], rows[below]["each"], strict=True))
         for name, below, what in STEPS_UP
@@ -201,13 +233,30 @@ def summarize(
     return {"recipes": rows, "differences": differences}
 
 
+def _join_methods(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Interval]]:
+    """Average the figures of each method over seeds; a figure that a seed lacks is left out."""
+    joined: dict[str, dict[str, Interval]] = {}
+    for name in found[0].get("methods", {}):
+        of_seeds = [result["methods"][name] for result in found]
+        joined[name] = {
+            key: mean_and_interval(of[key] for of in of_seeds)
+            for key in ("auc", "acc")
+            if all(of[key] is not None for of in of_seeds)
+        }
+    return joined
+
+
 def to_markdown(table: Table) -> Iterator[str]:
     """Yield the table as lines of Markdown."""
-    yield "| recipe | AUC | ACC | AUC by centre | AUC of each seed |"
-    yield "|---|---|---|---|---|"
+    methods = sorted({name for row in table["recipes"].values() for name in row["methods"]})
+    columns = [f" {name}: AUC, ACC |" for name in methods]
+    yield f"| recipe | AUC | ACC | AUC by centre | AUC of each seed |{''.join(columns)}"
+    yield f"|---|---|---|---|---|{'---|' * len(columns)}"
     for name, row in table["recipes"].items():
         cells = [_cell(row.get(key)) for key in FIGURES]
-        yield f"| {name} | {' | '.join(cells)} | {', '.join(f'{value:.3f}' for value in row['each'])} |"
+        of_methods = [row["methods"].get(method, {}) for method in methods]
+        more = "".join(f" {_cell(of.get('auc'))}, {_cell(of.get('acc'))} |" for of in of_methods)
+        yield f"| {name} | {' | '.join(cells)} | {', '.join(f'{value:.3f}' for value in row['each'])} |{more}"
     yield ""
     yield "| what is added | AUC, mean difference over seeds |"
     yield "|---|---|"

@@ -40,6 +40,19 @@ def test_differences_are_taken_seed_by_seed():
     assert lines[-1] == "| + cross-entropy | +0.050 ± 0.000 |"
 
 
+def test_methods_are_columns_with_all_reals_beside_each():
+    label = np.array([0, 0, 1, 1, 1])
+    logit = np.array([-1.0, 1.0, 2.0, -2.0, 0.5])
+    method = np.array(["real", "real", "df", "nt", "nt"], object)
+    found = ablation.of_methods(label, logit, method)
+    assert found == {"df": {"auc": 1.0, "acc": pytest.approx(2 / 3)}, "nt": {"auc": 0.25, "acc": 0.5}}
+    assert ablation.of_methods(label, logit, np.where(label == 1, "df", "real")) == {}
+    results = {("paper", seed): {**result(0.5), "methods": found} for seed in (0, 1)}
+    lines = list(ablation.to_markdown(ablation.summarize(results, ["paper"], range(2))))
+    assert lines[0].endswith("| df: AUC, ACC | nt: AUC, ACC |") and lines[1].count("---") == 7
+    assert lines[2].endswith("| 1.000 ± 0.000, 0.667 ± 0.000 | 0.250 ± 0.000, 0.500 ± 0.000 |")
+
+
 @pytest.mark.parametrize("name, starts", [("paper", (1, 2)), ("without_expander", (1, None)), ("warm", (None, None))])
 def test_a_start_goes_to_the_recipes_that_have_the_term(name, starts):
     options = SimpleNamespace(warm_steps=4, seeds=1, out="out")
