@@ -1,10 +1,10 @@
 """A training step of the whole method, beside cross-entropy alone and beside PyTorch's step of the same network.
 
-    python -m benchmarks.training
+    python -m benchmarks.training [--backbone=efficientnetlite0] [--batch=64]
     pip install torch==2.13.0        # CPU; adds the comparison with PyTorch
 
-ResNet-34, batch 16, 256x256, in turns. Then: how many faces per second the input pipeline delivers by itself, beside
-how many the step takes.
+ResNet-34 at 256x256, or EfficientNet-Lite0 at 224x224, in turns. Then: how many faces per second the input pipeline
+delivers by itself, beside how many the step takes.
 """
 
 import os
@@ -16,20 +16,27 @@ from collections.abc import Callable, Sequence
 
 from benchmarks import common
 
+SIZES = {"resnet34": 256, "efficientnetlite0": 224}  # backbone -> side of its input, pixels
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return its exit code."""
     parser = common.parser("training", __doc__)
     parser.add_argument("--rounds", type=int, default=7, help="timed steps of each contender (default: %(default)s)")
+    parser.add_argument("--backbone", choices=SIZES, default="resnet34", help="network (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=16, help="faces of a step (default: %(default)s)")
     options = parser.parse_args(arguments)
-    backbone, size, batch, rounds = ("resnet10", 64, 8, 1) if options.quick else ("resnet34", 256, 16, options.rounds)
+    backbone, size, batch, rounds = options.backbone, SIZES[options.backbone], options.batch, options.rounds
+    torch_backbone = backbone
+    if options.quick:
+        backbone, size, batch, rounds = "resnet10", 64, 8, 1
 
     contenders = {
         "whole method": keras_step("paper", backbone, size, batch),
         "cross-entropy alone": keras_step("cross_entropy", backbone, size, batch),
     }
     try:
-        contenders["PyTorch"] = torch_step(size, batch)
+        contenders["PyTorch"] = torch_step(torch_backbone, size, batch)
     except ImportError:
         print("torch is not installed: no comparison with it")
     times = common.interleaved(contenders, rounds)
@@ -74,7 +81,7 @@ def keras_step(name: str, backbone: str, size: int, batch: int) -> Callable[[], 
     return lambda: float(step(crops, labels)["loss"])
 
 
-def torch_step(size: int, batch: int) -> Callable[[], float]:
+def torch_step(backbone: str, size: int, batch: int) -> Callable[[], float]:
     """Return the same for PyTorch, in its fastest layout: network, normalisation, cross-entropy and optimizer.
 
     Raises:
@@ -83,31 +90,11 @@ def torch_step(size: int, batch: int) -> Callable[[], float]:
     import torch
     from torch import nn
 
+    from benchmarks import torch_networks
+
     torch.set_num_threads(len(os.sched_getaffinity(0)))
 
-    class Block(nn.Module):  # type: ignore[misc]  # PyTorch is optional, its types are unknown here
-        def __init__(self, before: int, width: int, stride: int) -> None:
-            super().__init__()
-            self.conv1 = nn.Conv2d(before, width, 3, stride, 1, bias=False)
-            self.bn1 = nn.BatchNorm2d(width)
-            self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
-            self.bn2 = nn.BatchNorm2d(width)
-            self.shortcut = nn.Identity()
-            if stride != 1 or before != width:
-                self.shortcut = nn.Sequential(nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            y = torch.relu(self.bn1(self.conv1(x)))
-            return torch.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
-
-    blocks, before = [], 64
-    for stage, (width, depth) in enumerate(zip((64, 128, 256, 512), (3, 4, 6, 3), strict=True)):
-        for k in range(depth):
-            blocks.append(Block(before, width, 2 if stage and not k else 1))
-            before = width
-    stem = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
-    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 128), nn.Linear(128, 2)]
-    network = nn.Sequential(*stem, *blocks, *head).to(memory_format=torch.channels_last)
+    network = torch_networks.create(backbone).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
     crops = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8)
     labels = torch.tensor([0, 1] * (batch // 2))
