@@ -142,6 +142,7 @@ def test_all_changes_and_severities_by_default(written, model_dir):
     assert steps == {(change, severity) for change in CHANGES for severity in range(6)} and len(found) == 2 * len(steps)
 
 
+@pytest.mark.slow
 def test_each_crop_is_read_once(written, model_dir, monkeypatch):
     places = []
     read = face_examples.read_record

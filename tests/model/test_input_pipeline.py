@@ -98,18 +98,21 @@ def test_without_pairing_a_fake_stands_anywhere(origins, small_recipe, known):
     assert np.mean([fake // 2 == real for real, fake in found]) < 0.4
 
 
+@pytest.mark.slow
 def test_a_paired_stream_goes_on_where_it_stopped(origins, small_recipe):
     recipe = small_recipe(steps=9, augmentation="paper", pairing=True)
     whole, rest = batches(origins, recipe), batches(origins, recipe, start_step=5)
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(whole[5:], rest, strict=True))
 
 
+@pytest.mark.slow
 def test_the_seed_changes_the_order(index, small_recipe):
     one, other, again = (batches(index, small_recipe(steps=1, seed=seed))[0][0] for seed in (1, 2, 1))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_resumed_stream_is_the_rest_of_the_whole_one(index, small_recipe):
     recipe = small_recipe(steps=8, augmentation="paper")
     whole, rest = batches(index, recipe), batches(index, recipe, start_step=5)
@@ -131,6 +134,7 @@ def test_augmentation_repeats_exactly_and_differs_from_row_to_row(tmp_path, writ
     assert len({crop.tobytes() for crop in reals}) > 8
 
 
+@pytest.mark.slow
 def test_flip_only_mirrors_about_half(index, small_recipe):
     plain = batches(index, small_recipe(steps=8, augmentation="off"))
     flipped = batches(index, small_recipe(steps=8, augmentation="paper"))

@@ -317,6 +317,7 @@ def test_every_term_is_finite_in_every_precision(batch, vectors, dtype, unit_vec
             assert gradient is None or np.isfinite(np.asarray(tf.cast(gradient, tf.float32))).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_a_batch_with_more_triplets_than_a_half_can_count_costs_what_it_costs_in_float64(dtype, unit_vectors):
     """128 samples have 516,096 triplets, and float16 ends at 65,504."""

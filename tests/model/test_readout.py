@@ -49,6 +49,7 @@ def index(examples_dir):
     return index_records(face_examples.find_files(str(examples_dir), "train"))
 
 
+@pytest.mark.slow
 def test_at_most_so_many_faces_of_each_class_spread_over_all(index, monkeypatch):
     """11 reals and 17 fakes lie in two files."""
     monkeypatch.setattr(readout, "MOST", 5)

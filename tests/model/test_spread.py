@@ -53,6 +53,7 @@ def test_figures_are_those_of_covariances(count, signal, shared):
     assert figures(x) == pytest.approx(by_covariances(x), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_figures_are_without_bias_in_a_batch_of_eight():
     """The squared distance of the batch's means alone would add 2 (1 - r) / 4 = 0.4."""
     found = [figures(pairs(4, 0.2, 0.0, seed)) for seed in range(400)]

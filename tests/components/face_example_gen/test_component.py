@@ -78,6 +78,7 @@ def test_writes_the_artifacts(crops, manifest, tmp_path, no_detector):
     assert not list((tmp_path / "examples").rglob("shard-*"))
 
 
+@pytest.mark.slow
 def test_the_examples_tell_how_their_faces_were_made(crops, manifest, tmp_path, no_detector):
     chosen = {"crop_margin": 0.8, "crop_lift": 0.12, "min_face_size": 28.2}
     COMPONENT.execute(_context(tmp_path, manifest(crops), shards=1, **chosen))

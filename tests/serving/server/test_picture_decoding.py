@@ -36,6 +36,7 @@ def pictures(made):
     return [*found, stream.getvalue()]
 
 
+@pytest.mark.slow
 def test_crops_are_those_of_the_signature(decoder, pictures, saved):
     model = ServedModel(str(saved["a"]))
     ours = model.predict(decoder(pictures))["logit"]
