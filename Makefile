@@ -16,10 +16,10 @@ run: $(VENV)/installed
 	$(BIN)/python -m pipeline.run --config $(CONFIG)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 quick: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.training --json benchmarks/results/training.json

@@ -98,6 +98,7 @@ def test_the_common_decoder_uses_common_operations(decode_common, decode_image):
     assert "DecodeWebP" in operations(decode_image)
 
 
+@pytest.mark.slow
 def test_formats_may_be_mixed_in_one_data_set():
     """In a graph, which does not know what comes."""
     kinds = ("PNG", "WebP", "BMP", "APNG")

@@ -49,6 +49,7 @@ def agreed(encoded):
     return orientation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["II", "MM"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_in_every_format_and_byte_order(orientation, order):

@@ -52,6 +52,7 @@ def test_other_engines_may_have_options_of_their_own(arguments):
     assert pipeline_options(arguments).view_as(StandardOptions).runner == runner
 
 
+@pytest.mark.slow
 def test_a_pipeline_runs_with_them(tmp_path):
     options = pipeline_options(("--runner=FnApiRunner", "--direct_running_mode=in_memory"))
     with beam.Pipeline(options=options) as pipeline:

@@ -151,6 +151,7 @@ def test_each_crop_is_read_once(written, model_dir, monkeypatch):
     assert len(places) == len(set(places)) == 24
 
 
+@pytest.mark.slow
 def test_a_limit_takes_whole_videos_of_each_data_set_and_label(written):
     _, _, columns = written
     video, dataset = (np.array(columns[name].to_pylist()) for name in ("video_id", "dataset"))

@@ -68,6 +68,7 @@ def test_a_level_is_the_mean_over_areas(size):
         assert np.abs(level - _oracle(size, scale)).max() < 5e-7 * max(size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_numba_computes_what_tensorflow_computes(size):
     pytest.importorskip("numba")
@@ -78,6 +79,7 @@ def test_numba_computes_what_tensorflow_computes(size):
         assert np.abs(level - _oracle(size, scale)).max() < 5e-7 * max(size)
 
 
+@pytest.mark.slow
 def test_numba_at_many_sizes():
     """Among them those whose last border is rounded to beyond the frame."""
     pytest.importorskip("numba")

@@ -105,6 +105,7 @@ def test_a_second_look_also_searches_the_whole_of_every_kth_frame(clip, clips, v
     assert detector.sizes == [39.8] * 10 + [20.0] * 3 and len(detector.near_numbers) == 7
 
 
+@pytest.mark.slow
 def test_searching_near_with_the_real_detector(clips, video, tmp_path, run):
     """A face that crosses the picture: the same frames, and boxes that differ by little."""
     ground = np.full((256, 384, 3), 90, np.uint8)

@@ -238,6 +238,7 @@ def test_a_hang_is_ended_from_another_thread(broken_decoder, clips, video, tmp_p
         assert len(_frames(next(readings)[1])) == 4
 
 
+@pytest.mark.slow
 def test_time_that_the_other_side_takes_is_not_the_files(clip, video):
     """A slow detector must not make the decoder look slow."""
     with FrameReader(40, 1.0) as reader:

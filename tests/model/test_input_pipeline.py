@@ -38,6 +38,7 @@ def batches(index, recipe, start_step=0):
     return [(x.numpy(), y.numpy()) for x, y in input_pipeline.training_batches(index, recipe, start_step)]
 
 
+@pytest.mark.slow
 def test_every_batch_is_half_real_half_fake_also_per_replica(index, small_recipe, known):
     recipe = small_recipe(steps=5, augmentation="off")
     dataset = input_pipeline.training_batches(index, recipe)
@@ -164,6 +165,7 @@ def test_a_missing_class_is_named(label, missing, tmp_path, write_tfrecord, face
         input_pipeline.training_batches(index_records([path]), small_recipe())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gpus", [(), ("one",)])
 def test_evaluation_gives_every_example_once_in_order(examples_dir, monkeypatch, gpus):
     """Whether it decodes ahead, beside an accelerator, or in between, where the network needs the same cores."""

@@ -71,7 +71,7 @@ def test_three_partial_data_sets_in_one_run(tmp_path, execute, faults_of_report)
     pictures = {str(p.relative_to(DATA / "dfdc_faces")) for p in (DATA / "dfdc_faces").rglob("*.jpg")}
     assert set(sources["faces"]["unlisted"]) == pictures - faces
     warned = (root / "ExampleValidator" / "anomalies" / "4" / "anomalies.json").read_text()
-    for words in ("4996 videos are named by its lists and missing", "1 videos are there but named by no list"):
+    for words in ("4996 videos are named by its lists and missing", "1 files are there and not used"):
         assert words in warned
     assert (
         "missing: 4996, such as ff/real/" in done.stdout

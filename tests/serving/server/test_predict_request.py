@@ -110,6 +110,7 @@ def test_what_is_wrong_is_said(document, message):
     assert refused.value.code == 400
 
 
+@pytest.mark.slow
 def test_one_long_text_among_many_takes_no_memory():
     """As an array each item would be as long as the longest: 800 MB."""
     values = [
