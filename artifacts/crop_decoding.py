@@ -25,18 +25,24 @@ NOT_COMPRESSED, WITH_MASKS = 0, 3
 USUAL_MASKS = b"\0\0\xff\0\0\xff\0\0\xff\0\0\0"  # red, green, blue: as without masks
 
 
+# Traced once in a process, which takes a second: each graph that decodes then calls it, instead of holding all its
+# branches again. A training or an evaluation has a dozen such graphs.
+_of_string = tf.function(input_signature=[tf.TensorSpec([], tf.string, name="encoded")], autograph=False)
+
+
+@_of_string  # type: ignore[untyped-decorator]  # TensorFlow has no type hints
 def decode_image(encoded: tf.Tensor | bytes) -> tf.Tensor:
     """Decode a crop, a string scalar: WebP, or any format of `decode_common`.
 
     Returns:
         uint8 [height, width, 3], RGB, turned upright.
     """
-    encoded = tf.convert_to_tensor(encoded)
     is_webp = _starts(encoded, b"WEBP", at=8)
     image = tf.cond(is_webp, lambda: _decode_webp(encoded), lambda: decode_common(encoded))
     return tf.ensure_shape(image, [None, None, 3])
 
 
+@_of_string  # type: ignore[untyped-decorator]  # TensorFlow has no type hints
 def decode_common(encoded: tf.Tensor | bytes) -> tf.Tensor:
     """Decode a JPEG, PNG, BMP or GIF, with operations that every version of TensorFlow has.
 
@@ -49,7 +55,6 @@ def decode_common(encoded: tf.Tensor | bytes) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: it is damaged, or one of `REFUSED`, which the message then holds.
     """
-    encoded = tf.convert_to_tensor(encoded)
     image = tf.case(
         [
             (_starts(encoded, JPEG), lambda: _decode_jpeg(encoded)),
@@ -59,6 +64,12 @@ def decode_common(encoded: tf.Tensor | bytes) -> tf.Tensor:
         default=lambda: _decode_png(encoded),
     )
     return tf.ensure_shape(image, [None, None, 3])
+
+
+def why_refused(error: tf.errors.OpError) -> str:
+    """Return why a picture could not be decoded, to go on after its name, where the error's message names graphs."""
+    message = str(error.message)
+    return next((why for why in REFUSED if why in message), "is damaged and cannot be decoded")
 
 
 def fit_crop(image: tf.Tensor, size: int) -> tf.Tensor:

@@ -118,9 +118,12 @@ def file_statistics(path: str) -> dict[FileKey, Counts]:
     for number, record in enumerate(face_examples.read_records(path)):
         try:
             example = face_examples.parse(record)
-            image = crop_decoding.decode_image(example["image/encoded"]).numpy()
         except tf.errors.OpError as error:
             raise InputError(f"{path}: record {number}: {error.message}") from error
+        try:
+            image = crop_decoding.decode_image(example["image/encoded"]).numpy()
+        except tf.errors.OpError as error:
+            raise InputError(f"{path}: record {number}: the picture {crop_decoding.why_refused(error)}") from error
         dataset, method, image_format = (_text(example[name]) for name in ("dataset", "method", "image/format"))
         key = (dataset, method, int(example["label"]))
         counts = counts_of.setdefault(key, Counts())

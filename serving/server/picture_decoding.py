@@ -63,10 +63,7 @@ def _culprit(checked: Sequence[bytes]) -> Refusal:
         try:
             _decode(tf.constant([picture], tf.string))
         except tf.errors.OpError as error:
-            why = next(
-                (why for why in crop_decoding.REFUSED if why in error.message), "is damaged and cannot be decoded"
-            )
-            return Refusal(400, f"Picture {number} {why}")
+            return Refusal(400, f"Picture {number} {crop_decoding.why_refused(error)}")
     return Refusal(400, "The pictures cannot be decoded")
 
 

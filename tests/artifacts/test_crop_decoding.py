@@ -125,3 +125,22 @@ def test_a_crop_grows_bilinearly(shape):
 def test_a_crop_of_the_right_size_stays():
     image = np.random.default_rng(1).integers(0, 256, (128, 128, 3)).astype(np.uint8)
     assert np.array_equal(crop_decoding.fit_crop(image, 128), image)
+
+
+def test_graphs_share_one_trace():
+    """To trace all branches takes a second, and a training has a dozen graphs that decode."""
+    one, other = (tf.function(crop_decoding.decode_image).get_concrete_function(tf.TensorSpec([], tf.string)).graph
+                  for _ in range(2))  # fmt: skip
+    for graph in (one, other):
+        assert any("PartitionedCall" in operation.type for operation in graph.get_operations())
+        assert len(graph.get_operations()) < 10
+    assert crop_decoding.decode_image.experimental_get_tracing_count() == 1
+
+
+def test_why_a_damaged_picture_is_refused():
+    with pytest.raises(tf.errors.InvalidArgumentError) as raised:
+        crop_decoding.decode_image(cv2.imencode(".png", IMAGE)[1].tobytes()[:60])
+    assert crop_decoding.why_refused(raised.value) == "is damaged and cannot be decoded"
+    with pytest.raises(tf.errors.InvalidArgumentError) as raised:
+        crop_decoding.decode_image(b"no picture")
+    assert crop_decoding.why_refused(raised.value) == crop_decoding.OTHER

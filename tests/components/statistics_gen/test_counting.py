@@ -202,10 +202,13 @@ def test_a_cut_file_is_named(tmp_path, engine, capsys):
     assert f"error: {path}: damaged" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("record", [_face("a", 1, image=b"no picture"), b"no example at all", b""])
-def test_a_record_that_cannot_be_used_is_named(tmp_path, record):
+@pytest.mark.parametrize(
+    "record, why",
+    [(_face("a", 1, image=b"no picture"), "the picture is not a JPEG, PNG"), (b"no example at all", ""), (b"", "")],
+)
+def test_a_record_that_cannot_be_used_is_named(tmp_path, record, why):
     folders = _artifacts(tmp_path / "x", {("train", "a"): [_face("a", 0), record]})
-    with pytest.raises(InputError, match=r"/Split-train/faces-00000-of-00001.tfrecord: record 1: "):
+    with pytest.raises(InputError, match=f"/Split-train/faces-00000-of-00001.tfrecord: record 1: {why}"):
         compute(*folders, RUNNER)
 
 
