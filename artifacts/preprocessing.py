@@ -110,9 +110,10 @@ def require_same_geometry(
     if faces is None or model is None or faces.geometry == model.geometry:
         return
     differing = [name for name in Preprocessing.GEOMETRY if getattr(faces, name) != getattr(model, name)]
-    told = ", ".join(f"{name} {getattr(faces, name):g} there and {getattr(model, name):g} here" for name in differing)
+    pairs = [(name, getattr(faces, name), getattr(model, name)) for name in differing]
+    told = ", ".join(f"their {name} is {theirs:g}, the model's {own:g}" for name, theirs, own in pairs)
     cure = " ".join(f"--{name}={getattr(model, name):g}" for name in differing)
     raise InputError(
         f"{faces_of}: these faces are cut otherwise than those from which {model_of} learnt ({told}), so its scores "
-        f"would mean nothing. Extract them again, with {cure}"
+        f"would mean little. Extract them again, with {cure}"
     )

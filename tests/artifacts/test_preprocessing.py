@@ -40,7 +40,7 @@ def test_a_damaged_file_is_named(tmp_path):
 def test_another_geometry_is_refused_with_both_sides_and_the_cure(field, value):
     with pytest.raises(InputError) as refused:
         require_same_geometry(replace(TIGHT, **{field: value}), "data/E", TIGHT, "models/M")
-    told = f"{field} {value:g} there and {getattr(TIGHT, field):g} here"
+    told = f"their {field} is {value:g}, the model's {getattr(TIGHT, field):g}"
     for part in ("data/E: ", "models/M", told, f"with --{field}={getattr(TIGHT, field):g}"):
         assert part in str(refused.value)
 

@@ -269,4 +269,4 @@ def test_faces_that_are_cut_otherwise_than_the_models_are_refused(run, tmp_path,
         with pytest.raises(InputError) as refused:
             run(folder, into=f"out-{next(iter(arguments))}", **arguments)
         assert f"{folder}: " in str(refused.value) and f"{tight}" in str(refused.value)
-        assert "crop_margin 1.3 there and 0.8 here" in str(refused.value)
+        assert "their crop_margin is 1.3, the model's 0.8" in str(refused.value)
