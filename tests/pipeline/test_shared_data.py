@@ -109,7 +109,7 @@ def test_three_partial_data_sets_in_one_run(tmp_path, execute, faults_of_report)
             assert auc["value"] is None and auc["reason"] == "only fake examples" and group["real"] == 0
         both = metrics[level]["datasets"]["faces"]
         assert 0 <= both["logit"]["auc"]["value"] <= 1 and both["logit"]["auc"]["reason"] is None
-        assert (both["real"], both["fake"]) == (20, 20)
+        assert (both["real"], both["fake"]) == (12, 12)
     assert "none" in next(line for line in done.stdout.splitlines() if line.startswith("dfdc           all"))
 
     pushed = json.loads((root / "Pusher" / "pushed_model" / "8" / "pushed.json").read_text())

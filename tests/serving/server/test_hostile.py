@@ -32,7 +32,10 @@ MOST_GROWTH = 100  # MiB of resident memory after the malformed requests, compar
 # Success, the client's errors, and limits.
 CLEAR = {200, 202, 204, 400, 404, 405, 408, 411, 413, 415, 417, 422, 429, 431}
 # Addresses on this server, and words with a slash that are not paths.
-HARMLESS = re.compile(r"/v1/(videos/[\w-]{22}[\w/.]*|videos|models?)|multipart/form-data|image/webp|text/html")
+# A job's id is random, and may hold "tmp" by chance.
+HARMLESS = re.compile(
+    r'"id":"[\w-]{22}"|/v1/(videos/[\w-]{22}[\w/.]*|videos|models?)|multipart/form-data|image/webp|text/html'
+)
 LEAK = re.compile(r"(?<![\w<])/\w+[/.]\w|Traceback|tmp|deepfake-serve|site-packages|\.py\b|0x[0-9a-f]{6}|\\\\", re.I)
 
 
