@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from artifacts import layout
 from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
@@ -25,7 +27,7 @@ class Preprocessing:
         detect_every: the whole of every k-th frame is searched.
         video_rule: how the scores of a clip's frames are joined; the recipe's choice.
         min_face: the smallest face on which a verdict of the model can be relied on, pixels.
-        ready_crops: some or all faces came as crops that were cut elsewhere, so that nothing above holds for them.
+        ready_crops: some or all faces came as crops that were cut elsewhere, so that their geometry is unknown.
     """
 
     crop_margin: float = 1.3
@@ -62,7 +64,7 @@ def read_of_examples(folder: str) -> Preprocessing | None:
     """
     path = os.path.join(folder, layout.MANIFEST)
     given = _read(path).get("preprocessing") if os.path.exists(path) else None
-    return Preprocessing.of_dict(given) if given else None
+    return _checked(given, path) if given else None
 
 
 def read(path: str) -> Preprocessing | None:
@@ -71,7 +73,7 @@ def read(path: str) -> Preprocessing | None:
     Raises:
         InputError: it is damaged or cannot be read.
     """
-    return Preprocessing.of_dict(_read(path)) if os.path.exists(path) else None
+    return _checked(_read(path), path) if os.path.exists(path) else None
 
 
 def write(preprocessing: Preprocessing, path: str) -> None:
@@ -83,12 +85,23 @@ def write(preprocessing: Preprocessing, path: str) -> None:
 def _read(path: str) -> dict[str, Any]:
     try:
         with open(path) as stream:
-            found: dict[str, Any] = json.load(stream)
-            return found
+            found = json.load(stream)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise InputError(f"{path}: damaged ({error})") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: damaged (not a JSON object)")
+    return found
+
+
+def _checked(given: Any, path: str) -> Preprocessing:
+    """Return the fields of a file; a value of another type is an error that names it."""
+    try:
+        return TypeAdapter(Preprocessing).validate_python(Preprocessing.of_dict(given).as_dict())
+    except (ValidationError, TypeError) as error:
+        field = ".".join(map(str, error.errors()[0]["loc"])) if isinstance(error, ValidationError) else "preprocessing"
+        raise InputError(f"{path}: {field}: not a value that it can have. Copy the file again") from error
 
 
 def require_same_geometry(

@@ -116,7 +116,7 @@ def main() -> int:
     import_tensorflow()
     try:
         folder = make(options)
-    except InputError as error:
+    except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     size = sum(length for _, length in layout.files_below(folder))

@@ -36,6 +36,21 @@ def test_a_damaged_file_is_named(tmp_path):
         read_of_examples(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        ("[1]", "not a JSON object"),
+        ('{"preprocessing": {"crop_margin": "wide"}}', "crop_margin: not a value"),
+        ('{"preprocessing": {"video_rule": "best"}}', "video_rule: not a value"),
+        ('{"preprocessing": 3}', "preprocessing: not a value"),
+    ],
+)
+def test_a_value_that_is_none_of_its_kind_is_named(content, told, tmp_path):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(InputError, match=told):
+        read_of_examples(str(tmp_path))
+
+
 @pytest.mark.parametrize("field, value", [("crop_margin", 1.3), ("crop_lift", 0.0), ("crop_size", 224)])
 def test_another_geometry_is_refused_with_both_sides_and_the_cure(field, value):
     with pytest.raises(InputError) as refused:
