@@ -9,9 +9,11 @@ TEST = [
     *FAST,
     *IMAGENET,
     "pytest>=8.3,<10",
+    "pytest-timeout>=2.3,<3",
     "pytest-xdist>=3.6,<4",
     "hypothesis>=6.100,<7",
     "httpx2>=2.0,<3",
+    "openapi-spec-validator>=0.7,<1",  # the server's description of itself; with it comes jsonschema, for its answers
     "ruff>=0.17,<0.18",
     "mypy>=2.4,<3",
     "types-tqdm>=4.67,<5",
@@ -62,6 +64,7 @@ setup(
         "pillow>=11,<13",
         "numpy>=2.1,<3",
         "pydantic>=2.10,<3",
+        "typing-extensions>=4.12,<5",
         "pydantic-settings>=2.10,<3",  # parameters as command line flags
         "pyarrow>=18,<27",
         "matplotlib>=3.10,<4",
@@ -70,7 +73,7 @@ setup(
         "tensorboard>=2.20,<2.22",
         "starlette>=1.0,<2",
         "uvicorn>=0.40,<1",
-        "python-multipart>=0.0.20,<0.1",
+        "python-multipart>=0.0.31,<0.1",  # older ones take seconds for a long header, or read names wrongly
         "orjson>=3.10,<4",
         "prometheus-client>=0.21,<1",
     ],
@@ -87,7 +90,7 @@ setup(
             "deepfake-pipeline = pipeline.run:main",
             "deepfake-predict = serving.predict:main",
             "deepfake-lineage = pipeline.lineage:main",
-            "deepfake-serve = serving.server.__main__:main",
+            "deepfake-serve = serving.server.__main__:run",
             "deepfake-train = model.console:train",
         ]
     },

@@ -1,11 +1,14 @@
 """Digests of files and artifacts."""
 
+import contextlib
 import hashlib
-import json
 import os
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from artifacts.errors import InputError
 from artifacts.layout import MANIFEST, files_below
+from artifacts.regular_files import read_json
 
 BLOCK = 64 * 1024  # bytes
 
@@ -47,20 +50,66 @@ def content_digest(path: str) -> str:
     return digest.hexdigest()
 
 
-def artifact_digest(folder: str) -> str:
-    """Return a digest of the names and contents of all files below a folder.
+class FileNote(NamedTuple):
+    """A file of an artifact as it was: path in the artifact, bytes, time of change in ns, `file_digest`."""
 
-    Files that a `manifest.json` lists with their digests, as it does for face examples, are not read a second time.
+    name: str
+    size: int
+    changed: int
+    digest: str
+
+
+def note_files(folder: str, believe_manifest: bool = True) -> list[FileNote]:
+    """Return a note of every file below a folder, sorted by name.
+
+    Args:
+        folder: of the artifact.
+        believe_manifest: files that a `manifest.json` lists with their digests, as it does for face examples that were
+            just written, are not read a second time.
     """
     known: dict[str, tuple[str, int]] = {}
     manifest = os.path.join(folder, MANIFEST)
-    if os.path.exists(manifest):
-        with open(manifest) as stream:
-            known = {row["file"]: (row["digest"], row["bytes"]) for row in json.load(stream)["files"]}
-    total = hashlib.blake2b(digest_size=16)
+    if believe_manifest and os.path.exists(manifest):
+        with contextlib.suppress(InputError, KeyError, TypeError):  # damaged: then all is read
+            known = {row["file"]: (row["digest"], row["bytes"]) for row in read_json(manifest)["files"]}
+    notes = []
     for name, size in files_below(folder):
+        path = os.path.join(folder, name)
         digest, noted_size = known.get(name, ("", -1))
-        if noted_size != size:
-            digest = file_digest(os.path.join(folder, name))
-        total.update(f"{name}\0{digest}\n".encode())
+        changed = os.stat(path).st_mtime_ns  # before the content is read: a change in the meantime is seen later
+        notes.append(FileNote(name, size, changed, digest if noted_size == size else file_digest(path)))
+    return notes
+
+
+def examples_digest(path: str) -> str:
+    """Return the `file_digest` of a TFRecord file of face examples.
+
+    It is that of the `manifest.json` in the folder above where the file has the size that is noted there and has not
+    been written since, else it is read.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    above, split = os.path.split(folder)
+    manifest = os.path.join(above, MANIFEST)
+    status = os.stat(path)
+    with contextlib.suppress(OSError, InputError, KeyError, TypeError):
+        if status.st_mtime_ns <= os.stat(manifest).st_mtime_ns:
+            for row in read_json(manifest)["files"]:
+                if row["file"] == f"{split}/{name}" and row["bytes"] == status.st_size:
+                    return str(row["digest"])
+    return file_digest(path)
+
+
+def joint_digest(notes: Iterable[FileNote]) -> str:
+    """Return a digest of the names and contents of all files of an artifact."""
+    total = hashlib.blake2b(digest_size=16)
+    for note in notes:
+        total.update(f"{note.name}\0{note.digest}\n".encode(errors="surrogateescape"))
     return total.hexdigest()
+
+
+def artifact_digest(folder: str) -> str:
+    """Return a digest of the names and contents of all files below a folder; see `note_files`."""
+    return joint_digest(note_files(folder))

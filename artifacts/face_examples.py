@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from artifacts.errors import InputError
 from artifacts.layout import RECORDS, split_dir
+from artifacts.words import counted
 
 SCHEMA = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string),
@@ -152,8 +153,8 @@ def read_records(path: str) -> Iterator[bytes]:
             count += 1
     except tf.errors.OpError as error:
         raise InputError(
-            f"{path}: damaged or cut after {count} records ({type(error).__name__}). Write it again: delete its folder "
-            "and run FaceExampleGen, or copy the file anew"
+            f"{path}: damaged or cut after {counted(count, 'record')} ({type(error).__name__}). "
+            "Write it again: delete its folder and run FaceExampleGen, or copy the file anew"
         ) from error
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 # --- below the pipeline root
 METADATA = "metadata.sqlite"
 STAGING = ".staging"
+FINISHED = "finished.json"  # in an execution's folder below STAGING: its work is done and only to be published
 
 # --- `videos`, `examples`, `rejects`
 VIDEOS = "videos.jsonl"  # the manifest of one split

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from artifacts.errors import InputError
 from artifacts.layout import VIDEOS, split_dir
+from artifacts.visible import as_text
 from artifacts.writing import write_text
 
 SPLITS = ("train", "val", "test")
@@ -17,6 +18,9 @@ LABELS = {0: "real", 1: "fake"}
 @dataclass(frozen=True)
 class Video:
     """One line of a manifest.
+
+    Names become text that UTF-8 can hold (`artifacts.visible.as_text`): a file's name may hold any bytes, and ids
+    travel to face examples, tables and pages. The path stays as it is.
 
     Attributes:
         video_id: `<dataset>/<method>/<name>`, unique in a run.
@@ -40,6 +44,11 @@ class Video:
     identities: tuple[str, ...] = ()
     kind: str = "video"
     digest: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("video_id", "dataset", "method"):
+            object.__setattr__(self, name, as_text(getattr(self, name)))  # the class is frozen
+        object.__setattr__(self, "identities", tuple(map(as_text, self.identities)))
 
 
 def manifest_path(folder: str, split: str) -> str:
@@ -65,10 +74,12 @@ def read_manifest(folder: str, split: str) -> list[Video]:
     """
     path = manifest_path(folder, split)
     try:
-        with open(path) as stream:
+        with open(path, encoding="utf-8") as stream:
             lines = stream.read().splitlines()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); VideoExampleGen writes it") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 (byte {error.start}); VideoExampleGen writes it") from error
     return [_video(path, number, line) for number, line in enumerate(lines, start=1)]
 
 
@@ -76,10 +87,14 @@ def _video(path: str, number: int, line: str) -> Video:
     try:
         fields = json.loads(line)
         video = Video(**{**fields, "identities": tuple(fields.get("identities", ()))})
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}:{number}: not a manifest line ({error})") from error
+    for name in ("video_id", "uri", "dataset", "method", "digest"):
+        text = getattr(video, name)
+        if not isinstance(text, str) or "\0" in text:
+            raise InputError(f"{path}:{number}: {name} is {text!r}; it must be text without a NUL")
     for name, allowed in (("label", LABELS), ("split", SPLITS), ("kind", KINDS)):
-        if getattr(video, name) not in allowed:
+        if not isinstance(getattr(video, name), int | str) or getattr(video, name) not in allowed:
             raise InputError(
                 f"{path}:{number}: {name} is {getattr(video, name)!r}; it can be {', '.join(map(str, allowed))}"
             )

@@ -71,7 +71,7 @@ def read_predictions(folder: str, split: str) -> Columns:
         `COLUMNS`, each [n]: `TEXTS` as `pyarrow.DictionaryArray` with int32 indices, the rest as NumPy arrays.
 
     Raises:
-        InputError: files are missing or damaged.
+        InputError: files are missing or damaged, or a row's label is neither 0 nor 1.
     """
     paths = find_predictions(folder, split)
     total = sum(row_count(path) for path in paths)
@@ -83,6 +83,7 @@ def read_predictions(folder: str, split: str) -> Columns:
     start = 0
     for path in paths:  # one open at a time: each holds buffers
         for batch in _open(path).iter_batches(ROW_GROUP, columns=list(COLUMNS)):
+            _check_labels(path, batch.column("label").to_numpy())
             rows = slice(start, start + batch.num_rows)
             for name in COLUMNS:
                 values = batch.column(name)
@@ -97,6 +98,12 @@ def read_predictions(folder: str, split: str) -> Columns:
         names = pyarrow.array(codes[name], pyarrow.string())
         columns[name] = pyarrow.DictionaryArray.from_arrays(columns[name], names)
     return columns
+
+
+def _check_labels(path: str, labels: np.ndarray) -> None:
+    wrong = labels[(labels != 0) & (labels != 1)]
+    if len(wrong):
+        raise InputError(f"{path}: holds a label {wrong[0]}; 0 is real and 1 is fake. Delete it and evaluate again")
 
 
 def row_count(path: str) -> int:

@@ -4,15 +4,24 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from artifacts import layout
 from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
+from artifacts.regular_files import read_json
 from artifacts.video_rules import VideoRule
 from artifacts.writing import write_json
+
+MIN_FACE_SIZES = (20, 28.2, 39.8, 56.1, 79.1)  # pixels: from where the face detector's pyramid may begin
+
+
+def _is_searched_for(size: float) -> float:
+    if size not in MIN_FACE_SIZES:
+        raise ValueError(f"must be one of {MIN_FACE_SIZES}")
+    return size
 
 
 @dataclass(frozen=True)
@@ -30,13 +39,13 @@ class Preprocessing:
         ready_crops: some or all faces came as crops that were cut elsewhere, so that their geometry is unknown.
     """
 
-    crop_margin: float = 1.3
-    crop_lift: float = 0.0
-    crop_size: int = CROP_SIZE
-    min_face_size: float = 39.8
-    detect_every: int = 1
+    crop_margin: Annotated[float, Field(gt=0.5, le=4, allow_inf_nan=False)] = 1.3
+    crop_lift: Annotated[float, Field(ge=-0.5, le=0.5, allow_inf_nan=False)] = 0.0
+    crop_size: Annotated[int, Field(ge=32, le=1024)] = CROP_SIZE
+    min_face_size: Annotated[float, AfterValidator(_is_searched_for)] = 39.8
+    detect_every: Annotated[int, Field(ge=1)] = 1
     video_rule: VideoRule = "mean_logit"
-    min_face: float = 32.0
+    min_face: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 32.0
     ready_crops: bool = False
 
     GEOMETRY: ClassVar = ("crop_margin", "crop_lift", "crop_size")
@@ -71,9 +80,15 @@ def read(path: str) -> Preprocessing | None:
     """Read the file that `write` wrote; None if there is none.
 
     Raises:
-        InputError: it is damaged or cannot be read.
+        InputError: it is damaged or cannot be read, or has a key or a value that it cannot have; names it.
     """
-    return _checked(_read(path), path) if os.path.exists(path) else None
+    if not os.path.exists(path):
+        return None
+    given = _read(path)
+    unknown = sorted(given.keys() - {field.name for field in fields(Preprocessing)})
+    if unknown:
+        raise InputError(f"{path}: {', '.join(unknown)[:200]}: unknown key. Copy the file again")
+    return _checked(given, path)
 
 
 def write(preprocessing: Preprocessing, path: str) -> None:
@@ -83,13 +98,7 @@ def write(preprocessing: Preprocessing, path: str) -> None:
 
 
 def _read(path: str) -> dict[str, Any]:
-    try:
-        with open(path) as stream:
-            found = json.load(stream)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(f"{path}: damaged ({error})") from error
+    found = read_json(path)
     if not isinstance(found, dict):
         raise InputError(f"{path}: damaged (not a JSON object)")
     return found
@@ -98,7 +107,8 @@ def _read(path: str) -> dict[str, Any]:
 def _checked(given: Any, path: str) -> Preprocessing:
     """Return the fields of a file; a value of another type is an error that names it."""
     try:
-        return TypeAdapter(Preprocessing).validate_python(Preprocessing.of_dict(given).as_dict())
+        text = json.dumps(Preprocessing.of_dict(given).as_dict())  # pydantic takes dataclasses strictly from JSON only
+        return TypeAdapter(Preprocessing).validate_json(text, strict=True)
     except (ValidationError, TypeError) as error:
         field = ".".join(map(str, error.errors()[0]["loc"])) if isinstance(error, ValidationError) else "preprocessing"
         raise InputError(f"{path}: {field}: not a value that it can have. Copy the file again") from error

@@ -59,9 +59,9 @@ def read_rejects(folder: str) -> Iterator[Reject]:
         InputError: a line is not a reject; names file and line.
     """
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.jsonl"))):
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8", errors="backslashreplace") as stream:  # what is no UTF-8 is no JSON then
             for number, line in enumerate(stream, start=1):
                 try:
                     yield Reject(**json.loads(line))
-                except (ValueError, TypeError) as error:
+                except (ValueError, TypeError, RecursionError) as error:
                     raise InputError(f"{path}:{number}: not a line of rejects ({error})") from error

@@ -1,19 +1,33 @@
 """The types of artifacts that pass between steps."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 ArtifactType = Literal[
-    "Videos",  # manifests of videos, one per split
-    "Examples",  # face examples, TFRecords per split
-    "Rejects",  # JSON lines: which videos and frames gave no face, and why
+    "Videos",
+    "Examples",
+    "Rejects",
     "Statistics",
     "Anomalies",
-    "Model",  # Format-Keras/ and Format-Serving/, with recipe and calibration
-    "ModelRun",  # logs, checkpoints and history of a training
+    "Model",
+    "ModelRun",
     "Predictions",
-    "Evaluation",  # metrics.json, report.html, embeddings
+    "Evaluation",
     "Blessing",
     "InfraBlessing",
     "PushedModel",
 ]
-ARTIFACT_TYPES: tuple[str, ...] = get_args(ArtifactType)
+# What each holds, for help.
+ARTIFACT_TYPES: dict[ArtifactType, str] = {
+    "Videos": "manifests of videos, one per split",
+    "Examples": "face examples, TFRecords per split",
+    "Rejects": "which videos and frames gave no face, and why",
+    "Statistics": "counts of videos, frames and faces",
+    "Anomalies": "what does not fit the schema",
+    "Model": "the trained model in Keras's and the served format, with recipe and calibration",
+    "ModelRun": "logs, states and history of a training",
+    "Predictions": "the scores of every face",
+    "Evaluation": "figures and report",
+    "Blessing": "whether the figures reach the thresholds",
+    "InfraBlessing": "whether the model answers in a server",
+    "PushedModel": "whether and where the model was pushed",
+}

@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, dict[str, Any]]:
     """Return the options, and the fields that override every recipe's."""
-    parser = common.parser("ablation", __doc__)
+    parser = common.parser("ablation", __doc__, passes_on=True)
     parser.add_argument("--examples", required=True, help="folder of face examples")
     parser.add_argument("--out", required=True, help="folder for the runs; give the same one to go on")
     parser.add_argument("--recipes", default=",".join(TABLE), help="comma-separated; default: %(default)s")
@@ -156,7 +156,7 @@ def run_one(recipe: Recipe, examples: str, held_out: str, out: str) -> RunResult
     import_tensorflow()
     from artifacts.face_examples import find_files
     from model import scoring
-    from model.train import train
+    from model.training import train
     from model.validation import figure
 
     train_files, held_out_files = find_files(examples, "train"), find_files(examples, held_out)

@@ -11,24 +11,49 @@ from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from artifacts.errors import InputError
+from artifacts.writing import check_writable
+from commands.output_files import OutputFile, check_existing
+from commands.parser import CommandParser
+
 Result = TypeVar("Result")
 
 
-def parser(module: str, text: str) -> argparse.ArgumentParser:
+def parser(module: str, text: str, passes_on: bool = False) -> argparse.ArgumentParser:
     """Create an argument parser with the options that every benchmark has.
 
     Args:
         module: the benchmark's, without its package.
         text: what it measures, for `--help`.
+        passes_on: further options go to somebody else.
     """
-    result = argparse.ArgumentParser(
-        prog=f"python -m benchmarks.{module}", description=text, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    result = CommandParser(prog=f"python -m benchmarks.{module}", description=text, passes_on=passes_on)
     result.add_argument(
         "--quick", action="store_true", help="small and short: a check that it works, not a measurement"
     )
-    result.add_argument("--json", metavar="FILE", help="write the ratios, the figures and the machine to this file")
+    result.add_argument(
+        "--json",
+        metavar="FILE",
+        type=_result_file,
+        help="write the ratios, the figures and the machine to this file; it replaces no file but earlier results",
+    )
     return result
+
+
+def _result_file(path: str) -> str:
+    """Check that results may be written to a file, before anything is measured."""
+    try:
+        check_existing(OutputFile("--json", path, _is_result))
+        check_writable(path)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error).replace(", or --overwrite to replace it", "")) from error
+    return path
+
+
+def _is_result(path: str) -> bool:
+    with open(path) as stream:
+        found = json.load(stream)
+    return isinstance(found, dict) and {"ratios", "figures", "machine"} <= found.keys()
 
 
 def machine() -> dict[str, str | int]:

@@ -60,7 +60,7 @@ def make_contenders(folder: str, faces: int, batch_size: int, backbone: str) -> 
 
     from components.evaluator import inference
     from model.detector import DeepfakeDetector
-    from model.export import export_saved_model
+    from model.exporting import export_saved_model
     from model.input_pipeline import evaluation_batches
     from model.recipes import get_recipe
     from model.served import load_model

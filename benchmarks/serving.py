@@ -86,7 +86,7 @@ class Bench:
         from skimage import data
 
         from model.detector import DeepfakeDetector
-        from model.export import export_saved_model
+        from model.exporting import export_saved_model
         from model.recipes import get_recipe
         from model.served import ServedModel
 

@@ -71,7 +71,7 @@ def count(rows: list[Json]) -> Json:
 def make(options: argparse.Namespace) -> str:
     """Write the detector with its card; returns its folder."""
     from components.pusher.model_card import make_card
-    from model.export import export_again
+    from model.exporting import export_again
     from model.saved_model import PREPROCESSING_ASSET, digest, find_saved_model, read_preprocessing, write_card
 
     with open(options.clips, newline="") as stream:

@@ -58,7 +58,7 @@ def export_model(folder: str, backbone: str) -> None:
     import numpy as np
 
     from model.detector import DeepfakeDetector
-    from model.export import export_saved_model
+    from model.exporting import export_saved_model
     from model.recipes import get_recipe
 
     keras.utils.set_random_seed(0)

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,6 +28,11 @@ PHRASES = {
     "too_short": "must have at least {min_length} entries",
     "string_too_short": "must not be empty",
     "multiple_of": "must be a multiple of {multiple_of}",
+    "extra_forbidden": "is not a field",
+    "finite_number": "must be a finite number",
+    "too_long": "must have at most {max_length} entries",
+    "json_invalid": "is not JSON ({error})",
+    "path_type": "must be a path",
     "literal_error": "must be {expected}",
     "union_tag_not_found": 'has no "type"; it can be {expected}',
     "union_tag_invalid": '"type" must be one of {expected_tags}',
@@ -39,11 +44,20 @@ PATTERNS = {
 }
 
 
-def of_flags(error: ValidationError) -> Iterator[str]:
-    """Yield a sentence for each problem of a command line, as `--frames: must be a whole number. Given: "x"`."""
+def of_flags(error: ValidationError, names: Container[str] = ()) -> Iterator[str]:
+    """Yield a sentence for each problem of a command line, as `--frames: must be a whole number. Given: "x"`.
+
+    Args:
+        error: of validating the flags' values.
+        names: of the flags: a sentence about several of them begins with one, and gets its dashes.
+    """
     for problem in error.errors():
         flag = ".".join(str(part) for part in problem["loc"])
-        sentence = f"--{flag}: {phrase(problem)}" if flag else phrase(problem)
+        sentence = phrase(problem)
+        if flag:
+            sentence = f"--{flag}: {sentence}"
+        elif sentence.split(" ")[0] in names:
+            sentence = f"--{sentence}"
         yield (
             sentence
             if problem["type"] in ("missing", "value_error")
@@ -109,7 +123,9 @@ class _Problem:
             self.sentences = [str(cause)]
         else:
             self.sentences = [phrase(problem)]
-            if kind != "missing":
+            if kind == "missing":
+                self.sentences = [f"is missing{_meaning(problem['loc'], schema)}"]
+            else:
                 self.given = f". Given: {_short(problem['input'])}"
 
 
@@ -142,8 +158,19 @@ def _unknown_key(key: str, known: Sequence[str]) -> str:
     return f"unknown key{hint} Known here: {', '.join(known) or 'none'}"
 
 
+def _meaning(loc: Sequence[str | int], schema: Json) -> str:
+    """What a field is, as the end of a sentence."""
+    description = _fields(loc[:-1], schema).get(str(loc[-1]), {}).get("description", "")
+    return f": {description.rstrip('.')}" if description else ""
+
+
 def _known_fields(loc: Sequence[str | int], schema: Json) -> list[str]:
     """Names of the fields at a place of the config."""
+    return list(_fields(loc, schema))
+
+
+def _fields(loc: Sequence[str | int], schema: Json) -> Json:
+    """Name -> JSON Schema of each field at a place of the config."""
     definitions = schema.get("$defs", {})
     node = schema
     for part in loc:
@@ -154,7 +181,8 @@ def _known_fields(loc: Sequence[str | int], schema: Json) -> list[str]:
             node = node.get("items", {})
         else:
             node = node.get("properties", {}).get(part, {})
-    return list(_deref(node, definitions).get("properties", {}))
+    properties: Json = _deref(node, definitions).get("properties", {})
+    return properties
 
 
 def _deref(node: Json, definitions: Mapping[str, Json]) -> Json:

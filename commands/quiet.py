@@ -6,11 +6,18 @@ import sys
 import tempfile
 from types import ModuleType
 
+from commands.memory_limits import check_memory_limits
+
 
 def import_tensorflow() -> ModuleType:
-    """Import TensorFlow and return it; if the import fails, show what it wrote."""
+    """Import TensorFlow and return it; if the import fails, show what it wrote.
+
+    Raises:
+        InputError: this process may not take the memory that TensorFlow needs.
+    """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
+    check_memory_limits()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")  # as `faces` needs it before the first operation
     sys.stderr.flush()

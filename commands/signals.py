@@ -1,9 +1,13 @@
 """Ctrl-C and SIGTERM: one way to take them for every command."""
 
+import contextlib
+import logging
+import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 STOP = (signal.SIGINT, signal.SIGTERM)
 
@@ -75,3 +79,36 @@ class StopSignals:
 def exit_code(number: int) -> int:
     """Return the exit code of a process that a signal ended: 128 + number, as shells have it."""
     return 128 + number
+
+
+def stoppable(body: Callable[[], int], trainer: str = "") -> int:
+    """Run a command's body and return its exit code; where a signal stops it, one line says so.
+
+    Args:
+        body: of the command; what it raises passes through, unless a signal came before.
+        trainer: the name before the sentence of a training that was stopped.
+    """
+    # Whoever is interrupted would log it as an error of its own.
+    with StopSignals(on_signal=lambda _: logging.disable(logging.CRITICAL)) as stop:
+        try:
+            return body()
+        except Interrupted as interrupted:
+            print(f"{trainer} {interrupted}. The same command continues from there.".strip(), file=sys.stderr)
+            return exit_code(interrupted.number)
+        except BaseException:
+            if stop.number is None:  # on its way through Beam a KeyboardInterrupt loses its type
+                raise
+            print(f"stopped by {stop.number.name}; the same command continues from here", file=sys.stderr)
+            return exit_code(stop.number)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once, with all that it printed, and without waiting for threads.
+
+    After a signal, when what is to be kept is on the disk: the threads that still prepare batches, or that wait for
+    TensorFlow, may take a minute to notice.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads on
+            stream.flush()
+    os._exit(code)

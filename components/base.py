@@ -4,14 +4,20 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from artifacts.errors import InputError
 from artifacts.types import ARTIFACT_TYPES, ArtifactType
+from artifacts.visible import require_text
+from artifacts.words import shown
 from commands.flags import Flags
+from commands.output_files import identity
 from commands.parameters import Parameters
+from commands.parser import CommandParser
 from commands.quiet import import_tensorflow
+from commands.signals import stoppable
+from commands.terminal import guard_terminal
 
 DEFAULT_BEAM_ARGS = ("--runner=FnApiRunner",)
 
@@ -85,19 +91,38 @@ class Component:
                 raise ValueError(f"{self.name}: optional input {key!r} is not an input: {', '.join(self.inputs)}")
 
     def run(self, context: Context) -> Mapping[str, Any]:
-        """Execute; TensorFlow, where the component needs it, is imported first and without its chatter."""
+        """Execute; TensorFlow, where the component needs it, is imported first and without its chatter.
+
+        Folders become absolute: the working folder of a worker may be another.
+
+        Raises:
+            InputError: what the user can fix.
+        """
+        inputs, outputs = (
+            {key: os.path.abspath(folder) for key, folder in folders.items()}
+            for folders in (context.inputs, context.outputs)
+        )
+        context = replace(context, inputs=inputs, outputs=outputs)
         if "tensorflow" in self.late_imports:
+            for key, folder in (*inputs.items(), *outputs.items()):
+                require_text(folder, f"--{key}")
             import_tensorflow()
         return self.execute(context) or {}
 
 
 def main(component: Component, arguments: Sequence[str] | None = None) -> int:
-    """Run one component from the command line and return its exit code: 0, or 2 for what the user can fix."""
+    """Run one component from the command line; returns 0, 2 for what the user can fix, or 128 + a signal."""
+    guard_terminal()
     parser = _parser(component)
     flags = Flags(parser, component.parameters)
     known, rest = parser.parse_known_args(arguments)
     if rest and not component.uses_beam:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return stoppable(lambda: _run(component, flags, known, rest))
+
+
+def _run(component: Component, flags: Flags[Parameters], known: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Execute a component and print its figures and outputs; returns the exit code."""
     try:
         context = Context(
             inputs={key: _existing(key, getattr(known, key)) for key in component.inputs if getattr(known, key)},
@@ -105,12 +130,17 @@ def main(component: Component, arguments: Sequence[str] | None = None) -> int:
             parameters=flags.read(known),
             beam_args=tuple(rest) or DEFAULT_BEAM_ARGS,
         )
+        _check_apart(context)
+        if rest:
+            from components.beam import pipeline_options  # takes seconds to import
+
+            pipeline_options(rest)  # before an input is read
         figures = component.run(context)
     except InputError as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 2
     for key, value in figures.items():
-        print(f"{key}: {value}")
+        print(f"{key}: {shown(value)}")
     for key, folder in context.outputs.items():
         print(f"{key} -> {folder}")
     return 0
@@ -118,20 +148,25 @@ def main(component: Component, arguments: Sequence[str] | None = None) -> int:
 
 def _parser(component: Component) -> argparse.ArgumentParser:
     """The command line without the parameters' flags: a folder for each input and output."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=f"python -m {component.module.removesuffix('.component')}",
         description=component.summary,
         epilog="Arguments that are not listed go to Apache Beam, e.g. --runner=FnApiRunner "
         "--direct_running_mode=multi_processing --direct_num_workers=2, or --runner=FlinkRunner ..."
         if component.uses_beam
         else None,
-        allow_abbrev=False,
+        passes_on=component.uses_beam,
     )
     for key, kind in component.inputs.items():
         required = key not in component.optional_inputs
-        parser.add_argument(f"--{key}", required=required, metavar="FOLDER", help=f"input: {kind}")
+        parser.add_argument(
+            f"--{key}",
+            required=required,
+            metavar="FOLDER",
+            help=f"input, {kind}: {ARTIFACT_TYPES[kind]}{'' if required else ' (optional)'}",
+        )
     for key, kind in component.outputs.items():
-        parser.add_argument(f"--{key}", required=True, metavar="FOLDER", help=f"output: {kind}")
+        parser.add_argument(f"--{key}", required=True, metavar="FOLDER", help=f"output, {kind}: {ARTIFACT_TYPES[kind]}")
     return parser
 
 
@@ -139,6 +174,15 @@ def _existing(key: str, folder: str) -> str:
     if not os.path.isdir(folder):
         raise InputError(f"--{key}: {folder}: no such folder")
     return folder
+
+
+def _check_apart(context: Context) -> None:
+    """Make sure that no output is an input or another output, by whatever name."""
+    seen = {identity(folder): f"--{key} {folder}" for key, folder in context.inputs.items()}
+    for key, folder in context.outputs.items():
+        other = seen.setdefault(identity(folder), f"--{key} {folder}")
+        if other != f"--{key} {folder}":
+            raise InputError(f"--{key} {folder}: is also {other}, which it would replace. Give another folder")
 
 
 def _writable(key: str, folder: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from artifacts import face_examples, predictions
-from artifacts.digests import content_digest
+from artifacts.digests import examples_digest
 from artifacts.errors import InputError
 from commands import progress
 from model.input_pipeline import load_crop
@@ -34,7 +34,7 @@ def crops_of(files: Sequence[str], folder: str, split: str, rows: np.ndarray) ->
     number, offset = predictions.locate(folder, split, rows)
     written = predictions.find_predictions(folder, split)
     for k in np.unique(number):
-        if len(written) != len(files) or not predictions.is_of(written[k], {"examples": content_digest(files[k])}):
+        if len(written) != len(files) or not predictions.is_of(written[k], {"examples": examples_digest(files[k])}):
             raise InputError(f"{written[k]}: was not made from {os.path.dirname(files[0])}. Evaluate again")
 
     def read(k: int) -> bytes:

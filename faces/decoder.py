@@ -9,7 +9,14 @@ from typing import Any, Literal, NamedTuple, TypedDict
 import av
 import numpy as np
 
+from artifacts.words import counted
+from faces.display import pixel_of, shown_image, shown_size
+from faces.frame_table import decoded_frames, read_frame_table, words_of
+from faces.streams import film_of
+
 MAX_PIXELS = 8192 * 8192  # of a frame; more than any camera has, so a header that claims more is damaged or hostile
+# Mere streams, which can be joined end to end: there each frame says of which shape its pixels are, elsewhere the file.
+JOINABLE = ("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v")
 HDR_TRANSFERS = (16, 18)  # PQ and HLG, by FFmpeg's numbers of transfer characteristics
 # The formats that are opened. Playlists and similar formats would make FFmpeg open other files, or read from the
 # network.
@@ -105,7 +112,7 @@ class Frame:
     Attributes:
         index: its number in the order of presentation, from 0.
         timestamp: seconds after the first frame.
-        image: RGB uint8 [height, width, 3], rotated as a player shows it.
+        image: RGB uint8 [height, width, 3], as a player shows it: with square pixels, turned and mirrored.
     """
 
     index: int
@@ -146,7 +153,9 @@ class VideoFrames:
         wanted: indices of the chosen frames, int64 [at most `count`].
         damage: None, or a sentence on which part of the file could not be read; complete after the iteration.
         marks: what else should be known about the file, reason -> sentence; complete after the iteration. `hdr`: its
-            brightness has a high dynamic range, which is not mapped to that of ordinary video.
+            brightness has a high dynamic range, which is not mapped to that of ordinary video. `interlaced`: a frame
+            holds the lines of two moments. `other_streams`: it holds several films, of which one was read.
+            `discontinuous`: its time stamps jump. `no_time_stamps`: its times follow from its frame rate.
 
     Raises:
         DecodeError: on construction, if the file has no readable video.
@@ -158,13 +167,12 @@ class VideoFrames:
         self.marks: dict[str, str] = {}
         if os.path.getsize(path) == 0:
             raise DecodeError("empty_file", "the file is empty")
-        self._pts, named, length = self._scan()
+        table = read_frame_table(path, self._open, self._check_frame, limits.check_length)
+        self._pts, self._time_base, self._by_order = table.ticks, table.time_base, table.by_order
+        self.damage = table.damage
+        self.marks.update(table.marks)
         if not len(self._pts):
             raise DecodeError("no_frames", "the video holds no frame that can be read")
-        if named > len(self._pts) + 1:
-            self.damage = f"cut: its header names {named} frames, {len(self._pts)} are there"
-        elif length is not None and length > self._end() + 0.5:
-            self.damage = f"cut: its header names {length:.2f} s, about {self._end():.2f} s are there"
         limits.check_length(self._end() - float(self._pts[0] * self._time_base), len(self._pts))
         self.wanted = evenly_spaced(self._pts, count)
 
@@ -180,45 +188,27 @@ class VideoFrames:
         try:
             container = av.open(self.path, options=OPENING)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise DecodeError("not_a_video", f"cannot be opened as a video ({_words(error)})") from error
-        if not container.streams.video:
+            raise DecodeError("not_a_video", f"cannot be opened as a video ({words_of(error)})") from error
+        stream, others = film_of(container)
+        if stream is None:
             container.close()
-            raise DecodeError("no_video_stream", "holds no video stream")
-        stream = container.streams.video[0]
+            raise DecodeError("no_video_stream", "holds no film: no video stream, or nothing but a cover picture")
+        if others:
+            self.marks["other_streams"] = others
         if stream.codec_context is None:
             container.close()
             raise DecodeError("unknown_codec", "no decoder for its video stream is available")
         try:
-            self.limits.check_size(stream.width, stream.height, "its frames")
-            self.limits.check_length((container.duration or 0) / av.time_base, stream.frames)
+            self._pixel: Fraction | None = stream.sample_aspect_ratio
+            self._joinable = container.format.name in JOINABLE
+            self._size = shown_size(stream.width, stream.height, self._pixel)
+            self.limits.check_size(*self._size, "its frames")
+            self.limits.check_length(0, stream.frames)
         except DecodeError:
             container.close()
             raise
         stream.thread_count = 1  # processes share the work, not threads
         return container, stream
-
-    def _scan(self) -> tuple[np.ndarray, int, float | None]:
-        """Read the timestamps without decoding.
-
-        Returns:
-            The sorted timestamps in ticks, int64 [frames]; the frames that the header names, or 0; the seconds that it
-            names, or None.
-        """
-        container, stream = self._open()
-        pts: list[int] = []
-        with container:
-            try:
-                for packet in container.demux(stream):
-                    if packet.is_corrupt:  # cut in the middle
-                        self.damage = f"incomplete after {len(pts)} frames"
-                    elif packet.pts is not None and packet.size and not packet.is_discard:
-                        pts.append(packet.pts)
-                        self.limits.check_length(0, len(pts))
-            except av.error.FFmpegError as error:
-                self.damage = f"damaged after {len(pts)} frames ({_words(error)})"
-            self._time_base: Fraction = stream.time_base
-            self._size: tuple[int, int] = stream.width, stream.height
-            return np.unique(np.array(pts, np.int64)), stream.frames, _matroska_length(stream)
 
     def _end(self) -> float:
         """Return when the last frame ends, in seconds, if it is shown no longer than the longest of the others."""
@@ -231,6 +221,20 @@ class VideoFrames:
 
     def pictures(self) -> Iterator[Picture]:
         """Yield the chosen frames without copying them: the next step may overwrite the image of the last one."""
+        yield from self._by_output() if self._by_order else self._by_time_stamp()
+
+    def _by_output(self) -> Iterator[Picture]:
+        """Yield the chosen frames by the order in which they come out of the decoder."""
+        container, stream = self._open()
+        wanted, lost = set(self.wanted.tolist()), []
+        with container:
+            for index, frame in enumerate(decoded_frames(container, stream, lambda: lost.append(1))):
+                if index in wanted:
+                    yield self._picture(index, frame)
+        self._note_lost(len(lost))
+
+    def _by_time_stamp(self) -> Iterator[Picture]:
+        """Yield the chosen frames by their time stamps; what nothing refers to is not decoded."""
         container, stream = self._open()
         order = {self._pts[index]: int(index) for index in self.wanted}
         last, lost, first = self._pts[self.wanted[-1]], 0, True
@@ -256,18 +260,29 @@ class VideoFrames:
                         yield self._picture(order.pop(frame.pts), frame)
                 if not order or (packet.dts is not None and packet.dts > last + _reorder_window(stream)):
                     break
-        if lost and self.damage is None:
-            self.damage = f"{lost} packets do not decode"
+        self._note_lost(lost)
+
+    def _note_lost(self, packets: int) -> None:
+        if packets and self.damage is None:
+            self.damage = f"{counted(packets, 'packet')} {'does' if packets == 1 else 'do'} not decode"
+
+    def _check_frame(self, frame: Any) -> None:
+        """Check the size of a decoded frame, which may differ from what the header says."""
+        self.limits.check_size(*shown_size(frame.width, frame.height, self._pixel))
+
+    def _pixel_of(self, frame: Any) -> Fraction | None:
+        return (self._joinable and pixel_of(frame)) or self._pixel
 
     def _picture(self, index: int, frame: Any) -> Picture:
         """Convert a frame of PyAV."""
-        self.limits.check_size(frame.width, frame.height)  # it may differ from what the header says
+        pixel = self._pixel_of(frame)
+        self.limits.check_size(*shown_size(frame.width, frame.height, pixel))
         if frame.color_trc in HDR_TRANSFERS:
             self.marks["hdr"] = "high dynamic range: its brightness is used as it is"
-        seconds = float((frame.pts - int(self._pts[0])) * frame.time_base)
-        plane = frame.reformat(format="rgb24").planes[0]
-        image = np.ndarray((frame.height, frame.width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1))
-        image = np.rot90(image, frame.rotation // 90)
+        if frame.interlaced_frame:
+            self.marks["interlaced"] = "interlaced: the lines of a frame show two moments and are used as they are"
+        seconds = float((int(self._pts[index]) - int(self._pts[0])) * self._time_base)
+        image = shown_image(frame, pixel)
         self._size = image.shape[1], image.shape[0]
         return Picture(index, seconds, image)
 
@@ -275,16 +290,3 @@ class VideoFrames:
 def _reorder_window(stream: Any) -> int:
     """Return the ticks after which no earlier frame can come: five seconds, far more than any codec reorders."""
     return int(5 / stream.time_base)
-
-
-def _matroska_length(stream: Any) -> float | None:
-    """Return when the video ends, in seconds, by the tag of Matroska and WebM files, which name no number of frames."""
-    try:
-        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
-        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    except (KeyError, ValueError):
-        return None
-
-
-def _words(error: Exception) -> str:
-    return getattr(error, "strerror", None) or type(error).__name__

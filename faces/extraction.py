@@ -101,7 +101,7 @@ class FaceExtractor:
         try:
             if video.kind == "crop":
                 examples = self._take_crops(video, reading, watch)
-                return Extraction(examples, [], reading.wanted, reading.info)
+                return Extraction(examples, _notes(video, reading), reading.wanted, reading.info)
             frames = search_frames(reading, self._get_detector, self._settings, size, watch)
             if frames and size > smallest and not any(frame.faces for frame in frames):
                 looked_again = True
@@ -114,7 +114,7 @@ class FaceExtractor:
         if looked_again:
             detail = f"no face of {size:g} pixels or more: searched again from {smallest:g} pixels up"
             rejects.append(_reject(video, "note", "smaller_faces", detail))
-        rejects += [_reject(video, "note", reason, detail) for reason, detail in reading.marks.items()]
+        rejects += _notes(video, reading)
         return Extraction(examples, rejects, reading.wanted, reading.info)
 
     def _get_detector(self) -> FaceDetector:
@@ -196,6 +196,11 @@ def _rejects_of_file(video: Video, reading: Reading, frames: list[SearchedFrame]
     if reading.damage:
         rejects.append(_reject(video, "part", "damaged_file", reading.damage))
     return rejects
+
+
+def _notes(video: Video, reading: Reading) -> list[Reject]:
+    """List what else should be known about the file."""
+    return [_reject(video, "note", reason, detail) for reason, detail in reading.marks.items()]
 
 
 def _reject(video: Video, scope: Scope, reason: str, detail: str, frame: int | None = None) -> Reject:

@@ -4,12 +4,12 @@ The networks and the steps between them are those of `fast_mtcnn`. Only what tha
 boxes, is written here again as a graph. Of several boxes with the very same score, the two may keep different ones.
 """
 
-import argparse
 import math
 import os
 
 import tensorflow as tf
 
+from commands.parser import CommandParser
 from faces.area_pyramid import GREY
 from faces.fast_mtcnn import CELL, MIN_FACE, SCALE_FACTOR, STRIDE
 from faces.mtcnn_stages import FRAMES, THRESHOLDS, MtcnnStages
@@ -129,8 +129,6 @@ def _column(score: tf.Tensor) -> tf.Tensor:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        prog="python -m faces.mtcnn_export", description="Write the face detector as a SavedModel."
-    )
+    parser = CommandParser(prog="python -m faces.mtcnn_export", description="Write the face detector as a SavedModel.")
     parser.add_argument("folder", help="folder of the SavedModel")
     export_detector(parser.parse_args().folder)

@@ -28,6 +28,7 @@ import av
 import cv2
 import numpy as np
 
+from commands.memory_limits import lower_data_limit
 from faces.decoder import DecodeError, Limits
 from faces.source import open_source
 
@@ -173,8 +174,16 @@ def guard() -> None:
     """Limit the memory that a hostile file can make this process take, and keep its decoders quiet."""
     cv2.setNumThreads(1)
     av.logging.set_level(av.logging.PANIC)
-    resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
+    lower_data_limit(MAX_MEMORY)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def out_of_memory() -> str:
+    """Say why a file was given up that takes too much memory."""
+    least = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    if least < MAX_MEMORY:
+        return f"it takes more memory than this process was started with (ulimit -d {least >> 10}): raise that limit"
+    return "it takes more memory than a video may"
 
 
 def main() -> NoReturn:
@@ -191,7 +200,7 @@ def main() -> NoReturn:
         except DecodeError as error:
             say(failed=[error.reason, str(error)])
         except MemoryError:
-            say(failed=["too_large", "it takes more memory than a video may"])
+            say(failed=["too_large", out_of_memory()])
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 

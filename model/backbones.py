@@ -7,6 +7,7 @@ import keras
 from keras import KerasTensor as Tensor  # stands for tensors of every backend
 from keras import layers, ops
 
+from model.batch_normalization import BatchNormalization
 from model.efficientnet_lite import efficientnet_lite0
 
 RESNETS = {
@@ -75,7 +76,7 @@ def _resnet(name: str, image_size: int, synchronized: bool) -> keras.Model:
     Padding, epsilon and the missing biases of convolutions match the published weights: zeros are padded on all
     sides and the convolution itself is "valid", since "same" would shift a stride-2 grid by one pixel.
     """
-    norm = functools.partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5, synchronized=synchronized)
+    norm = functools.partial(BatchNormalization, momentum=0.9, epsilon=1e-5, synchronized=synchronized)
     images = keras.Input((image_size, image_size, 3), name="images")
     x = _conv_bn(images, norm, 64, 7, stride=2, name="stem")
     x = layers.ReLU(name="stem_relu")(x)
@@ -113,9 +114,8 @@ def _conv_bn(x: Tensor, norm: Norm, width: int, kernel: int, stride: int = 1, *,
 
 # --- networks of keras.applications -----------------------------------------------------------------------------------
 def _application(name: str, image_size: int, synchronized: bool) -> keras.Model:
-    model = application(name, image_size)
-    if synchronized:
-        model = keras.models.clone_model(model, clone_function=_synchronize)
+    own = functools.partial(_own_norm, synchronized=synchronized)
+    model = keras.models.clone_model(application(name, image_size), clone_function=own)
     return _pooled(name, model.input, model.output)
 
 
@@ -142,11 +142,10 @@ def without_normalization(model: keras.Model) -> keras.Model:
     return model
 
 
-def _synchronize(layer: layers.Layer) -> layers.Layer:
-    config = layer.get_config()
+def _own_norm(layer: layers.Layer, synchronized: bool) -> layers.Layer:
     if isinstance(layer, layers.BatchNormalization):
-        config["synchronized"] = True
-    return type(layer).from_config(config)
+        return BatchNormalization.from_config(layer.get_config() | {"synchronized": synchronized})
+    return type(layer).from_config(layer.get_config())
 
 
 def _pooled(name: str, images: Tensor, feature_map: Tensor) -> keras.Model:

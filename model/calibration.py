@@ -15,9 +15,8 @@ from model import scoring
 from model.detector import DeepfakeDetector
 from model.saved_model import Calibration, Fits, FittedTemperature
 from model.scoring import Columns
+from model.side_files import BOUNDS
 from model.video_logits import video_logits, videos_with_several_faces
-
-BOUNDS = (0.05, 20.0)  # of a temperature
 
 
 class Fit(NamedTuple):

@@ -152,7 +152,8 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.sums, self.summed = {}, 0
         if self.val_files:
             try:
-                row.update(validation_metrics(self.scorer(), self.val_files))
+                with progress.busy("validating"):
+                    row.update(validation_metrics(self.scorer(), self.val_files))
             except NotFinite as error:
                 raise self.watch.diverged(self.step, str(error)) from None
         if not self.history or criterion(row) > max(map(criterion, self.history)):

@@ -57,7 +57,10 @@ class Watch:
     def diverged(self, step: int, what: str) -> Diverged:
         """Return the error that says what happened when, and what to do."""
         before = ", ".join(f"{name} {self.finite[name]:.4g}" for name in reversed(TERMS) if name in self.finite)
-        found = checkpoints.load_state(self.run_dir)
+        try:
+            found = checkpoints.load_state(self.run_dir)
+        except InputError:  # damaged since: there is none to start from
+            found = None
         cure = f"Train in another folder with a lower learning_rate (it was {self.learning_rate():.4g})"
         if found:
             state, weights = found

@@ -9,6 +9,8 @@ import keras
 from keras import KerasTensor as Tensor  # stands for tensors of every backend
 from keras import layers
 
+from model.batch_normalization import BatchNormalization
+
 # Kernel, blocks, output width, expansion, stride of the first block.
 STAGES = (
     (3, 1, 16, 1, 1),
@@ -35,7 +37,7 @@ def efficientnet_lite0(images: Tensor, synchronized: bool = False) -> Tensor:
     Returns:
         float [n, size / 32, size / 32, 1280], sides rounded up.
     """
-    norm = functools.partial(layers.BatchNormalization, momentum=0.99, epsilon=1e-3, synchronized=synchronized)
+    norm = functools.partial(BatchNormalization, momentum=0.99, epsilon=1e-3, synchronized=synchronized)
     x = _conv(images, norm, STEM_WIDTH, 3, stride=2, name="stem")
     number = 0
     for kernel, blocks, width, expansion, first_stride in STAGES:

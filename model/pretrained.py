@@ -13,16 +13,20 @@
                          Keras model that is, or has as a layer, the application of the backbone's name without its top
 """
 
+import contextlib
 import os
+import sys
 from typing import Any
 
 import h5py
 import keras
 
 from artifacts.errors import InputError
+from commands.terminal import unguarded
 from model import imagenet_package
 from model.backbones import APPLICATIONS, LITE, RESNETS, application, without_normalization
 from model.detector import DeepfakeDetector
+from model.keras_file import check_hdf5, first_line, load_keras
 from model.published_weights import load_published
 
 # torchvision's weights in timm's form. There are no published ones for resnet10.
@@ -104,18 +108,23 @@ def _download(name: str) -> str:
     except ImportError:
         raise InputError("imagenet: the hub's client is not installed (pip install -e '.[hub]')") from None
     try:
-        path: str = hf_hub_download(HUB[name], "model.safetensors")
+        with contextlib.redirect_stderr(unguarded(sys.stderr)):  # its progress bar moves the cursor
+            path: str = hf_hub_download(HUB[name], "model.safetensors")
         return path
     except Exception as error:  # a dozen classes of network, proxy and hub errors
-        raise InputError(f"imagenet: {_first_line(error)}") from None
+        raise InputError(f"imagenet: {first_line(error)}") from None
 
 
 def _load_application(backbone: keras.Model, weights: str) -> None:
     """Copy what Keras published for a network; `weights` is "imagenet" or a file."""
     try:
+        if weights != "imagenet":
+            check_hdf5(weights, weights)
         published = application(backbone.name, backbone.input_shape[1], weights)
+    except InputError:
+        raise
     except Exception as error:  # of URLs, hashes or h5py: Keras documents none
-        raise InputError(f"{weights}: {_first_line(error)}") from None
+        raise InputError(f"{weights}: {first_line(error)}") from None
     backbone.set_weights(published.get_weights())
 
 
@@ -132,11 +141,12 @@ def _is_state(path: str) -> bool:
 def _load_state(detector: DeepfakeDetector, path: str) -> None:
     # Into another detector first: this one's optimizer starts anew.
     saved = DeepfakeDetector(detector.recipe)
+    check_hdf5(path, path)
     try:
         saved.load_weights(path)
     except Exception as error:  # h5py's and Keras's
         raise InputError(
-            f"{path}: does not fit ({_first_line(error)}): give the backbone, embedding_size and classifier_input of "
+            f"{path}: does not fit ({first_line(error)}): give the backbone, embedding_size and classifier_input of "
             "that training"
         ) from None
     _copy_detector(detector, saved, path)
@@ -144,10 +154,7 @@ def _load_state(detector: DeepfakeDetector, path: str) -> None:
 
 # --- Keras models -----------------------------------------------------------------------------------------------------
 def _load_keras_model(detector: DeepfakeDetector, path: str) -> None:
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except Exception as error:  # zip, JSON, h5py and Keras errors
-        raise InputError(f"{path}: not a usable .keras file ({_first_line(error)})") from None
+    model = load_keras(path)
     if isinstance(model, DeepfakeDetector):
         _copy_detector(detector, model, path)
         return
@@ -155,7 +162,10 @@ def _load_keras_model(detector: DeepfakeDetector, path: str) -> None:
     network = _find_network(model, name) if name in APPLICATIONS else None
     if network is None:
         raise InputError(f"{path}: neither a detector of this project nor a Keras model with a layer {name}")
-    weights = without_normalization(network).get_weights()
+    try:
+        weights = without_normalization(network).get_weights()
+    except Exception as error:  # Keras's, of a network that has only the name
+        raise InputError(f"{path}: its {name} cannot be used ({first_line(error)})") from None
     if [value.shape for value in weights] != [tuple(v.shape) for v in detector.backbone.weights]:
         raise InputError(f"{path}: its {name} differs from the one of keras.applications without its top")
     detector.backbone.set_weights(weights)
@@ -189,7 +199,3 @@ def _weights(detector: DeepfakeDetector) -> list[Any]:
     """The variables that a training starts from."""
     parts = (detector.backbone, detector.embedding, detector.classifier)
     return [v for part in parts for v in part.weights] + [detector.center]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

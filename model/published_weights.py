@@ -114,7 +114,11 @@ def _read_safetensors(path: str) -> dict[str, np.ndarray]:
     try:
         tensors: dict[str, np.ndarray] = load_file(path)
         return tensors
-    except (SafetensorError, OSError, KeyError, TypeError) as error:  # the last two: number types that NumPy lacks
+    except (TypeError, AttributeError, KeyError) as error:  # of 8-bit floats and the like
+        raise InputError(
+            f"{path}: holds numbers of a type that cannot be read here ({error}). Save them as float32"
+        ) from None
+    except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: not a whole safetensors file ({error})") from None
 
 

@@ -172,7 +172,9 @@ class Recipe(BaseModel):
 RECIPES: dict[str, tuple[Recipe, str]] = {
     "paper": (
         Recipe(),
-        "Multi-metric Loss with the Adaptive Hardness-aware Expander, as published; for a GPU: ResNet-34 at 256",
+        "Multi-metric Loss with the Adaptive Hardness-aware Expander, as published; for a GPU: ResNet-34 at 256; "
+        "92 seconds and validation AUC 0.747 from random weights on 28,901 DFDC faces (one NVIDIA H200, Keras on JAX, "
+        "2026-11-26)",
     ),
     "without_expander": (
         Recipe(name="without_expander", expander=False),

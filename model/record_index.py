@@ -59,8 +59,8 @@ def index_records(files: Sequence[str]) -> RecordIndex:
     file, offset, length, label, identity = [], [], [], [], []
     for number, path in enumerate(files):
         position = 0
-        for record in read_records(path):
-            its_label, its_identity = _label_and_identity(path, record)
+        for count, record in enumerate(read_records(path)):
+            its_label, its_identity = _label_and_identity(f"{path}: record {count}", record)
             file.append(number)
             offset.append(position)
             length.append(len(record))
@@ -79,12 +79,15 @@ def index_records(files: Sequence[str]) -> RecordIndex:
     )
 
 
-def _label_and_identity(path: str, record: bytes) -> tuple[int, str]:
+def _label_and_identity(where: str, record: bytes) -> tuple[int, str]:
     try:
         feature = tf.train.Example.FromString(record).features.feature
         label = feature["label"].int64_list.value[0]
     except (IndexError, DecodeError) as error:
-        raise InputError(f"{path}: a record is not a face example (no readable `label`)") from error
+        raise InputError(f"{where}: is not a face example (no readable `label`)") from error
     if label not in (REAL, FAKE):
-        raise InputError(f"{path}: a record has label {label}; 0 is real and 1 is fake")
-    return label, b"".join(feature["identity"].bytes_list.value).decode()
+        raise InputError(f"{where}: label is {label}; 0 is real and 1 is fake")
+    try:
+        return label, b"".join(feature["identity"].bytes_list.value).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: its identity is not UTF-8 ({error.reason} at byte {error.start})") from None

@@ -1,16 +1,18 @@
 """SavedModels of this project on disk: finding one, its digest, and what travels with it."""
 
 import hashlib
-import json
 import os
 import shutil
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from artifacts import layout, preprocessing
 from artifacts.errors import InputError
 from artifacts.preprocessing import Preprocessing
+from artifacts.regular_files import require_regular
 from artifacts.video_rules import Faces, VideoRule
+from artifacts.visible import require_text
 from artifacts.writing import write_json
+from model.side_files import CalibrationFile, CardFile, read_checked
 
 SERVED = ("fake_probability", "logit", "center_similarity", "embedding")  # the outputs of `serving_default` and `crops`
 
@@ -112,9 +114,10 @@ def find_saved_model(folder: str | os.PathLike[str]) -> str:
             with its versions, of which the newest complete one is taken.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or its name is not UTF-8.
     """
     folder = os.fspath(folder)
+    require_text(folder, "model")
     newest = [path for _, path in layout.versions(folder)[:1]]
     for path in (folder, layout.serving_model(folder), *newest):
         if layout.is_saved_model(path):
@@ -126,16 +129,38 @@ def find_saved_model(folder: str | os.PathLike[str]) -> str:
 
 
 def digest(saved_model: str) -> str:
-    """Return a digest of a SavedModel's graph and weights, without what travels with it: a pushed copy has the same."""
+    """Return a digest of all that decides a SavedModel's verdicts: graph, weights, calibration, preprocessing.
+
+    The model's card is left out: it is written when a model is pushed, and a pushed copy has the digest of its origin.
+
+    Raises:
+        InputError: what it holds is no regular file, such as a named pipe.
+    """
     total = hashlib.blake2b(digest_size=16)
     for parent, folders, names in os.walk(saved_model):
-        folders[:] = sorted(set(folders) - {layout.EXTRA_ASSETS})
+        folders.sort()
         for name in sorted(names):
             path = os.path.join(parent, name)
+            relative = os.path.relpath(path, saved_model)
+            if relative == CARD_ASSET:
+                continue
+            require_regular(path)
             with open(path, "rb") as stream:
                 of_file = hashlib.file_digest(stream, "sha256").hexdigest()
-            total.update(f"{os.path.relpath(path, saved_model)}\0{of_file}\n".encode())
+            total.update(f"{relative}\0{of_file}\n".encode(errors="surrogateescape"))
     return total.hexdigest()
+
+
+def check_files(saved_model: str) -> str:
+    """Check what travels with a SavedModel, without loading it; returns its digest.
+
+    Raises:
+        InputError: a file is damaged, no regular file, or holds a value that it cannot have.
+    """
+    read_calibration(saved_model)
+    read_preprocessing(saved_model)
+    read_card(saved_model)
+    return digest(saved_model)
 
 
 # --- what travels with it ---------------------------------------------------------------------------------------------
@@ -151,13 +176,12 @@ def read_calibration(folder: str) -> Calibration | None:
     """Read the calibration of a `model` folder, or of a SavedModel alone; None if there is none.
 
     Raises:
-        InputError: the file is damaged or cannot be read.
+        InputError: the file is damaged or cannot be read, or a value is none that it can have.
     """
     for place in (layout.CALIBRATION, CALIBRATION_ASSET):
         path = os.path.join(folder, place)
         if os.path.exists(path):
-            found: Calibration = _read_json(path)
-            return found
+            return cast(Calibration, read_checked(path, CalibrationFile))
     return None
 
 
@@ -208,15 +232,4 @@ def read_card(saved_model: str) -> dict[str, Any] | None:
     path = os.path.join(saved_model, CARD_ASSET)
     if not os.path.exists(path):
         return None
-    card: dict[str, Any] = _read_json(path)
-    return card
-
-
-def _read_json(path: str) -> Any:
-    try:
-        with open(path) as stream:
-            return json.load(stream)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(f"{path}: damaged ({error}). Copy it again from where the model was trained") from error
+    return read_checked(path, CardFile)

@@ -10,11 +10,13 @@ from sklearn.metrics import roc_auc_score
 from artifacts import face_examples
 from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
+from artifacts.manifest import LABELS
 from model.detector import DeepfakeDetector
 from model.input_pipeline import evaluation_batches
 from model.served import Predict
 
 OUTPUTS = ("logit", "center_similarity")
+TEXTS = ("video_id", "dataset", "method")
 KEYS = ("video_id", "dataset", "method", "label", "frame/index", "face/track")
 
 # Arrays of equal length by name, one row per face.
@@ -67,7 +69,8 @@ def score_examples(
         One `Columns` per batch, with `keys` and `outputs`; texts as objects, outputs as float32.
 
     Raises:
-        InputError: a file is truncated or damaged.
+        InputError: a file is truncated or damaged, or a record has a label other than 0 and 1 or a text that is not
+            UTF-8; names file and record.
     """
     waiting = None
     for batch in _batches(files, batch_size):
@@ -81,13 +84,41 @@ def score_examples(
 
 
 def _batches(files: Sequence[str], batch_size: int) -> Iterator[dict[str, tf.Tensor]]:
+    done = 0
     try:
-        yield from evaluation_batches(files, batch_size)
+        for batch in evaluation_batches(files, batch_size):
+            for row, problem in _problems(batch):
+                raise InputError(f"{_place(files, done + row)}: {problem}. Write these face examples again")
+            done += len(batch["label"])
+            yield batch
     except tf.errors.OpError as error:
         for path in files:  # to name the file: this raises at the damaged one
             for _ in face_examples.read_records(path):
                 pass
         raise InputError(f"{files[0]} or one of the files beside it: {error.message}") from error
+
+
+def _problems(batch: Mapping[str, tf.Tensor]) -> Iterator[tuple[int, str]]:
+    """Yield (row, what is wrong with it) of the records that cannot be scored."""
+    for row, label in enumerate(batch["label"].numpy()):
+        if label not in LABELS:
+            yield row, f"label is {label}; 0 is real and 1 is fake"
+    for key in TEXTS:
+        for row, text in enumerate(batch[key].numpy()):
+            try:
+                text.decode()
+            except UnicodeDecodeError as error:
+                yield row, f"{key} is not UTF-8 ({error.reason} at byte {error.start})"
+
+
+def _place(files: Sequence[str], number: int) -> str:
+    """Return the file and the record of an example, by its number over all files."""
+    for path in files:
+        for record, _ in enumerate(face_examples.read_records(path)):
+            if number == 0:
+                return f"{path}: record {record}"
+            number -= 1
+    return f"{files[0]} or one of the files beside it"
 
 
 def _columns(batch: Mapping[str, tf.Tensor], scores: Mapping[str, Any], outputs: Sequence[str]) -> Columns:

@@ -42,6 +42,10 @@ class ServedModel:
         self.path = find_saved_model(folder)
         name = os.path.basename(os.path.normpath(self.path))
         self.version = int(name) if name.isdecimal() else None
+        self.digest = digest(self.path)  # of regular files only: nothing blocks whoever loads them
+        self.calibration = read_calibration(self.path)
+        self.preprocessing = read_preprocessing(self.path)
+        self.card = read_card(self.path)
         self._loaded = _load(self.path)
         self.signatures = self._loaded.signatures
         missing = [name for name in REQUIRED_SIGNATURES if name not in self.signatures]
@@ -50,10 +54,6 @@ class ServedModel:
                 f"{self.path}: not a model of this project: its SavedModel has no signature {' and '.join(missing)}, "
                 f"only {sorted(self.signatures)}"
             )
-        self.calibration = read_calibration(self.path)
-        self.preprocessing = read_preprocessing(self.path)
-        self.digest = digest(self.path)
-        self.card = read_card(self.path)
 
     def predict(self, crops: np.ndarray) -> dict[str, np.ndarray]:
         """Score faces.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from artifacts.words import counted
 from model import scoring
 from model.served import Predict
 from model.video_logits import video_logits
@@ -34,7 +35,7 @@ def validation_metrics(predict: Predict, files: Sequence[str]) -> Row:
     logit = frames["logit"]
     wrong = int(np.sum(~np.isfinite(logit)))
     if wrong:
-        raise NotFinite(f"the logit is not finite for {wrong} of {len(logit)} validation faces")
+        raise NotFinite(f"the logit is not finite for {wrong} of {counted(len(logit), 'validation face')}")
     by_frame = scoring.accuracy_and_auc(frames["label"], logit)
     by_video = scoring.accuracy_and_auc(*video_logits(frames))
     return {

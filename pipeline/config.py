@@ -4,7 +4,6 @@ python -m pipeline.config --check pipeline_config.json
 python -m pipeline.config --schema pipeline_config.schema.json   # a JSON Schema, for editors
 """
 
-import argparse
 import json
 import os
 import sys
@@ -14,7 +13,12 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from artifacts.errors import InputError
+from artifacts.visible import as_text, text_is_whole
+from artifacts.writing import write_json
+from commands.output_files import OutputFile, check_outputs
+from commands.parser import CommandParser
 from commands.problems import of_config
+from commands.terminal import guard_terminal
 from components.example_validator.schema import load_schema
 from model import imagenet_package
 from model.recipes import NAMED_WEIGHTS, Recipe
@@ -46,21 +50,40 @@ def load_config(path: str, settings: Sequence[str] = ()) -> PipelineConfig:
         raise ConfigError(f"{path}:{error.lineno}:{error.colno}: is not JSON: {error.msg}") from error
     except ValueError as error:
         raise ConfigError(f"{path}: is not JSON: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is not such JSON: nested too deep") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: holds {type(raw).__name__}, not an object {{...}}")
     for setting in settings:
         _override(raw, setting)
     _resolve_paths(raw, os.path.dirname(os.path.abspath(path)))
+    odd = list(_odd_texts(raw, ""))
+    if odd:
+        raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in odd))
     try:
         config = PipelineConfig.model_validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:
         sentences = of_config(error, raw, PipelineConfig.model_json_schema())
-        lines = (f"{path}: {sentence.removeprefix('the config: ')}" for sentence in sentences)
-        raise ConfigError("\n".join(lines)) from error
+        raise ConfigError("\n".join(_with_source(sentence, path, settings) for sentence in sentences)) from error
     problems = list(_missing_paths(config))
     if problems:
-        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
+        raise ConfigError("\n".join(_with_source(problem, path, settings) for problem in problems))
     return config
+
+
+def _with_source(sentence: str, path: str, settings: Sequence[str]) -> str:
+    """Put before a sentence where its value was given: on the command line, or in the file."""
+    where = sentence.partition(": ")[0]
+    for key in (setting.partition("=")[0] for setting in settings):
+        if f"{where}.".startswith(f"{key}.") or key.startswith(f"{where}."):
+            return f"--set: {sentence}"
+    return f"{path}: {sentence.removeprefix('the config: ')}"
+
+
+def resolved(config: PipelineConfig) -> PipelineConfig:
+    """Return a config with everything filled in that its fields leave to something else; see `Parameters.resolved`."""
+    filled = {name: parameters.resolved() for name, parameters in config.components}
+    return config.model_copy(update={"components": config.components.model_copy(update=filled)})
 
 
 def _once(pairs: list[tuple[str, Any]]) -> Json:
@@ -84,7 +107,7 @@ def _override(raw: Json, setting: str) -> None:
         raise ConfigError(f"--set {setting}: write it as path=value, e.g. components.Trainer.steps=200")
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = text
     *path, last = key.split(".")
     place: Any = raw
@@ -123,6 +146,17 @@ def _resolve_paths(raw: Json, folder: str) -> None:
         return
     for dataset in datasets if isinstance(datasets, list) else ():
         _resolve(dataset, "root", folder)
+
+
+def _odd_texts(value: Any, where: str) -> Iterator[str]:
+    """Yield a sentence for every text that no path and no JSON can hold."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _odd_texts(inner, f"{where}.{key}".lstrip("."))
+    elif isinstance(value, str) and "\0" in value:
+        yield f"{where}: {as_text(value)!r} holds a NUL, which no name can. Write it anew"
+    elif isinstance(value, str) and not text_is_whole(value):
+        yield f"{where}: {as_text(value)}: is not UTF-8. Rename that folder, or name it by a link whose name is"
 
 
 def _resolve(place: Any, key: str, folder: str) -> None:
@@ -182,21 +216,33 @@ def _not_writable(where: str, folder: str) -> Iterator[str]:
         yield f"{where}: {folder}: {parent} cannot be written. Give a folder that can be"
 
 
+def _is_schema(path: str) -> bool:
+    """Tell whether a file is a schema that `--schema` wrote."""
+    with open(path) as stream:
+        found = json.load(stream)
+    return isinstance(found, dict) and found.get("title") == PipelineConfig.__name__
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line: check a config, or write its JSON Schema."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.config", description=(__doc__ or "").split("\n")[0])
+    guard_terminal()
+    parser = CommandParser(prog="python -m pipeline.config", description=(__doc__ or "").split("\n")[0])
     action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--check", metavar="CONFIG", help="validate a config and print it with all defaults filled in")
+    action.add_argument(
+        "--check",
+        metavar="CONFIG",
+        help="validate a config and print it with all defaults and the recipe's choices filled in",
+    )
     action.add_argument("--schema", metavar="FILE", help='write the JSON Schema; name it in a config as "$schema"')
+    parser.add_argument("--overwrite", action="store_true", help="let --schema replace a file that is no such schema")
     known = parser.parse_args(arguments)
     try:
         if known.check:
-            print(load_config(known.check).model_dump_json(indent=2, by_alias=True))
+            print(resolved(load_config(known.check)).model_dump_json(indent=2, by_alias=True))
         else:
-            with open(known.schema, "w") as stream:
-                json.dump(PipelineConfig.model_json_schema(), stream, indent=1)
-                stream.write("\n")
-    except (ConfigError, OSError) as error:
+            check_outputs([OutputFile("--schema", known.schema, _is_schema)], [], known.overwrite)
+            write_json(known.schema, PipelineConfig.model_json_schema())
+    except (InputError, OSError) as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 2
     return 0

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from commands.parameters import Parameters
+from commands.parser import version as package_version
 from components.base import Component
 
+TOLD = ("resolved", "version")  # parts of a key that decide nothing
 OURS = ("artifacts", "commands", "components", "evaluation", "faces", "model", "pipeline", "serving")
 
 
@@ -87,19 +89,25 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def key_parts(component: Component, parameters: Parameters, input_digests: Mapping[str, str]) -> dict[str, Any]:
-    """Return everything that the result depends on, for JSON; a difference in it explains a cache miss."""
+    """Return everything that the result depends on, for JSON; a difference in it explains a cache miss.
+
+    What is in `TOLD` follows from the rest, and is there for readers of the lineage.
+    """
     return {
         "parameters": parameters.model_dump(mode="json"),
         "inputs": input_digests,
         "code": code_of(component.module),
         "libraries": library_versions(component.libraries),
         "sources": component.sources(parameters) if component.sources else "",
+        "resolved": parameters.resolved().model_dump(mode="json"),
+        "version": package_version(),
     }
 
 
 def cache_key(component: Component, parts: Mapping[str, Any]) -> str:
     """Return the digest of a component's `key_parts`."""
-    text = json.dumps([component.name, parts], sort_keys=True)
+    decisive = {name: part for name, part in parts.items() if name not in TOLD}
+    text = json.dumps([component.name, decisive], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

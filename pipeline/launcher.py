@@ -1,18 +1,19 @@
 """Resolve a component's inputs, look in the cache, execute, publish."""
 
+import contextlib
 import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artifacts.digests import artifact_digest
-from artifacts.layout import artifact_dir, outline, staging_dir
-from artifacts.writing import remove_partial
+from artifacts.digests import joint_digest, note_files
+from artifacts.errors import InputError
+from artifacts.layout import outline
 from components.base import Component, Context
-from pipeline import fingerprint
+from pipeline import fingerprint, integrity
 from pipeline.metadata import Artifact, Execution, MetadataStore, Published
+from pipeline.staging import Staging, targets
 from pipeline.wiring import Node
 
 
@@ -44,23 +45,30 @@ class Launcher:
         run: the run's id in the store; None only to decide without launching.
         beam_args: of the engine.
         no_cache: execute even where an execution could be reused.
+        verify: read the whole content of what is reused, also where no file's size or time has changed.
 
     Attributes:
         outputs: (component, output key) -> artifact of what ran or was reused so far.
     """
 
     def __init__(
-        self, store: MetadataStore, root: str, run: int | None, beam_args: tuple[str, ...], no_cache: bool = False
+        self,
+        store: MetadataStore,
+        root: str,
+        run: int | None,
+        beam_args: tuple[str, ...],
+        no_cache: bool = False,
+        verify: bool = False,
     ) -> None:
         self.store, self.root, self.run = store, root, run
-        self.beam_args, self.no_cache = beam_args, no_cache
+        self.beam_args, self.no_cache, self.verify = beam_args, no_cache, verify
         self.outputs: dict[tuple[str, str], Artifact] = {}
 
     def decide(self, node: Node) -> Decision:
         """Find out whether the node's work was done before; nothing is changed."""
         component = node.component
         inputs = {key: self.outputs[output.source] for key, output in node.inputs.items()}
-        found = {key: resolver.find(self.store, inputs) for key, resolver in node.resolve.items()}
+        found = {key: resolver.find(self.store, inputs, self.problem) for key, resolver in node.resolve.items()}
         inputs |= {key: artifact for key, artifact in found.items() if artifact}
         digests = {key: artifact.digest for key, artifact in inputs.items()}
         parts = fingerprint.key_parts(component, node.parameters, digests)
@@ -69,6 +77,10 @@ class Launcher:
         for name, artifact in found.items():
             reason += f"; {name}: {os.path.relpath(artifact.uri, self.store.root) if artifact else 'none yet'}"
         return Decision(cached, reason, key, parts, inputs)
+
+    def problem(self, artifact: Artifact) -> str | None:
+        """Say what happened to an artifact since it was made; None if it is whole. See `integrity.problem`."""
+        return integrity.problem(self.store, artifact, self.verify, renew=self.run is not None)
 
     def _look_up(self, component: Component, key: str, parts: Mapping[str, Any]) -> tuple[Execution | None, str]:
         """The execution that can be reused, or None, and why."""
@@ -88,10 +100,9 @@ class Launcher:
         """Why a complete execution cannot be reused, or None."""
         artifacts = self.store.artifacts(execution.id, "OUTPUT")
         for key, artifact in artifacts.items():
-            if not os.path.isdir(artifact.uri):
-                return f"its output {key} is gone"
-            if outline(artifact.uri) != (artifact.files, artifact.bytes):
-                return f"files of its output {key} have changed since"
+            damage = self.problem(artifact)
+            if damage:
+                return f"its output {key} {damage}"
         if component.still_holds is None:
             return None
         return component.still_holds({key: artifact.uri for key, artifact in artifacts.items()})
@@ -105,14 +116,21 @@ class Launcher:
         inputs = decision.inputs
         execution = self.store.start_execution(component.name, decision.key, decision.parts, inputs)
         try:
-            staged = self._stage(component, decision.key)
-            context = Context({key: a.uri for key, a in inputs.items()}, staged, node.parameters, self.beam_args)
-            properties = component.run(context)
-            self._publish(component, execution, staged, properties)
-            shutil.rmtree(staging_dir(self.root, component.name, decision.key), ignore_errors=True)
+            staging = Staging(self.root, component, decision.key)
+            properties = None if self.no_cache else staging.finished()
+            if properties is None:
+                staging.prepare(fresh=self.no_cache)
+                folders = {key: artifact.uri for key, artifact in inputs.items()}
+                properties = component.run(Context(folders, staging.outputs, node.parameters, self.beam_args))
+            else:
+                print(f"{component.name}: an earlier run has done this work; it is published now", flush=True)
+            self._publish(component, execution, staging, properties)
         except BaseException as error:
-            self.store.fail(execution, f"{type(error).__name__}: {error}")
+            with contextlib.suppress(InputError):  # the lineage itself cannot be written: `sweep` will find it
+                if self.store.execution(execution).state == "RUNNING":
+                    self.store.fail(execution, f"{type(error).__name__}: {error}")
             raise
+        staging.remove()
         self._use(component, execution, cached=False)
         return self.store.execution(execution)
 
@@ -126,45 +144,38 @@ class Launcher:
         for key, artifact in self.store.artifacts(execution, "OUTPUT").items():
             self.outputs[component.name, key] = artifact
 
-    def _stage(self, component: Component, key: str) -> dict[str, str]:
-        """Folders to work in; those of an interrupted attempt at the same work if the component can resume it."""
-        folder = staging_dir(self.root, component.name, key)
-        if os.path.isdir(folder) and component.resumable and not self.no_cache:
-            print(f"{component.name}: continues with what an interrupted run left", flush=True)
-            remove_partial(folder)  # a killed process could not tidy up, and this must not be published
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-        staged = {name: os.path.join(folder, name) for name in component.outputs}
-        for path in staged.values():
-            os.makedirs(path, exist_ok=True)
-        return staged
-
-    def _publish(
-        self, component: Component, execution: int, staged: Mapping[str, str], properties: Mapping[str, Any]
-    ) -> None:
-        """Move the outputs to their places, then make them live in one transaction."""
+    def _publish(self, component: Component, execution: int, staging: Staging, properties: Mapping[str, Any]) -> None:
+        """Move the outputs to their places, then make them live in one transaction; what fails moves them back."""
+        notes = {key: tuple(note_files(folder)) for key, folder in staging.outputs.items()}
+        digests = {key: joint_digest(of_output) for key, of_output in notes.items()}
+        staging.finish(digests, properties)
+        places = targets(self.root, component, execution)
         rows: dict[str, Published] = {}
-        moved: list[str] = []
         try:
-            for key, folder in staged.items():
-                digest, (files, size) = artifact_digest(folder), outline(folder)
-                target = artifact_dir(self.root, component.name, key, execution)
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                os.rename(folder, target)
-                moved.append(target)
-                rows[key] = Published(component.outputs[key], target, digest, files, size)
+            for key, folder in staging.outputs.items():
+                files, size = outline(folder)
+                os.makedirs(os.path.dirname(places[key]), exist_ok=True)
+                os.rename(folder, places[key])
+                rows[key] = Published(component.outputs[key], places[key], digests[key], files, size, notes[key])
             self.store.finish(execution, rows, properties)
         except BaseException:
-            for target in moved:
-                shutil.rmtree(target, ignore_errors=True)
+            if not self._is_recorded(execution):
+                staging.take_back(places)
             raise
+
+    def _is_recorded(self, execution: int) -> bool:
+        """Whether an execution's outputs are live: a signal may come right after they became so."""
+        try:
+            return self.store.execution(execution).state == "COMPLETE"
+        except InputError:  # the next run's `sweep` takes them back if they are not
+            return True
 
 
 def sweep(store: MetadataStore, root: str, components: Sequence[Component]) -> None:
-    """Undo what a killed run left: its executions count as failed, and half-published folders are removed."""
+    """Undo what a killed run left: its executions count as failed, and half-published folders go back to staging."""
+    known = {component.name: component for component in components}
     for execution, name in store.running():
-        for component in components:
-            if component.name == name:
-                for key in component.outputs:
-                    shutil.rmtree(artifact_dir(root, name, key, execution), ignore_errors=True)
+        if name in known:
+            staging = Staging(root, known[name], store.execution(execution).cache_key)
+            staging.take_back(targets(root, known[name], execution))
         store.fail(execution, "the run was killed")

@@ -1,14 +1,17 @@
 """Lineage in SQLite, with ML Metadata's names: Execution, Artifact, Event, Context."""
 
 import contextlib
+import glob
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
+from artifacts.digests import FileNote
+from artifacts.errors import InputError
 from artifacts.layout import METADATA
 
 Direction = Literal["INPUT", "OUTPUT"]
@@ -21,10 +24,12 @@ CREATE TABLE IF NOT EXISTS Execution (
 CREATE TABLE IF NOT EXISTS Artifact (
     id INTEGER PRIMARY KEY, type TEXT, uri TEXT, state TEXT, digest TEXT, files INTEGER, bytes INTEGER, created REAL);
 CREATE TABLE IF NOT EXISTS Event (execution INTEGER, artifact INTEGER, direction TEXT, key TEXT);
+CREATE TABLE IF NOT EXISTS File (artifact INTEGER, name TEXT, size INTEGER, changed INTEGER, digest TEXT);
 CREATE TABLE IF NOT EXISTS Association (context INTEGER, execution INTEGER, cached INTEGER);
 CREATE INDEX IF NOT EXISTS ExecutionByKey ON Execution (component, cache_key, state);
 CREATE INDEX IF NOT EXISTS EventByArtifact ON Event (artifact, direction);
 CREATE INDEX IF NOT EXISTS EventByExecution ON Event (execution, direction);
+CREATE INDEX IF NOT EXISTS FileByArtifact ON File (artifact);
 """
 
 
@@ -57,13 +62,17 @@ class Execution:
 
 
 class Published(NamedTuple):
-    """An output that an execution has finished: the artifact's type, folder, digest, number of files, and bytes."""
+    """An output that an execution has finished.
+
+    Its fields are the artifact's type, folder, digest, number of files, bytes, and a note of each of its files.
+    """
 
     type: str
     uri: str
     digest: str
     files: int
     bytes: int
+    notes: tuple[FileNote, ...] = ()
 
 
 class MetadataStore:
@@ -73,13 +82,42 @@ class MetadataStore:
         root: the pipeline root.
         create: create the database if it does not exist; otherwise an absent one counts as empty and nothing is
             written.
+
+    Raises:
+        InputError: by this and every method: the database is damaged, or cannot be read or written.
     """
 
     def __init__(self, root: str, create: bool = True) -> None:
         self.root = os.path.abspath(root)
-        path = os.path.join(root, METADATA)
-        self._db = sqlite3.connect(path if create or os.path.exists(path) else ":memory:", isolation_level=None)
-        self._db.executescript(TABLES)
+        self.path = os.path.join(root, METADATA)
+        with self._naming():
+            where = self.path if create or os.path.exists(self.path) else ":memory:"
+            self._db = sqlite3.connect(where, isolation_level=None)
+            try:
+                found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if found != "ok":
+                    raise sqlite3.DatabaseError(found.splitlines()[-1])
+                self._db.executescript(TABLES)
+            except BaseException:
+                self._db.close()
+                raise
+
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Turn SQLite's errors into those that name the file and the cure."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+                raise InputError(
+                    f"{self.path}: damaged ({error}). Restore it, or move it away: all steps then run once more, and "
+                    "what was made so far stays in its folders"
+                ) from error
+            raise InputError(
+                f"{self.path}: cannot be read or written ({error}). What is finished is kept; make room, or give this "
+                "user permission, and run again"
+            ) from error
 
     def close(self) -> None:
         """Close the database."""
@@ -88,13 +126,16 @@ class MetadataStore:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything in the body is written, or nothing."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        with self._naming():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # of a full disk, SQLite has ended it already
+                    with contextlib.suppress(sqlite3.Error):
+                        self._db.execute("ROLLBACK")
+                raise
 
     def start_run(self, pipeline: str, config: Mapping[str, Any]) -> int:
         """Record a run of the pipeline; return its id."""
@@ -106,43 +147,65 @@ class MetadataStore:
     ) -> int:
         """Record that a component starts to work on its inputs, by key; return the execution's id."""
         with self.transaction():
-            row = (component, "RUNNING", key, json.dumps(parts), "{}", time.time())
-            columns = "component, state, cache_key, key_parts, properties, started"
-            execution = self._insert(f"INSERT INTO Execution ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
+            last = max(self._rows("SELECT coalesce(max(id), 0) FROM Execution")[0][0], self._newest_folder(component))
+            row = (last + 1, component, "RUNNING", key, json.dumps(parts), "{}", time.time())
+            columns = "id, component, state, cache_key, key_parts, properties, started"
+            execution = self._insert(f"INSERT INTO Execution ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             for name, artifact in inputs.items():
-                self._db.execute("INSERT INTO Event VALUES (?, ?, 'INPUT', ?)", (execution, artifact.id, name))
+                self._rows("INSERT INTO Event VALUES (?, ?, 'INPUT', ?)", (execution, artifact.id, name))
         return execution
+
+    def _newest_folder(self, component: str) -> int:
+        """The highest number of a folder of a component: a new or older database must not take it again."""
+        names = glob.glob(os.path.join(glob.escape(os.path.join(self.root, component)), "*", "*"))
+        return max((int(n) for n in map(os.path.basename, names) if n.isascii() and n.isdecimal()), default=0)
 
     def finish(self, execution: int, outputs: Mapping[str, Published], properties: Mapping[str, Any]) -> None:
         """Make an execution's outputs, by key, live in one transaction."""
         now = time.time()
         with self.transaction():
-            for name, (kind, uri, digest, files, size) in outputs.items():
+            for name, (kind, uri, digest, files, size, *more) in outputs.items():
                 artifact = self._insert(
                     "INSERT INTO Artifact (type, uri, state, digest, files, bytes, created) "
                     "VALUES (?, ?, 'LIVE', ?, ?, ?, ?)",
                     (kind, os.path.relpath(uri, self.root), digest, files, size, now),
                 )
-                self._db.execute("INSERT INTO Event VALUES (?, ?, 'OUTPUT', ?)", (execution, artifact, name))
-            self._db.execute(
+                self._rows("INSERT INTO Event VALUES (?, ?, 'OUTPUT', ?)", (execution, artifact, name))
+                self._note_files(artifact, *more)
+            self._rows(
                 "UPDATE Execution SET state = 'COMPLETE', properties = ?, finished = ? WHERE id = ?",
                 (json.dumps(properties), now, execution),
             )
 
     def fail(self, execution: int, reason: str) -> None:
         """Record that an execution failed."""
-        self._db.execute(
+        self._rows(
             "UPDATE Execution SET state = 'FAILED', properties = ?, finished = ? WHERE id = ?",
             (json.dumps({"error": reason}), time.time(), execution),
         )
 
     def associate(self, run: int, execution: int, cached: bool) -> None:
         """Record that a run used an execution, its own or an earlier one."""
-        self._db.execute("INSERT INTO Association VALUES (?, ?, ?)", (run, execution, int(cached)))
+        self._rows("INSERT INTO Association VALUES (?, ?, ?)", (run, execution, int(cached)))
+
+    def files(self, artifact: Artifact) -> list[FileNote]:
+        """Return the notes of an artifact's files; none of one that an earlier version made."""
+        query = "SELECT name, size, changed, digest FROM File WHERE artifact = ? ORDER BY rowid"
+        return [FileNote(*row) for row in self._rows(query, (artifact.id,))]
+
+    def note_again(self, artifact: Artifact, notes: Iterable[FileNote]) -> None:
+        """Replace the notes of an artifact's files, whose content was found to be what it was."""
+        with self.transaction():
+            self._rows("DELETE FROM File WHERE artifact = ?", (artifact.id,))
+            self._note_files(artifact.id, notes)
+
+    def _note_files(self, artifact: int, notes: Iterable[FileNote] = ()) -> None:
+        for note in notes:
+            self._rows("INSERT INTO File VALUES (?, ?, ?, ?, ?)", (artifact, *note))
 
     def running(self) -> list[tuple[int, str]]:
         """Return (id, component) of the executions that never ended, since their run was killed."""
-        return list(self._db.execute("SELECT id, component FROM Execution WHERE state = 'RUNNING'"))
+        return [(row[0], row[1]) for row in self._rows("SELECT id, component FROM Execution WHERE state = 'RUNNING'")]
 
     def last_complete(self, component: str, key: str | None = None) -> Execution | None:
         """Return the newest complete execution of a component, with that cache key if one is given; or None."""
@@ -150,8 +213,8 @@ class MetadataStore:
         arguments = [component]
         if key is not None:
             query, arguments = query + " AND cache_key = ?", [component, key]
-        row = self._db.execute(query + " ORDER BY id DESC LIMIT 1", arguments).fetchone()
-        return self._execution(row) if row else None
+        rows = self._rows(query + " ORDER BY id DESC LIMIT 1", tuple(arguments))
+        return self._execution(rows[0]) if rows else None
 
     def last_used(self, component: str) -> Iterator[Execution]:
         """Yield the complete executions of a component that runs used, their own or cached ones, last used first."""
@@ -159,15 +222,15 @@ class MetadataStore:
             "SELECT Execution.* FROM Execution JOIN Association ON Association.execution = Execution.id "
             "WHERE component = ? AND state = 'COMPLETE' GROUP BY Execution.id ORDER BY max(Association.rowid) DESC"
         )
-        return map(self._execution, self._db.execute(query, (component,)).fetchall())
+        return map(self._execution, self._rows(query, (component,)))
 
     def execution(self, number: int) -> Execution:
         """Return the execution of that id."""
-        return self._execution(self._db.execute("SELECT * FROM Execution WHERE id = ?", (number,)).fetchone())
+        return self._execution(self._rows("SELECT * FROM Execution WHERE id = ?", (number,))[0])
 
     def artifacts(self, execution: int, direction: Direction) -> dict[str, Artifact]:
         """Return what an execution took ("INPUT") or made ("OUTPUT"), by key."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT Event.key, Artifact.* FROM Event JOIN Artifact ON Artifact.id = Event.artifact "
             "WHERE Event.execution = ? AND Event.direction = ? ORDER BY Event.rowid",
             (execution, direction),
@@ -176,17 +239,20 @@ class MetadataStore:
 
     def all_artifacts(self) -> list[Artifact]:
         """Return every artifact, newest first."""
-        return [self._artifact(row) for row in self._db.execute("SELECT * FROM Artifact ORDER BY id DESC")]
+        return [self._artifact(row) for row in self._rows("SELECT * FROM Artifact ORDER BY id DESC")]
 
     def producer(self, artifact: Artifact) -> Execution:
         """Return the execution that made an artifact."""
-        row = self._db.execute(
-            "SELECT execution FROM Event WHERE artifact = ? AND direction = 'OUTPUT'", (artifact.id,)
-        ).fetchone()
-        return self.execution(row[0])
+        query = "SELECT execution FROM Event WHERE artifact = ? AND direction = 'OUTPUT'"
+        return self.execution(self._rows(query, (artifact.id,))[0][0])
+
+    def _rows(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        with self._naming():
+            return self._db.execute(statement, values).fetchall()
 
     def _insert(self, statement: str, row: tuple[Any, ...]) -> int:
-        number = self._db.execute(statement, row).lastrowid
+        with self._naming():
+            number = self._db.execute(statement, row).lastrowid
         assert number is not None  # of an INSERT it is there
         return number
 
@@ -194,7 +260,12 @@ class MetadataStore:
         artifact = Artifact(*row)
         return replace(artifact, uri=os.path.join(self.root, artifact.uri))
 
-    @staticmethod
-    def _execution(row: tuple[Any, ...]) -> Execution:
+    def _execution(self, row: tuple[Any, ...]) -> Execution:
         number, component, state, key, parts, properties, started, finished = row
-        return Execution(number, component, state, key, json.loads(parts), json.loads(properties), started, finished)
+        try:
+            decoded = json.loads(parts), json.loads(properties)
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"{self.path}: damaged (execution {number}: {error}). Restore it, or move it away"
+            ) from None
+        return Execution(number, component, state, key, *decoded, started, finished)

@@ -1,12 +1,14 @@
 """Inputs that no component of the run gives: they are found in the lineage."""
 
+import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from artifacts.layout import BLESSED, outline
+from artifacts.layout import BLESSED
 from artifacts.types import ArtifactType
 from components.base import Component
+from pipeline import integrity
 from pipeline.metadata import Artifact, MetadataStore
 
 
@@ -49,18 +51,27 @@ class LastBlessed:
         """The type of the artifact that it finds."""
         return self.component.inputs[self.model]
 
-    def find(self, store: MetadataStore, inputs: Mapping[str, Artifact]) -> Artifact | None:
+    def find(
+        self,
+        store: MetadataStore,
+        inputs: Mapping[str, Artifact],
+        problem: Callable[[Artifact], str | None] | None = None,
+    ) -> Artifact | None:
         """Return the artifact of that model, or None.
 
         Args:
             store: the lineage.
             inputs: input key -> artifact of the node's other inputs; the model evaluated now is among them.
+            problem: says what happened to an artifact since it was made, or None. Default: `integrity.problem`.
         """
+        problem = problem or functools.partial(integrity.problem, store)
         for execution in store.last_used(self.component.name):
             model = store.artifacts(execution.id, "INPUT")[self.model]
             verdict = store.artifacts(execution.id, "OUTPUT")[self.blessing]
             blessed = os.path.exists(os.path.join(verdict.uri, BLESSED))
-            unchanged = outline(model.uri) == (model.files, model.bytes)
-            if blessed and unchanged and model.digest != inputs[self.model].digest:
-                return model
+            if blessed and model.digest != inputs[self.model].digest:
+                damage = problem(model)
+                if damage is None:
+                    return model
+                print(f"{model.uri}: {damage}; an earlier blessed model is looked for", flush=True)
         return None

@@ -1,38 +1,47 @@
 """Run the pipeline of a config: videos in, a trained, evaluated and served model out.
 
     python -m pipeline.run --config pipeline_config.json
-    python -m pipeline.run --config c.json --set components.Trainer.steps=200 --from Trainer --to Evaluator
+    python -m pipeline.run --config c.json --from Trainer --to Evaluator
+    python -m pipeline.run --config c.json --set components.Trainer.steps=200
 
 What was done before with the same inputs, parameters and code is not done again. An interrupted run continues where it
 stopped when it is started again.
+
+exit codes: 0 done; 2 something to be fixed, which the message names; 3 done, but the model was not pushed, since a
+threshold or a test of the server's failed; 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 import argparse
 import contextlib
 import fcntl
-import logging
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 
 from artifacts.errors import InputError
-from artifacts.layout import METRICS, PUSHED, REPORT, STATISTICS
-from commands.signals import Interrupted, StopSignals, exit_code
+from artifacts.manifest import SPLITS, read_manifest
+from artifacts.words import shown
+from artifacts.writing import open_fixed, write_json
+from commands.output_files import OutputFile, check_outputs
+from commands.parser import CommandParser
+from commands.signals import stoppable
+from commands.terminal import guard_terminal
 from pipeline.config import ConfigError, load_config
 from pipeline.config_schema import PipelineConfig
+from pipeline.dry_run import plan
 from pipeline.engines import beam_args
 from pipeline.launcher import Launcher, sweep
+from pipeline.listing_check import count_videos, problems
 from pipeline.metadata import MetadataStore
-from pipeline.pipeline import SAMPLE_CAVEAT, create_pipeline
+from pipeline.pipeline import create_pipeline
+from pipeline.run_summary import Step, is_summary, print_summary, summarize
 from pipeline.wiring import Node
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Define and parse the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(prog="python -m pipeline.run", description=__doc__)
     parser.add_argument("--config", default="pipeline_config.json", help="the run's config (default: %(default)s)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", dest="settings",
@@ -42,36 +51,40 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
                         help="begin there; earlier components are taken as they last ran")  # fmt: skip
     parser.add_argument("--to", dest="last", metavar="COMPONENT", help="stop after it")
     parser.add_argument("--no_cache", action="store_true", help="execute even what could be reused")
-    parser.add_argument("--dry_run", action="store_true", help="print what would be executed and why; change nothing")
+    parser.add_argument("--verify", action="store_true",
+                        help="read the whole content of what is reused and compare it with what was made; without "
+                        "this, of files whose size or time has changed only")  # fmt: skip
+    parser.add_argument("--dry_run", action="store_true",
+                        help="list the data sets, print what would be executed and why, and what the list "
+                        "tells against it; change nothing")  # fmt: skip
+    parser.add_argument("--summary", metavar="FILE",
+                        help="write what the run did as JSON: each component with its figures and outputs, whether the "
+                        "model was pushed, and where")  # fmt: skip
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0 done, 2 for what the user can fix, 128+n for a signal."""
+    """Entry point; returns the exit code, see the top of this file."""
+    guard_terminal()
     known = parse_arguments(arguments)
-    # Whoever is interrupted would log it as an error of its own.
-    with StopSignals(on_signal=lambda _: logging.disable(logging.CRITICAL)) as stop:
-        try:
-            config = load_config(known.config, known.settings)
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-            with contextlib.nullcontext() if known.dry_run else _locked(config.pipeline_root):
-                run_pipeline(config, known)
-        except InputError as error:
-            print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
-            return 2
-        except OSError as error:
-            reason = f"{error.filename or ''}: {error.strerror}"
-            print(f"error: {reason}. What is finished is kept; fix it and run again", file=sys.stderr)
-            return 2
-        except Interrupted as interrupted:
-            print(f"Trainer {interrupted}. The same command continues from there.", file=sys.stderr)
-            return exit_code(interrupted.number)
-        except BaseException:
-            if stop.number is None:  # on its way through Beam a KeyboardInterrupt loses its type
-                raise
-            print(f"stopped by {stop.number.name}; the same command continues from here", file=sys.stderr)
-            return exit_code(stop.number)
-    return 0
+    return stoppable(lambda: _run(known), trainer="Trainer")
+
+
+def _run(known: argparse.Namespace) -> int:
+    try:
+        if known.summary:
+            check_outputs([OutputFile("--summary", known.summary, is_summary)], [known.config])
+        config = load_config(known.config, known.settings)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        with contextlib.nullcontext() if known.dry_run else _locked(config.pipeline_root):
+            return 3 if run_pipeline(config, known) is False else 0
+    except InputError as error:
+        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        return 2
+    except OSError as error:
+        reason = f"{error.filename or known.config}: {error.strerror}"
+        print(f"error: {reason}. What is finished is kept; fix it and run again", file=sys.stderr)
+        return 2
 
 
 @contextlib.contextmanager
@@ -79,7 +92,7 @@ def _locked(root: str) -> Iterator[None]:
     """Allow one run at a time in a pipeline root."""
     try:
         os.makedirs(root, exist_ok=True)
-        stream = open(os.path.join(root, ".lock"), "w")  # noqa: SIM115 - closed below; opening alone may fail
+        stream = open_fixed(os.path.join(root, ".lock"))  # closed below; opening alone may fail
     except OSError as error:
         raise ConfigError(
             f"pipeline_root: {root}: cannot be written ({error.strerror}). Give a folder that can be"
@@ -94,22 +107,33 @@ def _locked(root: str) -> Iterator[None]:
         yield
 
 
-def run_pipeline(config: PipelineConfig, known: argparse.Namespace) -> None:
-    """Launch the selected nodes in order and print the results."""
+def run_pipeline(config: PipelineConfig, known: argparse.Namespace) -> bool | None:
+    """Launch the selected nodes in order and print the results; returns whether a model was pushed, if it could be."""
+    if config.engine.runner == "beam":
+        from components.beam import pipeline_options  # takes seconds to import
+
+        pipeline_options(beam_args(config.engine))  # a cluster that cannot be used is told before anything runs
     nodes = create_pipeline(config)
     first, last = select(nodes, known.first, known.last)
     began = time.monotonic()
     with contextlib.closing(MetadataStore(config.pipeline_root, create=not known.dry_run)) as store:
-        launcher = Launcher(store, config.pipeline_root, None, beam_args(config.engine), known.no_cache)
+        launcher = Launcher(store, config.pipeline_root, None, beam_args(config.engine), known.no_cache, known.verify)
         if known.dry_run:
-            _plan(launcher, nodes, first, last)
-            return
+            plan(launcher, nodes, first, last, config)
+            return None
         sweep(store, config.pipeline_root, [node.component for node in nodes])
         launcher.run = store.start_run(config.pipeline_name, config.model_dump(mode="json"))
-        hits = 0
+        steps = []
+        names = [node.component.name for node in nodes[: last + 1]]
         for number, node in enumerate(nodes[: last + 1]):
-            hits += _step(launcher, node, number < first)
-    _summary(config, launcher, hits, last + 1, time.monotonic() - began)
+            steps.append(_step(launcher, node, number < first))
+            if names[number] == "VideoExampleGen":
+                _check_listing(launcher, config, names)
+        summary = summarize(config, launcher, steps, time.monotonic() - began)
+    print_summary(config, summary)
+    if known.summary:
+        write_json(known.summary, summary)
+    return summary["pushed"]
 
 
 def select(nodes: Sequence[Node], first: str | None, last: str | None) -> tuple[int, int]:
@@ -128,8 +152,8 @@ def select(nodes: Sequence[Node], first: str | None, last: str | None) -> tuple[
     return begin, end
 
 
-def _step(launcher: Launcher, node: Node, before: bool) -> bool:
-    """Run one node; returns whether an earlier execution was used."""
+def _step(launcher: Launcher, node: Node, before: bool) -> Step:
+    """Run one node; returns what was done."""
     component = node.component
     if before:
         execution = launcher.store.last_complete(component.name)
@@ -138,86 +162,32 @@ def _step(launcher: Launcher, node: Node, before: bool) -> bool:
                 f"--from: {component.name} has never run here, so its outputs are missing. Run without --from"
             )
         for key, artifact in launcher.store.artifacts(execution.id, "OUTPUT").items():
-            if not os.path.isdir(artifact.uri):
+            damage = launcher.problem(artifact)
+            if damage:
                 raise ConfigError(
-                    f"--from: {component.name}'s output {key} is gone ({artifact.uri}). Run without --from"
+                    f"--from: {component.name}'s output {key} {damage} ({artifact.uri}). Run without --from"
                 )
         print(f"[taken ] {component.name}: execution {execution.id}, as it was last made (--from)", flush=True)
         launcher.reuse(component, execution)
-        return True
+        return Step(component.name, "taken", execution, 0.0)
     decision = launcher.decide(node)
     print(f"[{'cached' if decision.cached else 'run   '}] {component.name}: {decision.reason}", flush=True)
     began = time.monotonic()
     execution = launcher.launch(node, decision)
+    seconds = time.monotonic() - began
     if not decision.cached:
-        figures = "  ".join(f"{key} {value}" for key, value in execution.properties.items())
-        print(f"[done  ] {component.name} in {time.monotonic() - began:.1f} s  {figures}", flush=True)
-    return decision.cached is not None
+        figures = "  ".join(f"{key} {shown(value)}" for key, value in execution.properties.items())
+        print(f"[done  ] {component.name} in {seconds:.1f} s  {figures}", flush=True)
+    return Step(component.name, "cached" if decision.cached else "executed", execution, seconds)
 
 
-def _plan(launcher: Launcher, nodes: Sequence[Node], first: int, last: int) -> None:
-    """Print what would be executed, and why."""
-    unknown: set[str] = set()
-    for number, node in enumerate(nodes[: last + 1]):
-        name = node.component.name
-        if number < first:
-            execution = launcher.store.last_complete(name)
-            print(f"[take  ] {name}: " + (f"execution {execution.id}" if execution else "never run: this would fail"))
-            if execution:
-                launcher.outputs |= {(name, k): a for k, a in launcher.store.artifacts(execution.id, "OUTPUT").items()}
-            else:
-                unknown.add(name)
-            continue
-        waits = sorted({output.component.name for output in node.inputs.values()} & unknown)
-        if waits:
-            print(f"[run   ] {name}: its inputs will come from {', '.join(waits)}")
-            unknown.add(name)
-            continue
-        decision = launcher.decide(node)
-        print(f"[{'cached' if decision.cached else 'run   '}] {name}: {decision.reason}")
-        if decision.cached:
-            outputs = launcher.store.artifacts(decision.cached.id, "OUTPUT")
-            launcher.outputs |= {(name, key): artifact for key, artifact in outputs.items()}
-        else:
-            unknown.add(name)
-    print("dry run: nothing was executed")
-
-
-def _summary(config: PipelineConfig, launcher: Launcher, hits: int, total: int, seconds: float) -> None:
-    """Print where everything lies; and the table of figures if no component has just printed it."""
-    import json
-
-    evaluation = launcher.outputs.get(("Evaluator", "evaluation"))
-    pushed = launcher.outputs.get(("Pusher", "pushed_model"))
-    statistics = launcher.outputs.get(("StatisticsGen", "statistics"))
-    run_logs = launcher.outputs.get(("Trainer", "model_run"))
-    print()
-    if evaluation and hits == total:
-        from evaluation.metrics_table import print_table
-
-        with open(os.path.join(evaluation.uri, METRICS)) as stream:
-            print_table(json.load(stream))
-    if hits == total:
-        print(f"all {total} components were cached ({seconds:.1f} s)")
-    else:
-        print(f"{total - hits} of {total} components executed, {hits} cached ({seconds:.1f} s)")
-    if statistics:
-        print(f"statistics:   {os.path.join(statistics.uri, STATISTICS)}")
-    if run_logs:
-        print(f"training:     tensorboard --logdir {os.path.join(run_logs.uri, 'logs')}")
-    if evaluation:
-        print(f"report:       {os.path.join(evaluation.uri, REPORT)}")
-    if pushed:
-        with open(os.path.join(pushed.uri, PUSHED)) as stream:
-            outcome = json.load(stream)
-        print(
-            f"served model: {outcome['path'] if outcome['pushed'] else 'not pushed: ' + '; '.join(outcome['reasons'])}"
-        )
-        if outcome["pushed"]:
-            model = os.path.relpath(os.path.dirname(outcome["path"]))
-            print(f"your video:   python -m serving.predict VIDEO --model {model}")
-    if any(dataset.type == "sample" for dataset in config.components.VideoExampleGen.datasets):
-        print(f"note:         {SAMPLE_CAVEAT}")
+def _check_listing(launcher: Launcher, config: PipelineConfig, components: Sequence[str]) -> None:
+    """Stop before the hours of extraction and training if the list of videos tells that they would be in vain."""
+    folder = launcher.outputs["VideoExampleGen", "videos"].uri
+    counts = count_videos(video for split in SPLITS for video in read_manifest(folder, split))
+    found = problems(counts, config, components)
+    if found:
+        raise ConfigError("\n".join(found))
 
 
 if __name__ == "__main__":

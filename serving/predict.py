@@ -6,16 +6,24 @@
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from artifacts.errors import InputError
+from artifacts.layout import files_below
+from artifacts.visible import printable
+from commands.output_files import OutputFile, check_outputs
+from commands.progress import busy
 from commands.signals import StopSignals
+from commands.terminal import guard_terminal
+from model.saved_model import find_saved_model
 from serving.default_model import choose_model
 from serving.predict_options import Options, parse_options
 from serving.verdict.annotate import Annotator
+from serving.verdict.copy_names import CopyNames
 from serving.verdict.input_files import find_files
-from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, UNSURE
+from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, NOT_JUDGED, UNSURE
+from serving.verdict.own_outputs import is_copy
 from serving.verdict.verdict_json import Verdict
 
 if TYPE_CHECKING:
@@ -24,9 +32,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code, see `predict_options.EPILOG`."""
-    for stream in (sys.stdout, sys.stderr):  # a file may have a name that no encoding can show
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    guard_terminal()
     stop = StopSignals()
     try:
         options = parse_options(arguments)
@@ -51,20 +57,20 @@ def predict(options: Options, stop: StopSignals) -> int:
     Raises:
         InputError: something that the user can fix.
     """
-    files = find_files(options.paths)
+    files = find_files(options.paths, _is_own_copy(options.annotate))
     for problem in files.problems:
-        print(f"error: {problem}", file=sys.stderr)
-    if not files.paths:
+        print(f"error: {printable(problem)}", file=sys.stderr)
+    if not any(map(os.path.lexists, files.paths)):  # said before seconds go into loading a model
+        for path in files.paths:
+            print(f"error: {printable(path)}: no such file", file=sys.stderr)
         return 2
-    options.outputs.check()
-    annotator = None
-    if options.annotate:
-        annotator = Annotator(options.annotate, files.paths, options.limits, options.verdict.decode_time_limit)
+    annotator = _check_outputs(options, files.paths)
 
-    served = _load(options.model, options.outputs.quiet)
-    from serving.verdict.assessor import Assessor  # these take seconds to import
-    from serving.verdict.outputs import Outputs
-    from serving.verdict.scores import ScoringModel
+    with busy("loading the model", hidden=options.outputs.quiet):
+        served = _load(options.model, options.outputs.quiet)
+        from serving.verdict.assessor import Assessor  # these take seconds to import
+        from serving.verdict.outputs import Outputs
+        from serving.verdict.scores import ScoringModel
 
     model = ScoringModel.of_served(served, name_of(served.path))
     verdict = options.verdict.for_model(model.preprocessing)
@@ -87,6 +93,41 @@ def predict(options: Options, stop: StopSignals) -> int:
         finally:
             outputs.finish()
     return outputs.interrupted or exit_code(outputs.verdicts, bool(files.problems), outputs.failed)
+
+
+def _is_own_copy(annotate: str | None) -> Callable[[str], bool]:
+    """Tells drawn copies of an earlier, equal command, which lie where this one draws its own."""
+    if annotate is None:
+        return lambda path: False
+    target = os.path.realpath(annotate)
+
+    def is_own(path: str) -> bool:
+        real = os.path.realpath(path)
+        return target in (real, os.path.dirname(real)) and is_copy(path)
+
+    return is_own
+
+
+def _check_outputs(options: Options, sources: list[str]) -> Annotator | None:
+    """Make sure that all outputs can be written, and replace nothing; returns what draws the copies."""
+    inputs = dict.fromkeys(sources, "an input") | dict.fromkeys(_model_files(options.model), "a file of the model")
+    files, copies = options.outputs.files(), options.annotate
+    if copies:
+        files += [OutputFile("--annotate", path, is_copy) for path in CopyNames(copies, sources).expected()]
+    check_outputs(files, inputs, options.outputs.overwrite)
+    options.outputs.check()
+    if not copies:
+        return None
+    return Annotator(copies, sources, options.limits, options.verdict.decode_time_limit, options.outputs.overwrite)
+
+
+def _model_files(named: str | None) -> list[str]:
+    """The files of the model that will judge; none if there is no model, which is reported later."""
+    try:
+        folder = find_saved_model(choose_model(named)[0])
+    except InputError:
+        return []
+    return [os.path.join(folder, name) for name, _ in files_below(folder)]
 
 
 def _load(named: str | None, quiet: bool) -> "ServedModel":
@@ -123,7 +164,7 @@ def exit_code(verdicts: Sequence[Verdict], problems: bool = False, failed: bool 
     outcomes = {verdict.verdict for verdict in verdicts}
     if FAKE in outcomes:
         return 1
-    return 3 if problems or outcomes & {UNSURE, CANNOT_JUDGE} else 0
+    return 3 if problems or outcomes & {UNSURE, CANNOT_JUDGE, NOT_JUDGED} else 0
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from commands.flags import Flags
 from commands.parameters import Parameters
+from commands.parser import CommandParser, called_as
 from faces.decoder import MAX_PIXELS, Limits
 from serving.default_model import CHOICE
 from serving.verdict.input_files import KINDS, Kind
@@ -24,27 +25,35 @@ quotes. Everyone who is seen is followed through the video and assessed alone; a
 EPILOG = """\
 examples:
   deepfake-predict clip.mp4
-  deepfake-predict clips/ "more/**/*.mp4" photo.jpg --json verdicts.json --csv faces.csv
+  deepfake-predict clips/ "more/**/*.mp4" --json verdicts.json --csv faces.csv
   deepfake-predict clip.mp4 --report clip.html --annotate clip_marked.mp4
-  deepfake-predict clip.mp4 --detect_every 8 --frames 64         quicker search, more frames
-  deepfake-predict faces/ --kind crop                            pictures that hold nothing but one face
-  deepfake-predict inbox/ --quiet || echo "look at it"           in a script
+  deepfake-predict clip.mp4 --detect_every 8  quicker search
+  deepfake-predict faces/ --kind crop         pictures of nothing but one face
+  deepfake-predict inbox/ --quiet || echo "look at it"
 python -m serving.predict is the same command.
 
 the verdict:
-  likely fake, likely real: the probability and its whole interval lie on that side of --threshold
-  unsure: the threshold lies within the interval
-  cannot judge: no face, too small, in too few frames, or a file that cannot be read; the line says which
-  The 95 % interval shows how far the probability would move if other frames of the same file had been examined. It is
-  computed from the differences between frames, and allows for neighbouring frames being alike. A single picture has an
-  interval only if the model knows how its scores usually vary. The interval does not cover kinds of fakes that the
-  model has not seen: what it was trained and tested on stands below the table.
+  likely fake, likely real  the probability and its whole interval lie on that
+                            side of --threshold
+  unsure                    the threshold lies within the interval, or closer
+                            to the probability than 5 %
+  cannot judge              no face, too small, in too few frames, or a file
+                            that cannot be read; the line says which
+  not judged                the model has no card, was tested on nothing or on
+                            generated data alone, or is near guessing on its
+                            own test set; the line says which. Its scores are
+                            printed, and mean little
+
+The 95 % interval shows how far the probability would move if other frames of the same file had been examined. It is
+computed from the differences between frames, and allows for neighbouring frames being alike. A single picture has an
+interval only if the model knows how its scores usually vary. The interval does not cover kinds of fakes that the
+model has not seen: what it was trained and tested on stands below the table.
 
 exit codes:
   0    every file was assessed, and none is fake
   1    at least one file is fake
   2    a wrong argument, no usable model, an output that cannot be written, no file that can be opened, a bug
-  3    none is fake, but at least one file is unsure or could not be assessed
+  3    none is fake, but at least one file is unsure, could not be assessed or was not judged
   130  stopped by Ctrl-C, 143 by SIGTERM; what was assessed before is printed and written
 """
 
@@ -99,7 +108,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         paths=parsed.paths,
         model=parsed.model,
         kind=parsed.kind,
-        outputs=OutputPaths(parsed.json, parsed.csv, parsed.report, parsed.quiet),
+        outputs=OutputPaths(parsed.json, parsed.csv, parsed.report, parsed.quiet, parsed.overwrite),
         annotate=parsed.annotate,
         limits=Limits(limits.max_pixels, limits.max_seconds),
         verdict=verdict_flags.read(parsed),
@@ -108,12 +117,8 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     """The parser of all options but those that are fields of `FileLimits` and `VerdictOptions`."""
-    parser = argparse.ArgumentParser(
-        prog="deepfake-predict",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = CommandParser(
+        prog=called_as("serving.predict", "deepfake-predict"), description=DESCRIPTION, epilog=EPILOG
     )
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="videos, pictures, folders, or patterns such as '**/*.mp4'"
@@ -132,7 +137,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     output = parser.add_argument_group("outputs, besides the table")
     output.add_argument("--json", metavar="FILE", help="write everything as JSON; - for standard output")
-    output.add_argument("--csv", metavar="FILE", help="write one row for each face; - for standard output")
+    output.add_argument(
+        "--csv",
+        metavar="FILE",
+        help="write one row for each face; - for standard output. Text that a spreadsheet would run as a formula (it "
+        "begins with =, +, - or @) gets an apostrophe in front; control characters in names are escapes (\\x1b)",
+    )
     output.add_argument(
         "--report",
         metavar="FILE",
@@ -143,7 +153,14 @@ def _parser() -> argparse.ArgumentParser:
         "--annotate",
         metavar="PATH",
         help="draw boxes and verdicts on copies: an .mp4 for a video, a .png or .jpg for a picture, or a folder for "
-        "several files. The sound is left out",
+        "several files. The sound is kept",
+    )
+    output.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="let outputs replace files that this command did not make. Without it they replace only empty files and "
+        "earlier outputs of the same kind, which are recognised by their content, so that a command may be repeated; "
+        "nothing ever replaces an input, a file of the model or another output",
     )
     output.add_argument("--quiet", action="store_true", help="no table, no progress; errors are still printed")
     for old in RENAMED:

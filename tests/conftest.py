@@ -2,7 +2,17 @@
 
 from tests.fixtures.browser import browser, faults_of_report
 from tests.fixtures.processes import command, execute, keep_signals, start
-from tests.fixtures.served import brightness
+from tests.fixtures.served import brightness, one_moment
 from tests.fixtures.tiny_resnet import tiny_resnet
 
-__all__ = ["brightness", "browser", "command", "execute", "faults_of_report", "keep_signals", "start", "tiny_resnet"]
+__all__ = [
+    "brightness",
+    "browser",
+    "command",
+    "execute",
+    "faults_of_report",
+    "keep_signals",
+    "one_moment",
+    "start",
+    "tiny_resnet",
+]

@@ -15,8 +15,8 @@ from artifacts.writing import whole
 from benchmarks.gpu_training import augment
 from benchmarks.gpu_training.assess import Pictures, assess, evaluation_images
 from benchmarks.gpu_training.crops import INITIAL, Crops
+from benchmarks.gpu_training.multi_metric import TERMS
 from benchmarks.gpu_training.network import SideBySide
-from benchmarks.gpu_training.objective import TERMS
 from benchmarks.gpu_training.runs import Clock, Runs, cosine, prepare_torch
 from benchmarks.gpu_training.sampler import Pairs
 from benchmarks.gpu_training.settings import CANDIDATES, Setting

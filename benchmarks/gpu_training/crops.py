@@ -97,8 +97,11 @@ class Crops:
         """Return all pixels, uint8 [n, side, side, 3], on the device."""
         import torch
 
-        parts = [np.load(os.path.join(self.folder, f"{kind}-{part}.npy")) for part in self.parts]
-        return torch.cat([torch.from_numpy(part).to(device) for part in parts])
+        return torch.cat([torch.from_numpy(self.pixels(kind, part)).to(device) for part in self.parts])
+
+    def pixels(self, kind: Literal["source", "aligned"], part: int) -> np.ndarray:
+        """Return the pixels of one part, uint8 [n, side, side, 3]."""
+        return np.asarray(np.load(os.path.join(self.folder, f"{kind}-{part}.npy")))
 
     def rows(self, split: str, found_only: bool = True) -> np.ndarray:
         """Return the positions of a split, by default of those with a face."""

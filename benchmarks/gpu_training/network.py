@@ -19,6 +19,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from benchmarks.gpu_training.multi_metric import unit
 from model.efficientnet_lite import FEATURES, STAGES, STEM_WIDTH
 
 EMBEDDING = 128
@@ -268,11 +269,6 @@ def _pad(x: torch.Tensor, layer: Layer) -> tuple[torch.Tensor, int | tuple[int, 
         return x, (total[0] // 2, total[1] // 2)
     top, left = (t // 2 for t in total)
     return F.pad(x, (left, total[1] - left, top, total[0] - top)), 0
-
-
-def unit(x: torch.Tensor) -> torch.Tensor:
-    """Scale the last axis to unit length; a zero vector stays zero, with a finite gradient."""
-    return x * torch.rsqrt(torch.clamp(torch.sum(torch.square(x), -1, keepdim=True), min=1e-12))
 
 
 def from_keras(name: str, array: np.ndarray) -> np.ndarray:

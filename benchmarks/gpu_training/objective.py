@@ -1,68 +1,15 @@
-"""Eq. 1 for runs side by side, by the project's own `model.losses` and `model.expander` on Keras's torch backend."""
+"""Eq. 1 for runs side by side, on Keras's torch backend."""
 
 from collections.abc import Mapping
 
 import keras
 import torch
-from keras import ops
 
-from benchmarks.gpu_training.network import unit
-from model import expander, losses
-from model.recipes import Recipe
+from benchmarks.gpu_training.multi_metric import PAPER, multi_metric_loss
+from model import losses
 
 if keras.backend.backend() != "torch":
     raise ImportError("the losses are needed on torch: set the environment variable KERAS_BACKEND=torch")
-
-PAPER = Recipe()
-TERMS = ("loss", "cross_entropy", "triplet", "weight_center", "eta", "active", "accuracy")
-
-
-def multi_metric_loss(
-    embedding: torch.Tensor,
-    logits: torch.Tensor,
-    center: torch.Tensor,
-    settings: Mapping[str, torch.Tensor],
-    labels: torch.Tensor,
-    partners: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compute the loss of one run and its terms, as `DeepfakeDetector.multi_metric_loss` does.
-
-    Args:
-        embedding: unit vectors, float [n, d].
-        logits: float [n, 2].
-        center: moving mean of the real embeddings, float [d].
-        settings: float scalars: `triplet`, `cross_entropy` and `weight_center` (weights of the terms, 0 before their
-            stage), `expander` (1 in its stage, else 0), `exclude_partner` (1 or 0).
-        labels: integer [n].
-        partners: who shares an original with whom and has the other label, boolean [n, n].
-
-    Returns:
-        The loss, scalar, and the values of `TERMS`, [len(TERMS)].
-    """
-    gram = ops.matmul(embedding, ops.transpose(embedding))
-    cross_entropy = losses.cross_entropy_loss(logits, labels)
-    eta = expander.balance_factor(cross_entropy, PAPER.pulling_factor)
-    # η = 1 leaves the negatives where they are.
-    eta = settings["expander"] * eta + (1 - settings["expander"])
-    triplet, active = losses.triplet_loss(
-        gram,
-        labels,
-        PAPER.triplet_margin,
-        negative_similarity=expander.expanded_negative_similarity(gram, eta),
-        excluded=ops.logical_and(partners, settings["exclude_partner"] > 0),
-    )
-    similarity = ops.sum(embedding * unit(center)[None, :], axis=-1)
-    weight_center = losses.weight_center_loss(
-        similarity, ops.equal(labels, losses.REAL), PAPER.weight_center_scale, PAPER.weight_center_margin
-    )
-    loss = (
-        settings["weight_center"] * weight_center
-        + settings["triplet"] * triplet
-        + settings["cross_entropy"] * cross_entropy
-    )
-    predicted = ops.cast(logits[:, 1] > logits[:, 0], labels.dtype)
-    accuracy = ops.mean(ops.cast(ops.equal(predicted, labels), loss.dtype))
-    return loss, torch.stack([loss, cross_entropy, triplet, weight_center, eta, active, accuracy])
 
 
 def side_by_side_loss(

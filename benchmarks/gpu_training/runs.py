@@ -74,7 +74,7 @@ class Runs:
         return torch.tensor([each[name] for each in self.settings], device=self.device)
 
     def terms_at(self, progress: float) -> dict[str, torch.Tensor]:
-        """Return the settings of `objective.multi_metric_loss` after that share of the training, each float [R]."""
+        """Return the settings of `multi_metric.multi_metric_loss` after that share of the training, each float [R]."""
         return {
             "triplet": self._column("triplet"),
             "cross_entropy": self._column("cross_entropy"),
@@ -101,7 +101,7 @@ class Runs:
             schedule: factor of the learning rates.
 
         Returns:
-            Values of `objective.TERMS`, [R, len(TERMS)].
+            Values of `multi_metric.TERMS`, [R, len(TERMS)].
         """
         net = self.net
         net.zero_gradients()

@@ -17,7 +17,9 @@ class EvaluatorParameters(Parameters):
     """Parameters of Evaluator."""
 
     thresholds: tuple[Threshold, ...] = Field(
-        (), description="All must hold for the model to be blessed; without any, no model is."
+        (),
+        description="All must hold for the model to be blessed; without any, no model is. For instance "
+        '[{"dataset": "all", "level": "video", "metric": "auc", "min": 0.9}].',
     )
     max_drop: float = Field(
         0.02, ge=0, le=1, description="How far the thresholds' figures may drop below those of the last blessed model."
@@ -45,7 +47,11 @@ class EvaluatorParameters(Parameters):
         4, description="Heat maps of hits, and as many of the worst mistakes, per data set; 0 leaves them out."
     )
     batch_size: PositiveInt = Field(32, description="Faces per forward pass.")
-    caveats: dict[str, str] = Field({}, description="Data set -> a sentence to print with its figures.")
+    caveats: dict[str, str] = Field(
+        {},
+        description="Data set -> a sentence to print with its figures; a model tested on such data alone gives no "
+        "verdicts.",
+    )
 
     @field_validator("models")
     @classmethod

@@ -23,11 +23,12 @@ from commands.quiet import import_tensorflow
 tf = import_tensorflow()  # in a worker process, this module is the first to import it
 
 from artifacts import predictions  # noqa: E402
-from artifacts.digests import content_digest  # noqa: E402
+from artifacts.digests import examples_digest  # noqa: E402
 from artifacts.errors import InputError  # noqa: E402
 from artifacts.predictions import Columns  # noqa: E402
+from artifacts.writing import open_fixed  # noqa: E402
 from commands import progress  # noqa: E402
-from components.beam import DirectOptions, beam, pipeline_options  # noqa: E402
+from components.beam import beam, pipeline_options, running, starting, threads_per_process  # noqa: E402
 from model import scoring  # noqa: E402
 from model.saved_model import digest, find_saved_model  # noqa: E402
 from model.served import Predict, load_model  # noqa: E402
@@ -75,9 +76,11 @@ def write_predictions(
         The number of faces.
 
     Raises:
-        InputError: there is no SavedModel or no face, a file is cut or damaged, the model gives NaN, or the folder
-            cannot be written.
+        InputError: there is no SavedModel or no face, a file is cut or damaged, a record's label is neither 0 nor 1,
+            the model gives NaN, the folder cannot be written, or the workers do not share it.
     """
+    # A worker's working folder may be another.
+    files, model_dir, out_dir = [os.path.abspath(path) for path in files], *map(os.path.abspath, (model_dir, out_dir))
     options = pipeline_options(beam_args)
     model = digest(find_saved_model(model_dir))
     jobs = [
@@ -87,7 +90,7 @@ def write_predictions(
     finished = _keep_finished(jobs, split, out_dir)
     how = {"model_dir": model_dir, "batch_size": batch_size, "threads": threads_per_process(options)}
     try:
-        with _progress(jobs), beam.Pipeline(options=options) as pipeline:
+        with _progress(jobs, starting(options)), running(options) as pipeline:
             _ = (
                 pipeline
                 | "Files" >> beam.Create([job for job in jobs if job.target not in finished])
@@ -101,6 +104,12 @@ def write_predictions(
         raise InputError(reason[1]) from error
     finally:
         _keep_finished(jobs, split, out_dir)
+    for job in jobs:
+        if not os.path.exists(job.target):
+            raise InputError(
+                f"{job.target}: is missing, though no worker failed: the workers write to another disk. Give a folder "
+                "that they share with this machine, under one path"
+            )
     rows = sum(predictions.row_count(job.target) for job in jobs)
     if not rows:
         where = os.path.dirname(files[0]) if files else "no file"
@@ -110,16 +119,7 @@ def write_predictions(
 
 def origin(path: str, model: str) -> dict[str, str]:
     """Return what predictions come from, as stored with them: the digests of the face examples and of the model."""
-    return {"examples": content_digest(path), "model": model}
-
-
-def threads_per_process(options: beam.options.pipeline_options.PipelineOptions) -> int | None:
-    """Return how many threads TensorFlow may use so that Beam's processes share the cores; None for its default."""
-    direct = options.view_as(DirectOptions)
-    if direct.direct_running_mode != "multi_processing":
-        return None
-    cores = len(os.sched_getaffinity(0))
-    return max(1, cores // (direct.direct_num_workers or cores))
+    return {"examples": examples_digest(path), "model": model}
 
 
 def predict_file(job: Job, model_dir: str, batch_size: int, threads: int | None = None) -> None:
@@ -184,15 +184,15 @@ def _keep_finished(jobs: Sequence[Job], split: str, out_dir: str) -> set[str]:
     return finished
 
 
-def _progress(jobs: Sequence[Job]) -> AbstractContextManager[None]:
+def _progress(jobs: Sequence[Job], starting: str) -> AbstractContextManager[None]:
     """Show a bar over the bytes of the files, with the number of faces so far, summed over all processes."""
     sizes = {job.target: os.path.getsize(job.records) for job in jobs}
     count = functools.partial(_count, sizes)
-    return progress.watched(count, sum(sizes.values()), desc="predicting", unit="B", unit_scale=True)
+    return progress.watched(count, sum(sizes.values()), starting, desc="predicting", unit="B", unit_scale=True)
 
 
 def _note(target: str, done: int, faces: int) -> None:
-    with contextlib.suppress(OSError), open(f"{target}.progress", "w") as stream:
+    with contextlib.suppress(OSError), open_fixed(f"{target}.progress") as stream:
         json.dump([done, faces], stream)
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from artifacts import layout
+from artifacts.regular_files import read_json
 from components.base import Context
 from evaluation.report.page import LineageLine
 from model.saved_model import digest, read_card
@@ -38,11 +39,10 @@ def recipe_of(saved_model: str) -> dict[str, Any]:
     folder = os.path.dirname(os.path.abspath(saved_model))
     for path in (os.path.join(folder, layout.RECIPE), os.path.join(folder, "run", layout.RECIPE)):
         if os.path.exists(path):
-            with open(path) as stream:
-                recipe: dict[str, Any] = json.load(stream)
+            recipe: dict[str, Any] = read_json(path)
             return recipe
     card = read_card(saved_model)
-    return {"name": card["name"], **card["recipe"]} if card and card["name"] else {}
+    return {"name": card["name"], **(card.get("recipe") or {})} if card and card.get("name") else {}
 
 
 def reproduce(context: Context) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from artifacts.manifest import LABELS
 from artifacts.statistics import GroupStatistics, Statistics
+from artifacts.words import counted
 from components.example_validator.schema import Schema
 
 EXPECTED_REASONS = ("no_face", "smaller_faces")  # of frames, parts and notes: common, and no sign of damage
@@ -58,8 +59,9 @@ def _too_few_videos(statistics: Statistics, schema: Schema) -> Iterator[Anomaly]
                 yield Anomaly(
                     "error",
                     f"split {split}",
-                    f"{videos[split, label]} {name} videos with a face; at least {needed} are needed",
-                    "add data, change the split fractions or split files, or lower min_videos_per_class in the schema",
+                    f"{counted(videos[split, label], f'{name} video')} with a face; the schema asks for {needed}",
+                    "add data, change the split fractions or split files, or lower min_videos_per_class in a schema "
+                    "of your own, which schema_file names",
                 )
 
 
@@ -122,7 +124,8 @@ def _reject_rates(statistics: Statistics, schema: Schema) -> Iterator[Anomaly]:
         yield Anomaly(
             "error" if rate > schema.max_video_reject_rate else "warning",
             dataset,
-            f"{count} of {videos[dataset]} videos ({rate:.1%}) gave no face: {why}",
+            f"{count} of {counted(videos[dataset], 'video')} ({rate:.1%}) gave no face: "
+            f"{why or 'the rejects do not say why'}",
             "the rejects name the files; fix them, or raise max_video_reject_rate",
         )
 
@@ -182,16 +185,16 @@ def _crops(statistics: Statistics, schema: Schema) -> Iterator[Anomaly]:
         if not group["faces"] or mean is None:
             continue
         for size in set(group["sizes"]) - {schema.crop_size}:
-            what = f"{group['sizes'][size]} crops are {size}, not {schema.crop_size}"
+            what = f"{counted(group['sizes'][size], 'crop')} of {size}, not {schema.crop_size}"
             yield Anomaly("error", where, what, "extract again")
         for name in set(group["formats"]) - set(schema.image_formats):
-            what = f"{group['formats'][name]} crops are stored as {name!r}, which is not lossless"
+            what = f"{counted(group['formats'][name], 'crop')} stored as {name!r}, which is not lossless"
             yield Anomaly("error", where, what, "extract again, or add the format to image_formats")
         if not low <= mean <= high:
             what = f"the mean pixel is {mean:.1f}, outside {low} to {high}"
             yield Anomaly("error", where, what, "look at the crops: are they black, or scaled to 0-1?")
         if group["flat_crops"] / group["faces"] > schema.max_flat_crop_rate:
-            what = f"{group['flat_crops']} crops are of one single colour"
+            what = f"{counted(group['flat_crops'], 'crop')} of one single colour"
             yield Anomaly("error", where, what, "look at these videos")
 
 
@@ -213,14 +216,14 @@ def _labels(statistics: Statistics) -> Iterator[Anomaly]:
 
 def _incomplete_sources(statistics: Statistics) -> Iterator[Anomaly]:
     for name, source in statistics["sources"].items():
-        for key, count, what in (
-            ("missing", len(source.get("missing", ())), "videos are named by its lists and missing"),
-            ("unlisted", len(source.get("unlisted", ())), "files are there and not used"),
-            ("left_out", len(source.get("left_out", ())), "videos are left out of all splits"),
+        for key, names, noun, what in (
+            ("missing", source.get("missing", ()), "video", "named by its lists and missing"),
+            ("unlisted", source.get("unlisted", ()), "file", "in its folders and not used"),
+            ("left_out", source.get("left_out", ()), "video", "left out of all splits"),
         ):
-            if count:
+            if names:
                 cure = f"statistics.json names them all, under sources.{name}.{key}"
-                yield Anomaly("warning", name, f"{count} {what}", cure)
+                yield Anomaly("warning", name, f"{counted(len(names), noun)} {what}", cure)
 
 
 def _damaged_files(statistics: Statistics) -> Iterator[Anomaly]:
@@ -228,8 +231,8 @@ def _damaged_files(statistics: Statistics) -> Iterator[Anomaly]:
         for scope in ("part", "frame", "note"):
             for reason, count in group["rejects"].get(scope, {}).items():
                 if reason not in EXPECTED_REASONS:
-                    what = "notes" if scope == "note" else f"{scope} rejects"
-                    yield Anomaly("warning", _where(group), f"{count} {what}: {reason}", "see the rejects")
+                    what = counted(count, "note" if scope == "note" else f"{scope} reject")
+                    yield Anomaly("warning", _where(group), f"{what}: {reason}", "the rejects name the files")
 
 
 def _where(group: GroupStatistics) -> str:

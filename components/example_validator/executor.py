@@ -1,12 +1,13 @@
 """ExampleValidator: its executor."""
 
-import json
 import os
 from dataclasses import asdict
 
 from artifacts.errors import InputError
 from artifacts.layout import ANOMALIES, STATISTICS
+from artifacts.regular_files import read_json
 from artifacts.statistics import Statistics
+from artifacts.words import counted
 from artifacts.writing import write_json
 from components.base import Context
 from components.example_validator.checks import find_anomalies
@@ -21,8 +22,7 @@ def execute(context: Context) -> dict[str, int]:
         InputError: there is an anomaly of severity "error", or a file that cannot be read.
     """
     parameters: ExampleValidatorParameters = context.parameters
-    schema_path = parameters.schema_file or DEFAULT_SCHEMA
-    schema = load_schema(schema_path)
+    schema = load_schema(parameters.schema_file or DEFAULT_SCHEMA)
     anomalies = find_anomalies(_read_statistics(context.inputs["statistics"]), schema)
     write_json(
         os.path.join(context.outputs["anomalies"], ANOMALIES),
@@ -34,17 +34,13 @@ def execute(context: Context) -> dict[str, int]:
     if errors:
         first = errors[0]
         raise InputError(
-            f"the data has {len(errors)} error(s) against the schema {schema_path}, so no model is trained on it. "
-            f"The first: {first.where}: {first.what}. {first.cure}"
+            f"the data has {counted(len(errors), 'error')} against {parameters.schema_file or 'the packaged schema'}, "
+            f"so no model is trained on it. The first: {first.where}: {first.what}. {first.cure}"
         )
     return {"warnings": len(anomalies)}
 
 
 def _read_statistics(folder: str) -> Statistics:
     path = os.path.join(folder, STATISTICS)
-    try:
-        with open(path) as stream:
-            statistics: Statistics = json.load(stream)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); StatisticsGen writes it") from error
+    statistics: Statistics = read_json(path, "StatisticsGen writes it", max_bytes=1 << 30)
     return statistics

@@ -5,6 +5,7 @@ import os
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from artifacts.errors import InputError
+from commands.problems import phrase
 
 DEFAULT_SCHEMA = os.path.join(os.path.dirname(__file__), "schema.json")
 
@@ -42,7 +43,10 @@ def load_schema(path: str) -> Schema:
             return Schema.model_validate_json(stream.read())
     except OSError as error:
         raise InputError(f"schema_file: {path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        where = f"schema_file: {path}: is not UTF-8 (byte {error.start})"
+        raise InputError(f"{where}. The packaged example is {DEFAULT_SCHEMA}") from error
     except ValidationError as error:
         problem = error.errors()[0]
         field = ".".join(map(str, problem["loc"]))
-        raise InputError(f"{path}: {field}: {problem['msg']}. The packaged example is {DEFAULT_SCHEMA}") from error
+        raise InputError(f"{path}: {field}: {phrase(problem)}. The packaged example is {DEFAULT_SCHEMA}") from error

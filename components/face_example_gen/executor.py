@@ -1,22 +1,26 @@
 """FaceExampleGen: its executor."""
 
+import collections
 import glob
 import hashlib
-import json
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from artifacts.digests import examples_digest
 from artifacts.errors import InputError
-from artifacts.layout import MANIFEST, PLAN
+from artifacts.layout import MANIFEST, PLAN, split_dir
 from artifacts.manifest import SPLITS, Video, read_manifest
 from artifacts.preprocessing import Preprocessing
+from artifacts.regular_files import read_json
+from artifacts.words import counted
 from artifacts.writing import remove_partial, write_json
 from components.base import Context
-from components.beam import beam, pipeline_options
+from components.beam import beam, pipeline_options, running, starting, threads_per_process
 from components.face_example_gen import shard_progress
 from components.face_example_gen.component import FaceExampleGenParameters
-from components.face_example_gen.shards import ExtractFaces, ShardSummary, deal
+from components.face_example_gen.shards import ExtractFaces, ShardSummary, deal, rejects_name, shard_name
 from faces.settings import ExtractionSettings
 
 
@@ -33,17 +37,26 @@ def execute(context: Context) -> dict[str, int]:
     """
     parameters, videos_dir = context.parameters, context.inputs["videos"]
     examples_dir, rejects_dir = context.outputs["examples"], context.outputs["rejects"]
-    videos = [video for split in SPLITS for video in read_manifest(videos_dir, split)]
+    videos = [
+        replace(video, uri=os.path.abspath(video.uri))  # a worker's working folder may be another
+        for split in SPLITS
+        for video in read_manifest(videos_dir, split)
+    ]
     if not videos:
         raise InputError(f"{videos_dir}: the manifests name no video")
-    print(f"FaceExampleGen: {len(videos)} videos, {parameters.frames} frames each", flush=True)
+    print(f"FaceExampleGen: {counted(len(videos), 'video')}, {counted(parameters.frames, 'frame')} each", flush=True)
     try:
         _claim(examples_dir, parameters, videos)
+        finished = _finished(examples_dir, rejects_dir)
+        if finished is not None:  # all but the last step of the run was done
+            print("FaceExampleGen: an earlier run has extracted them all", flush=True)
+            return _conclude(examples_dir, rejects_dir, finished)
         options = pipeline_options(context.beam_args)
-        with shard_progress.shown(examples_dir, len(videos)), beam.Pipeline(options=options) as pipeline:
+        with shard_progress.shown(examples_dir, len(videos), starting(options)), running(options) as pipeline:
             dealt = pipeline | "Videos" >> beam.Create(deal(videos, parameters.shards))
-            _ = dealt | "ExtractFaces" >> ExtractFaces(examples_dir, rejects_dir, parameters)
-        shards = _read_summaries(examples_dir)
+            threads = threads_per_process(options)
+            _ = dealt | "ExtractFaces" >> ExtractFaces(examples_dir, rejects_dir, parameters, threads)
+        shards = _read_summaries(examples_dir, rejects_dir, videos, parameters.shards)
         write_json(
             os.path.join(examples_dir, MANIFEST),
             {"schema": 1, "files": shards, "preprocessing": _preprocessing(parameters, videos).as_dict()},
@@ -54,6 +67,11 @@ def execute(context: Context) -> dict[str, int]:
             raise
         cure = "Make room or give another pipeline_root; the finished shards are kept and a re-run continues"
         raise InputError(f"{unwritable}. {cure}") from error
+    return _conclude(examples_dir, rejects_dir, shards)
+
+
+def _conclude(examples_dir: str, rejects_dir: str, shards: Sequence[ShardSummary]) -> dict[str, int]:
+    """Tidy up, and return the numbers of videos, faces and rejects."""
     _remove_notes(examples_dir)
     for folder in (examples_dir, rejects_dir):
         remove_partial(folder)  # of a run that was killed
@@ -73,16 +91,29 @@ def _claim(examples_dir: str, parameters: FaceExampleGenParameters, videos: Sequ
     listed = hashlib.blake2b(repr(videos).encode(), digest_size=16).hexdigest()
     plan = {**parameters.model_dump(), "videos": listed}
     path = os.path.join(examples_dir, PLAN)
-    holds_other = bool(glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "*.tfrecord")))
-    if os.path.exists(path):
-        with open(path) as stream:
-            holds_other = json.load(stream) != plan
-    if holds_other:
+    has_shards = bool(glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", "*.tfrecord")))
+    # A plan alone is what remains of a run that failed before its first shard.
+    if has_shards and not (os.path.exists(path) and read_json(path, "Give an empty folder, or empty this one") == plan):
         raise InputError(
             f"{examples_dir}: holds face examples of other videos or parameters. Give an empty folder, or empty this "
             "one"
         )
     write_json(path, plan)
+
+
+def _finished(examples_dir: str, rejects_dir: str) -> list[ShardSummary] | None:
+    """Return the shards of a manifest that an earlier run has written here, if all their files are there; else None."""
+    path = os.path.join(examples_dir, MANIFEST)
+    try:
+        shards: list[ShardSummary] = read_json(path)["files"]
+        for shard in shards:
+            name = shard["file"]
+            if examples_digest(os.path.join(examples_dir, name)) != shard["digest"]:
+                return None
+            os.stat(os.path.join(rejects_dir, rejects_name(shard["split"], name)))
+    except (OSError, InputError, KeyError, TypeError):
+        return None
+    return shards
 
 
 def _preprocessing(settings: ExtractionSettings, videos: Sequence[Video]) -> Preprocessing:
@@ -110,11 +141,34 @@ def _summary_paths(examples_dir: str, ending: str) -> list[str]:
     return sorted(glob.glob(os.path.join(glob.escape(examples_dir), "Split-*", f"shard-*{ending}")))
 
 
-def _read_summaries(examples_dir: str) -> list[ShardSummary]:
-    summaries = []
-    for path in _summary_paths(examples_dir, ".json"):
-        with open(path) as stream:
-            summaries.append(json.load(stream))
+def _read_summaries(examples_dir: str, rejects_dir: str, videos: Sequence[Video], shards: int) -> list[ShardSummary]:
+    """Read what the workers say about each shard that was dealt.
+
+    Raises:
+        InputError: a shard has no summary or not its files, or other videos than were dealt: no worker has failed, but
+            they do not see the same disk.
+    """
+    dealt = collections.Counter(key for key, _ in deal(videos, shards))
+    summaries: list[ShardSummary] = []
+    for (split, shard), count in sorted(dealt.items()):
+        path = os.path.join(split_dir(examples_dir, split), shard_name("shard", shard, shards, "json"))
+        try:
+            summary: ShardSummary = read_json(path)
+            faces = os.path.join(examples_dir, summary["file"])
+            rejects = os.path.join(rejects_dir, rejects_name(split, faces))
+            missing = next((name for name in (faces, rejects) if not os.path.exists(name)), None)
+            whole = missing is None and os.path.getsize(faces) == summary["bytes"] and summary["videos"] == count
+        except (InputError, KeyError, TypeError) as error:
+            if os.path.exists(path):
+                raise InputError(f"{error}: delete it, and run again") from error
+            missing, whole = path, False
+        if not whole:
+            raise InputError(
+                f"{missing or path}: {'is missing' if missing else 'does not fit its videos or its faces'}, though no "
+                "worker failed: the workers write to another disk. Give folders that all of them share with this "
+                "machine, under one path"
+            )
+        summaries.append(summary)
     return summaries
 
 

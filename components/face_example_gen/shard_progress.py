@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 
+from artifacts.writing import open_fixed
 from commands import progress
 
 SUFFIX = ".progress"
@@ -13,7 +14,7 @@ SUFFIX = ".progress"
 
 def note(summary_path: str, videos: int, faces: int, rejects: int) -> None:
     """Note how far a shard is; called where it is written."""
-    with open(summary_path + SUFFIX, "w") as stream:
+    with open_fixed(summary_path + SUFFIX) as stream:
         json.dump([videos, faces, rejects], stream)
 
 
@@ -38,11 +39,14 @@ def count(examples_dir: str) -> tuple[int, int, int]:
     return videos, faces, rejects
 
 
-def shown(examples_dir: str, videos: int) -> contextlib.AbstractContextManager[None]:
-    """Show a bar while the body runs: how many of `videos` are done, faces, rejects, rate and time left."""
+def shown(examples_dir: str, videos: int, starting: str) -> contextlib.AbstractContextManager[None]:
+    """Show a bar while the body runs: how many of `videos` are done, faces, rejects, rate and time left.
+
+    Until one is done, it says `starting`, if that is not empty.
+    """
 
     def state() -> tuple[int, Mapping[str, int]]:
         done, faces, rejects = count(examples_dir)
         return done, {"faces": faces, "rejects": rejects}
 
-    return progress.watched(state, videos, desc="extracting faces", unit="video")
+    return progress.watched(state, videos, starting, desc="extracting faces", unit="video")

@@ -4,10 +4,9 @@ No pixel enters a shuffle, so memory does not grow with the data. A shard appear
 a retry is harmless, and an interrupted run continues with the shards that are missing.
 """
 
+import contextlib
 import hashlib
-import json
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypedDict
 
@@ -20,6 +19,7 @@ tf = import_tensorflow()  # in a worker process this module is the first to impo
 from artifacts.digests import file_digest  # noqa: E402
 from artifacts.layout import split_dir  # noqa: E402
 from artifacts.manifest import Video  # noqa: E402
+from artifacts.regular_files import read_json  # noqa: E402
 from artifacts.rejects import Reject, write_rejects  # noqa: E402
 from artifacts.writing import make_folder, whole, write_json  # noqa: E402
 from components.beam import beam  # noqa: E402
@@ -73,12 +73,28 @@ def shard_name(stem: str, shard: int, shards: int, extension: str) -> str:
     return f"{stem}-{shard:05d}-of-{shards:05d}.{extension}"
 
 
+def rejects_name(split: str, faces: str) -> str:
+    """Return the name of a shard's file of rejects.
+
+    Args:
+        split: of the shard.
+        faces: its TFRecord file.
+
+    Example:
+        >>> rejects_name("val", "Split-val/faces-00000-of-00016.tfrecord")
+        'val-rejects-00000-of-00016.jsonl'
+    """
+    return f"{split}-rejects{os.path.basename(faces).removeprefix('faces').removesuffix('.tfrecord')}.jsonl"
+
+
 class ExtractFaces(beam.PTransform):  # type: ignore[misc]  # Beam has no type hints
     """Takes what `deal` returns, writes the shards' files, and gives a `ShardSummary` for each."""
 
-    def __init__(self, examples_dir: str, rejects_dir: str, parameters: FaceExampleGenParameters) -> None:
+    def __init__(
+        self, examples_dir: str, rejects_dir: str, parameters: FaceExampleGenParameters, threads: int | None = None
+    ) -> None:
         super().__init__()
-        self._arguments = (examples_dir, rejects_dir, parameters)
+        self._arguments = (examples_dir, rejects_dir, parameters, threads)
 
     def expand(self, dealt: Any) -> Any:
         """Group the videos by shard, then write each shard."""
@@ -86,18 +102,29 @@ class ExtractFaces(beam.PTransform):  # type: ignore[misc]  # Beam has no type h
 
 
 class WriteShard(beam.DoFn):  # type: ignore[misc]  # Beam has no type hints
-    """Writes the shard of one key."""
+    """Writes the shard of one key.
 
-    def __init__(self, examples_dir: str, rejects_dir: str, parameters: FaceExampleGenParameters) -> None:
+    Args:
+        examples_dir, rejects_dir: folders that all workers share.
+        parameters: of the extraction.
+        threads: of OpenCV and TensorFlow in a worker's process; None for one per core. They change no byte.
+    """
+
+    def __init__(
+        self, examples_dir: str, rejects_dir: str, parameters: FaceExampleGenParameters, threads: int | None = None
+    ) -> None:
         super().__init__()
+        self._threads = threads
         self._examples_dir, self._rejects_dir, self._shards = examples_dir, rejects_dir, parameters.shards
         self.extractor = FaceExtractor(parameters)
 
     def setup(self) -> None:
         """Prepare the process that does the work; Beam calls this."""
-        main = sys.modules["__main__"].__spec__
-        if main and main.name.startswith("apache_beam."):  # a worker process: there is one for each core
-            cv2.setNumThreads(1)
+        if self._threads:
+            cv2.setNumThreads(self._threads)
+            with contextlib.suppress(RuntimeError):  # TensorFlow has started already
+                tf.config.threading.set_intra_op_parallelism_threads(self._threads)
+                tf.config.threading.set_inter_op_parallelism_threads(self._threads)
 
     def process(self, element: tuple[ShardKey, Iterable[Video]]) -> Iterator[ShardSummary]:
         """Write the shard, unless an earlier attempt has finished it."""
@@ -108,17 +135,15 @@ class WriteShard(beam.DoFn):  # type: ignore[misc]  # Beam has no type hints
             make_folder(folder)
             make_folder(self._rejects_dir)
             summary = self._write(split, shard, sorted(videos, key=lambda video: video.video_id), summary_path)
-            write_json(summary_path, summary)  # last: from here on the shard counts as done
+            write_json(summary_path, summary, durable=True)  # last: from here on the shard counts as done
             shard_progress.forget(summary_path)
-        with open(summary_path) as stream:
-            yield json.load(stream)
+        yield read_json(summary_path, "Delete it, and run again")
 
     def _write(self, split: str, shard: int, videos: Sequence[Video], summary_path: str) -> ShardSummary:
         """Stream the videos' faces into the shard's TFRecord file, and write its rejects."""
         name = shard_name("faces", shard, self._shards, "tfrecord")
-        rejects_name = f"{split}-{shard_name('rejects', shard, self._shards, 'jsonl')}"
         faces, rejects = 0, list[Reject]()
-        with whole(os.path.join(split_dir(self._examples_dir, split), name)) as path:
+        with whole(os.path.join(split_dir(self._examples_dir, split), name), durable=True) as path:
             with tf.io.TFRecordWriter(path) as writer, self.extractor:
                 for done, extraction in enumerate(self.extractor.extract_all(videos), start=1):
                     for example in extraction.examples:
@@ -128,7 +153,7 @@ class WriteShard(beam.DoFn):  # type: ignore[misc]  # Beam has no type hints
                     shard_progress.note(summary_path, done, faces, len(rejects))
                     beam.metrics.Metrics.counter("faces", "videos").inc()
                     beam.metrics.Metrics.counter("faces", "faces").inc(len(extraction.examples))
-            write_rejects(os.path.join(self._rejects_dir, rejects_name), rejects)
+            write_rejects(os.path.join(self._rejects_dir, rejects_name(split, name)), rejects)
             size, digest = os.path.getsize(path), file_digest(path)
         return {
             "split": split,

@@ -1,6 +1,5 @@
 """Pusher: the spec."""
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from artifacts import layout
+from artifacts.regular_files import read_json
 from commands.parameters import Parameters
 from components.base import Component, Context
 
@@ -22,8 +22,7 @@ class PusherParameters(Parameters):
 
 def _still_holds(outputs: Mapping[str, str]) -> str | None:
     """A cached push counts as long as the pushed model is there and is the newest, the one that servers take."""
-    with open(os.path.join(outputs["pushed_model"], layout.PUSHED)) as stream:
-        outcome = json.load(stream)
+    outcome = read_json(os.path.join(outputs["pushed_model"], layout.PUSHED), "Run the pipeline without the cache")
     if not outcome["pushed"]:
         return None
     if not layout.is_saved_model(outcome["path"]):

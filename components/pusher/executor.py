@@ -1,5 +1,6 @@
 """Pusher: the executor."""
 
+import errno
 import os
 import shutil
 import time
@@ -7,7 +8,7 @@ from typing import Any
 
 from artifacts import layout
 from artifacts.errors import InputError
-from artifacts.writing import write_json
+from artifacts.writing import partial_name, write_json
 from components.base import Context
 from components.pusher.model_card import make_card
 from model.saved_model import write_card
@@ -56,7 +57,8 @@ def _refusal(key: str, folder: str) -> str | None:
 def push(saved_model: str, serving_dir: str, card: dict[str, Any] | None = None) -> str:
     """Copy a SavedModel, with its card, to `<serving_dir>/<version>/`; return that path.
 
-    The version is the time in seconds, or one more than the newest one that is there.
+    The version is the time in seconds, or one more than the newest one that is there. Several pushes at once get one
+    each.
 
     Raises:
         InputError: there is no SavedModel, or `serving_dir` cannot be written; nothing unfinished is left there.
@@ -65,9 +67,7 @@ def push(saved_model: str, serving_dir: str, card: dict[str, Any] | None = None)
         raise InputError(f"{saved_model}: holds no {layout.SAVED_MODEL}; Trainer writes it")
     try:
         os.makedirs(serving_dir, exist_ok=True)
-        existing = [int(name) for name in os.listdir(serving_dir) if name.isdigit()]
-        version = max([int(time.time()), *(number + 1 for number in existing)])
-        return _copy(saved_model, serving_dir, version, card)
+        return _copy(saved_model, serving_dir, card)
     except OSError as error:
         # shutil.copytree collects (source, target, reason) of each file.
         reason = error.strerror or "; ".join(row[2] for row in error.args[0])
@@ -77,18 +77,14 @@ def push(saved_model: str, serving_dir: str, card: dict[str, Any] | None = None)
         ) from error
 
 
-def _copy(saved_model: str, serving_dir: str, version: int, card: dict[str, Any] | None) -> str:
+def _copy(saved_model: str, serving_dir: str, card: dict[str, Any] | None) -> str:
     """Copy under a hidden name, rename, and add `saved_model.pb` last: servers take that file as "ready"."""
-    hidden = os.path.join(serving_dir, f".{version}.partial")
-    target = os.path.join(serving_dir, str(version))
-    shutil.rmtree(hidden, ignore_errors=True)
-    unfinished = hidden
+    hidden = unfinished = os.path.join(serving_dir, partial_name("push"))
     try:
         shutil.copytree(saved_model, hidden, ignore=shutil.ignore_patterns(layout.SAVED_MODEL))
         if card:
             write_card(card, hidden)
-        os.rename(hidden, target)
-        unfinished = target
+        unfinished = target = _take_version(hidden, serving_dir)
         ready = os.path.join(target, layout.SAVED_MODEL)
         shutil.copyfile(os.path.join(saved_model, layout.SAVED_MODEL), ready + ".partial")
         os.rename(ready + ".partial", ready)
@@ -96,3 +92,18 @@ def _copy(saved_model: str, serving_dir: str, version: int, card: dict[str, Any]
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return target
+
+
+def _take_version(hidden: str, serving_dir: str) -> str:
+    """Give a folder the next free version as its name; return its path. A push beside this one may be faster."""
+    while True:
+        existing = [int(name) for name in os.listdir(serving_dir) if name.isdecimal()]
+        version = max([int(time.time()), *(number + 1 for number in existing)])
+        target = os.path.join(serving_dir, str(version))
+        try:
+            os.rename(hidden, target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+        else:
+            return target

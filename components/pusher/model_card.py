@@ -1,12 +1,12 @@
 """The model card: what a model was trained and tested on, gathered from the artifacts that say so."""
 
-import json
 import os
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from artifacts import layout
+from artifacts.regular_files import read_json
 from evaluation.vocabulary import READOUTS
 from model.recipes import NAMED_WEIGHTS
 from model.saved_model import read_calibration, read_preprocessing
@@ -68,9 +68,8 @@ def _read(folder: str | None, name: str) -> Json:
     path = os.path.join(folder or "", name)
     if not folder or not os.path.exists(path):
         return {}
-    with open(path) as stream:
-        content: Json = json.load(stream)
-        return content
+    content: Json = read_json(path, "Run the step that made it again", max_bytes=1 << 30)
+    return content
 
 
 def _tested(of_level: Json, level: str) -> Iterator[Json]:

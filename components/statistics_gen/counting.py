@@ -4,35 +4,49 @@ All figures are sums of integers, so that they are the same on any number of wor
 """
 
 import collections
-import glob
+import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import tensorflow as tf
-
-from artifacts import crop_decoding, face_examples
+from artifacts import face_examples
 from artifacts.errors import InputError
-from artifacts.layout import DATASET_REPORT
+from artifacts.layout import DATASET_REPORT, MANIFEST
 from artifacts.manifest import SPLITS, read_manifest
+from artifacts.regular_files import read_json
 from artifacts.rejects import read_rejects
 from artifacts.statistics import DatasetReport, GroupStatistics, SharedIdentities, Statistics
-from components.beam import beam, pipeline_options
+from artifacts.words import counted
+from artifacts.writing import write_json
+from commands import progress
+from components.beam import beam, pipeline_options, running, starting
+from components.statistics_gen.file_counts import FileKey, file_statistics
 
 Counts = collections.Counter[str]
-FileKey = tuple[str, str, int]  # data set, method, label
 GroupKey = tuple[str, str, str, int]  # split, data set, method, label
+NOTE = ".progress"  # after the name of a file of counts: how many faces are counted
 RejectCounts = dict[str, dict[str, int]]  # scope -> reason -> count
 
 
-def compute(videos_dir: str, examples_dir: str, rejects_dir: str, beam_args: Sequence[str]) -> Statistics:
+def compute(
+    videos_dir: str, examples_dir: str, rejects_dir: str, beam_args: Sequence[str], work_dir: str | None = None
+) -> Statistics:
     """Return the statistics of the artifacts `videos`, `examples` and `rejects`.
 
+    Args:
+        videos_dir: the artifact `videos`.
+        examples_dir: the artifact `examples`.
+        rejects_dir: the artifact `rejects`.
+        beam_args: of the engine.
+        work_dir: a folder that the workers share, for what they count. Default: this machine's folder for temporary
+            files.
+
     Raises:
-        InputError: a TFRecord file is damaged, or an image in it cannot be decoded.
+        InputError: a TFRecord file is damaged or holds another number of faces than its manifest says, an image in it
+            cannot be decoded, or the workers do not share the folder.
     """
-    faces = _count_faces_of_splits(examples_dir, beam_args)
+    faces = _count_faces_of_splits(os.path.abspath(examples_dir), beam_args, work_dir)
     listed: collections.Counter[GroupKey] = collections.Counter()
     splits_of_person: dict[str, dict[str, set[str]]] = {}  # data set -> person -> splits
     for split in SPLITS:
@@ -51,105 +65,125 @@ def compute(videos_dir: str, examples_dir: str, rejects_dir: str, beam_args: Seq
     }
 
 
-def _count_faces_of_splits(examples_dir: str, beam_args: Sequence[str]) -> dict[GroupKey, Counts]:
+def _count_faces_of_splits(examples_dir: str, beam_args: Sequence[str], work_dir: str | None) -> dict[GroupKey, Counts]:
     files = {}
     for split in SPLITS:
         try:
             files[split] = face_examples.find_files(examples_dir, split)
         except InputError:
             files[split] = []  # a split without a video: ExampleValidator decides whether that is an error
+    expected = _faces_of_manifest(examples_dir)
+    for path in expected:
+        if not os.path.exists(path):
+            raise InputError(f"{path}: is missing, but the manifest.json of these face examples lists it")
     try:
-        return count_faces(files, beam_args)
+        return count_faces(files, beam_args, expected, work_dir)
     except Exception as error:  # Beam wraps whatever a worker raised
         if "InputError" in repr(error):
             raise InputError(str(error).split("InputError:")[-1].split(" [while running")[0].strip()) from error
         raise
 
 
-def count_faces(files: Mapping[str, Sequence[str]], beam_args: Sequence[str]) -> dict[GroupKey, Counts]:
-    """Run `file_statistics` over the TFRecord files of each split on Beam, and sum the counts of each group."""
+def _faces_of_manifest(examples_dir: str) -> dict[str, int]:
+    """Return path -> number of faces of each file that the manifest lists; {} if there is none."""
+    path = os.path.join(examples_dir, MANIFEST)
+    if not os.path.exists(path):
+        return {}
+    try:
+        return {os.path.join(examples_dir, row["file"]): int(row["examples"]) for row in read_json(path)["files"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: damaged ({error}). Extract the faces again") from error
+
+
+def count_faces(
+    files: Mapping[str, Sequence[str]],
+    beam_args: Sequence[str],
+    expected: Mapping[str, int] | None = None,
+    work_dir: str | None = None,
+) -> dict[GroupKey, Counts]:
+    """Run `file_statistics` over the TFRecord files of each split on Beam, and sum the counts of each group.
+
+    Args:
+        files: split -> paths.
+        beam_args: of the engine.
+        expected: path -> number of faces, where it is known.
+        work_dir: see `compute`.
+
+    Raises:
+        InputError: see `compute`.
+    """
     found: dict[GroupKey, Counts] = {}
-    with tempfile.TemporaryDirectory(prefix="statistics-") as folder:
-        with beam.Pipeline(options=pipeline_options(beam_args)) as pipeline:
+    options = pipeline_options(beam_args)
+    with tempfile.TemporaryDirectory(prefix=".counts-", dir=work_dir) as folder:
+        jobs = [(split, path) for split in files for path in files[split]]
+        targets = [os.path.join(folder, f"{number:05d}.json") for number in range(len(jobs))]
+        files_of = {target: path for (_, path), target in zip(jobs, targets, strict=True)}
+        with _progress(files_of, expected or {}, starting(options)), running(options) as pipeline:
             _ = (
                 pipeline
-                | "Files" >> beam.Create([(split, path) for split in files for path in files[split]])
+                | "Files" >> beam.Create([(path, target) for target, path in files_of.items()])
                 | "Spread" >> beam.Reshuffle()
-                | "Count" >> beam.FlatMap(_count_one)
-                | "Merge" >> beam.CombinePerKey(_merge)
-                | "Format" >> beam.Map(lambda row: json.dumps([list(row[0]), dict(row[1])]))
-                | "Write" >> beam.io.WriteToText(os.path.join(folder, "counts"))
+                | "Count" >> beam.Map(_count_one)
             )
-        for path in glob.glob(os.path.join(folder, "counts*")):
-            with open(path) as stream:
-                for (split, dataset, method, label), counts in map(json.loads, stream):
-                    found[split, dataset, method, label] = Counts(counts)
+        for (split, path), target in zip(jobs, targets, strict=True):
+            for (dataset, method, label), counts in _read_counts(target, path, (expected or {}).get(path)):
+                found.setdefault((split, dataset, method, label), Counts()).update(counts)
     return found
 
 
-def _count_one(split_and_path: tuple[str, str]) -> Iterator[tuple[GroupKey, Counts]]:
-    split, path = split_and_path
-    for key, counts in file_statistics(path).items():
-        yield (split, *key), counts
+def _count_one(path_and_target: tuple[str, str]) -> None:
+    path, target = path_and_target
+    groups = file_statistics(path, lambda faces: write_json(target + NOTE, faces))
+    write_json(target, [[list(key), dict(counts)] for key, counts in groups.items()])
 
 
-def _merge(parts: Iterable[Counts]) -> Counts:
-    total = Counts()
-    for counts in parts:
-        total.update(counts)
-    return total
+def _progress(
+    files: Mapping[str, str], expected: Mapping[str, int], starting: str
+) -> contextlib.AbstractContextManager[None]:
+    """Show a bar over the faces, or over the files where nobody knows how many faces they hold.
+
+    Args:
+        files: target -> path.
+        expected: path -> number of faces.
+        starting: what to show until something is counted.
+    """
+    total = {target: expected.get(path) for target, path in files.items()}
+    by_face = None not in total.values()
+
+    def count() -> tuple[int, dict[str, int]]:
+        done = 0
+        for target, faces in total.items():
+            if os.path.exists(target):
+                done += faces if by_face and faces else 1
+            elif by_face:
+                with contextlib.suppress(OSError, InputError):  # not started, or its note is just being replaced
+                    done += read_json(target + NOTE)
+        return done, {}
+
+    whole = sum(faces or 0 for faces in total.values()) if by_face else len(files)
+    return progress.watched(count, whole, starting, desc="counting", unit="face" if by_face else "file")
 
 
-def file_statistics(path: str) -> dict[FileKey, Counts]:
-    """Count what is in one TFRecord file.
-
-    Returns:
-        For each data set, method and label: `faces`, `frames_with_face`, `videos_with_face`; sums over the faces:
-        `pixel_sum` and `pixels` (of 0-255 values), `box_side` (mean of width and height in pixels), `flat` (crops of
-        one colour), `scored` and `score_ppm` (sum of scores in millionths); and the counts `size:<h>x<w>` and
-        `format:<name>`.
+def _read_counts(target: str, path: str, expected: int | None) -> list[tuple[FileKey, Counts]]:
+    """Read what a worker has counted in a file.
 
     Raises:
-        InputError: the file is truncated or damaged, or an image in it cannot be decoded.
+        InputError: it is not there, or is another number of faces than expected.
     """
-    counts_of: dict[FileKey, Counts] = {}
-    videos: dict[FileKey, set[bytes]] = {}
-    last_frame = None  # the faces of a frame follow one another
-    for number, record in enumerate(face_examples.read_records(path)):
-        try:
-            example = face_examples.parse(record)
-        except tf.errors.OpError as error:
-            raise InputError(f"{path}: record {number}: {error.message}") from error
-        try:
-            image = crop_decoding.decode_image(example["image/encoded"]).numpy()
-        except tf.errors.OpError as error:
-            raise InputError(f"{path}: record {number}: the picture {crop_decoding.why_refused(error)}") from error
-        dataset, method, image_format = (_text(example[name]) for name in ("dataset", "method", "image/format"))
-        key = (dataset, method, int(example["label"]))
-        counts = counts_of.setdefault(key, Counts())
-        video_id = example["video_id"].numpy()
-        frame = (video_id, int(example["frame/index"]))
-        videos.setdefault(key, set()).add(video_id)
-        counts["faces"] += 1
-        counts["frames_with_face"] += int(frame != last_frame)
-        last_frame = frame
-        counts["pixel_sum"] += int(image.sum(dtype="int64"))
-        counts["pixels"] += image.size
-        counts["box_side"] += round(float(example["face/box"][2] + example["face/box"][3]) / 2)
-        counts["flat"] += int(image.min() == image.max())
-        score = float(example["face/score"])
-        if score == score:  # NaN: a crop that was made elsewhere
-            counts["scored"] += 1
-            counts["score_ppm"] += round(score * 1e6)
-        counts[f"size:{image.shape[0]}x{image.shape[1]}"] += 1
-        counts[f"format:{image_format}"] += 1
-    for key, ids in videos.items():  # a video is in one file only
-        counts_of[key]["videos_with_face"] += len(ids)
-    return counts_of
-
-
-def _text(tensor: tf.Tensor) -> str:
-    return str(tensor.numpy().decode())
+    if not os.path.exists(target):
+        raise InputError(
+            f"{target}: is missing, though no worker failed: the workers write to another disk. Give a statistics "
+            "folder that all of them share with this machine, under one path"
+        )
+    with open(target) as stream:
+        rows = [((dataset, method, label), Counts(counts)) for (dataset, method, label), counts in json.load(stream)]
+    faces = sum(counts["faces"] for _, counts in rows)
+    if expected is not None and faces != expected:
+        raise InputError(
+            f"{path}: holds {counted(faces, 'face')}, and manifest.json says {expected}. Extract the faces again, or "
+            "copy the whole folder anew"
+        )
+    return rows
 
 
 def _group(key: GroupKey, videos: int, counts: Counts, rejects: RejectCounts) -> GroupStatistics:
@@ -196,8 +230,10 @@ def _read_report(videos_dir: str) -> dict[str, DatasetReport]:
     path = os.path.join(videos_dir, DATASET_REPORT)
     if not os.path.exists(path):  # a handmade manifest
         return {}
-    with open(path) as stream:
-        datasets: dict[str, DatasetReport] = json.load(stream)["datasets"]
+    try:
+        datasets: dict[str, DatasetReport] = read_json(path, "VideoExampleGen writes it", max_bytes=1 << 30)["datasets"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: damaged (no datasets); VideoExampleGen writes it") from error
     return datasets
 
 

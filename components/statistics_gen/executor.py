@@ -6,6 +6,7 @@ import os
 from artifacts.layout import STATISTICS
 from artifacts.manifest import LABELS
 from artifacts.statistics import Statistics
+from artifacts.words import counted
 from artifacts.writing import write_json
 from components.base import Context
 from components.statistics_gen.counting import compute
@@ -14,8 +15,9 @@ from components.statistics_gen.counting import compute
 def execute(context: Context) -> dict[str, int]:
     """Write the statistics and print them as a table; return the number of faces."""
     inputs = context.inputs
-    statistics = compute(inputs["videos"], inputs["examples"], inputs["rejects"], context.beam_args)
-    write_json(os.path.join(context.outputs["statistics"], STATISTICS), statistics)
+    output = context.outputs["statistics"]
+    statistics = compute(inputs["videos"], inputs["examples"], inputs["rejects"], context.beam_args, output)
+    write_json(os.path.join(output, STATISTICS), statistics)
     print_table(statistics)
     return {"faces": sum(group["faces"] for group in statistics["groups"])}
 
@@ -39,7 +41,7 @@ def print_table(statistics: Statistics) -> None:
     for name, source in statistics["sources"].items():
         missing = source.get("missing")
         if missing:
-            print(f"{name}: {len(missing)} videos are named by its lists and missing, e.g. {missing[0]}")
+            print(f"{name}: {counted(len(missing), 'video')} named by its lists and missing, such as {missing[0]}")
 
 
 def outcomes(statistics: Statistics) -> dict[tuple[str, int], collections.Counter[tuple[str, str]]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, PositiveInt, create_model, model_validator
 
@@ -24,6 +24,17 @@ class BaseTrainerParameters(Parameters):
     def _check(self) -> "BaseTrainerParameters":
         self.to_recipe()
         return self
+
+    def resolved(self) -> Self:
+        """Return the same with every field of the recipe, the steps at which its stages begin, and the interval."""
+        recipe = self.to_recipe()
+        fields = recipe.model_dump(exclude={"name"})
+        if recipe.weight_center_weight > 0:
+            fields["weight_center_start"] = recipe.weight_center_step
+        if recipe.expander:
+            fields["expander_start"] = recipe.expander_step
+        every = self.validate_every or max(1, recipe.steps // 10)
+        return self.model_copy(update=fields | {"validate_every": every})
 
     def to_recipe(self) -> Recipe:
         """Return the named recipe with the given fields replaced."""

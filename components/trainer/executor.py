@@ -9,7 +9,7 @@ from artifacts.preprocessing import read_of_examples
 from artifacts.writing import write_json
 from components.base import Context
 from model.calibration import calibrate
-from model.train import save_model, train
+from model.training import save_model, train
 
 
 def execute(context: Context) -> dict[str, Any]:

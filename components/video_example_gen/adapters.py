@@ -15,6 +15,7 @@ from artifacts.errors import InputError
 from components.video_example_gen import celeb_df, dfdc, faceforensics, folder
 from components.video_example_gen.dataset_config import DatasetConfig as BaseConfig
 from components.video_example_gen.dataset_config import check_root
+from components.video_example_gen.dataset_files import subfolders
 from components.video_example_gen.listing import Listing
 
 
@@ -29,6 +30,10 @@ class SampleConfig(BaseConfig):
     def sources(self) -> list[str]:
         """Return nothing: the clips depend only on this config and the code."""
         return []
+
+    def is_made(self) -> bool:
+        """Return whether the clips are there."""
+        return os.path.isdir(self.folder) and bool(os.listdir(self.folder))
 
 
 def list_sample(config: SampleConfig) -> Listing:
@@ -115,7 +120,19 @@ def list_videos(config: DatasetConfig) -> Listing:
 def _why_empty(config: DatasetConfig, listing: Listing) -> str:
     adapter, found = ADAPTERS[config.type], recognise(config.folder)
     if found == config.type or (listing.missing and not found):
-        named = f"none of the {len(listing.missing)} videos that its lists name exists" if listing.missing else ""
+        example = f", such as {listing.missing[0]}" if listing.missing else ""
+        named = f"none of the {len(listing.missing)} videos that its lists name exists{example}" if example else ""
         return "; ".join([named or "has no videos that can be used", *listing.notes])
-    hint = f'it looks like {ADAPTERS[found].title}: set "type": "{found}"' if found else "nor like any other data set"
+    hint = f'it looks like {ADAPTERS[found].title}: set "type": "{found}"' if found else _below(config.folder)
     return f"does not look like {adapter.title} (no {adapter.signs}); {hint}"
+
+
+def _below(folder: str) -> str:
+    """Say which folder in a root looks like a data set: archives unpack into one more level."""
+    for inner in subfolders(folder):
+        found = recognise(inner)
+        if found:
+            return f'{inner} looks like {ADAPTERS[found].title}: set "root" to it and "type": "{found}"'
+    return (
+        'nor like any other data set. List its videos in a CSV with path and label, and set "type": "folder" and "csv"'
+    )

@@ -9,6 +9,7 @@ from pydantic import Field
 from artifacts.errors import InputError
 from artifacts.manifest import Video
 from artifacts.media_files import kind_of
+from artifacts.words import counted
 from components.video_example_gen.dataset_config import DatasetConfig, splits_to_fill
 from components.video_example_gen.dataset_files import NOT_DOCUMENTS, find, read_text, relative, stem
 from components.video_example_gen.listing import Listing
@@ -82,7 +83,7 @@ def _leave_out_tested(listing: Listing, people: set[str]) -> None:
             listing.left_out[video.video_id] = "its people are in the official test list"
     listing.videos = [video for video in listing.videos if video.video_id not in listing.left_out]
     listing.notes.append(
-        f'"disjoint": {len(listing.left_out)} of {len(waiting)} training videos left out, '
+        f'"disjoint": {len(listing.left_out)} of {counted(len(waiting), "training video")} left out, '
         f"because {len(people)} celebrities are in the official test list"
     )
 
@@ -127,10 +128,10 @@ def _test_list(config: CelebDfConfig) -> list[tuple[str, str]] | None:
     if not config.test_list and not os.path.exists(path):
         return None
     tested = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path, any_bytes=True).splitlines(), start=1):
         if not line.strip():
             continue
-        match = re.fullmatch(r"([01])\s+(?:\./)?([^/]+)/(?:videos/)?([^/]+)", line.strip())
+        match = re.fullmatch(r"([01])\s+(?:\./)?([^/]+)/(?:videos/)?([^/]+)", line.strip().replace("\\", "/"))
         if not match or match[2] not in LABELS:
             raise InputError(
                 f"test_list: {path}:{number}: {line!r} must be a label and a file, such as 1 YouTube-real/00170.mp4; "

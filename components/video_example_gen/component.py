@@ -35,13 +35,14 @@ class VideoExampleGenParameters(Parameters):
     """Parameters of VideoExampleGen."""
 
     datasets: Annotated[list[adapters.DatasetConfig], Field(min_length=1)] = Field(
-        description="the data sets, each with a type, a name and a root"
+        description="The data sets, each with a type, a name and a root: "
+        '[{"type": "folder", "name": "mine", "root": "videos"}]'
     )
     split_fractions: SplitFractions = Field(
-        SplitFractions(), description="shares of the splits for data sets without official ones"
+        SplitFractions(), description="Shares of the splits for data sets without official ones."
     )
-    seed: int = Field(0, description="seed of the division of data sets without official splits")
-    allow_missing: bool = Field(True, description="continue if videos that a data set's lists name are missing")
+    seed: int = Field(0, description="Seed of the division of data sets without official splits.")
+    allow_missing: bool = Field(True, description="Continue if videos that a data set's lists name are missing.")
 
     @field_validator("datasets")
     @classmethod
@@ -58,10 +59,10 @@ def sources(parameters: VideoExampleGenParameters) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for config in parameters.datasets:
         for source in config.sources():
-            digest.update(f"{config.name}\n{source}\n".encode())
+            digest.update(f"{config.name}\n{source}\n".encode(errors="surrogatepass"))
             for path, status in _statuses(source):
                 line = f"{os.path.relpath(path, source)}\t{status.st_size}\t{status.st_mtime_ns}\n"
-                digest.update(line.encode(errors="surrogateescape"))
+                digest.update(line.encode(errors="surrogatepass"))
     return digest.hexdigest()
 
 

@@ -1,11 +1,13 @@
 """Find and read files below a data set's root. No video is opened here."""
 
+import codecs
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator
 
 from artifacts.errors import InputError
 from artifacts.media_files import FileKind, kind_of
+from artifacts.visible import as_text
 
 ONLY_VIDEOS: tuple[FileKind, ...] = ("video",)
 # What is named as unlisted where it is not used: all but the data set's tables and texts.
@@ -59,19 +61,26 @@ def find(folder: str, kinds: Collection[FileKind] = ONLY_VIDEOS) -> list[str]:
 
 
 def relative(paths: Iterable[str], root: str) -> list[str]:
-    """Return paths relative to the root, with forward slashes, sorted."""
-    return sorted(os.path.relpath(path, root).replace(os.sep, "/") for path in paths)
+    """Return paths relative to the root, with forward slashes, sorted, as text (`artifacts.visible.as_text`)."""
+    return sorted(as_text(os.path.relpath(path, root).replace(os.sep, "/")) for path in paths)
 
 
-def read_text(path: str) -> str:
-    """Return the content of a text file.
+def read_text(path: str, any_bytes: bool = False) -> str:
+    """Return the content of a text file: UTF-8 or, with a byte order mark, UTF-16.
+
+    Args:
+        path: the file.
+        any_bytes: keep bytes that are not UTF-8, as in names of files, as `os.fsdecode` does.
 
     Raises:
         InputError: it cannot be read or is not UTF-8.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            return stream.read()
+        with open(path, "rb") as stream:
+            content = stream.read()
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16")
+        return content.decode("utf-8-sig", "surrogateescape" if any_bytes else "strict")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -88,4 +97,6 @@ def read_json(path: str) -> object:
         content: object = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: is not JSON ({error.msg}); copy the file again") from error
+    except RecursionError:
+        raise InputError(f"{path}: is not such JSON (nested too deep); copy the file again") from None
     return content

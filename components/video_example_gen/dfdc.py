@@ -20,12 +20,12 @@ from components.video_example_gen.dataset_files import (
     entries,
     find,
     read_json,
-    read_text,
     relative,
     stem,
     subfolders,
 )
 from components.video_example_gen.listing import Listing
+from components.video_example_gen.tables import read_table, separator_of
 
 TITLE = "DFDC"
 SIGNS = "metadata.json in the root or up to two folders below it"
@@ -99,7 +99,7 @@ def list_videos(config: DfdcConfig) -> Listing:
             listing.videos.append(video)
         else:
             listing.missing.append(video.video_id)
-    used = {os.path.realpath(entry.path) for entry in named}
+    used = {os.path.realpath(entry.path) for entry in named if os.path.isfile(entry.path)}
     there = {path for folder in (parts if config.parts else [config.folder]) for path in find(folder, NOT_DOCUMENTS)}
     listing.unlisted = relative((path for path in there if os.path.realpath(path) not in used), config.folder)
     return listing
@@ -210,11 +210,13 @@ def _label_files(folder: str) -> list[str]:
 
 
 def _header(path: str) -> list[str] | None:
+    """Return the first two columns that a CSV names; None if it cannot be read."""
     try:
         with open(path, encoding="utf-8-sig") as stream:
-            return [cell.strip().lower() for cell in stream.readline().split(",")][:2]
+            line = stream.readline()
     except (OSError, UnicodeDecodeError):
         return None
+    return [cell.strip(' "\r\n').lower() for cell in line.split(separator_of(line, HEADER))][:2]
 
 
 def _read_labels(config: DfdcConfig, labels: LabelFile) -> list[_Entry]:
@@ -227,16 +229,16 @@ def _read_labels(config: DfdcConfig, labels: LabelFile) -> list[_Entry]:
 
 
 def _read_csv(path: str, folder: str, split: str) -> list[_Entry]:
-    lines = read_text(path).splitlines()
-    if not lines or [cell.strip().lower() for cell in lines[0].split(",")][:2] != HEADER:
-        raise InputError(f"{path}:1: the first line must be filename,label")
+    table = read_table(path, HEADER, "filename,label")
     named = []
-    for number, line in enumerate(lines[1:], start=2):
-        name, label, *_ = [*(cell.strip() for cell in line.split(",")), ""]
-        if line.strip() and (not name or label.lower() not in CSV_LABELS):
-            raise InputError(f"{path}:{number}: {line!r} must be filename,label with 0 for real or 1 for fake")
-        if line.strip():
-            named.append(_Entry(os.path.join(folder, name), CSV_LABELS[label.lower()], split, None, path))
+    for line, cells in table.rows:
+        row = dict(zip(table.header, cells, strict=True))
+        name, label = row["filename"].replace("\\", "/"), row["label"].lower()
+        if not name or label not in CSV_LABELS:
+            raise InputError(
+                f"{path}:{line}: {table.separator.join(cells)!r} must be filename,label with 0 for real or 1 for fake"
+            )
+        named.append(_Entry(os.path.join(folder, name), CSV_LABELS[label], split, None, path))
     return named
 
 

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from tqdm import tqdm
-
 from artifacts.digests import content_digest
 from artifacts.errors import InputError
 from artifacts.layout import DATASET_REPORT
 from artifacts.manifest import LABELS, SPLITS, Video, write_manifest
 from artifacts.statistics import DatasetReport
+from artifacts.visible import as_text
+from artifacts.words import counted
 from artifacts.writing import write_json
+from commands import progress
 from components.base import Context
 from components.video_example_gen import adapters
 from components.video_example_gen.component import VideoExampleGenParameters
@@ -32,8 +33,28 @@ def execute(context: Context) -> dict[str, int]:
     Raises:
         InputError: a data set cannot be used; names the data set, the path or field, and the cure.
     """
-    parameters: VideoExampleGenParameters = context.parameters
     output = context.outputs["videos"]
+    videos, reports = list_datasets(context.parameters)
+    videos = _with_digests(videos)
+    notes = [*_missing_classes(videos), *_same_content(videos)]
+    for note in notes:
+        print(f"note: {note}")
+    write_manifest(output, videos)
+    write_json(os.path.join(output, DATASET_REPORT), {"datasets": reports, "notes": notes}, indent=2)
+    counts = Counter(video.split for video in videos)
+    missing = sum(len(report["missing"]) for report in reports.values())
+    return {**{split: counts[split] for split in SPLITS}, "missing": missing}
+
+
+def list_datasets(parameters: VideoExampleGenParameters) -> tuple[list[Video], dict[str, DatasetReport]]:
+    """List all data sets, assign splits, and print what each holds; no file is read, and only the sample is made.
+
+    Returns:
+        The videos, without digests, and name -> report.
+
+    Raises:
+        InputError: a data set cannot be used; names the data set, the path or field, and the cure.
+    """
     videos: list[Video] = []
     reports: dict[str, DatasetReport] = {}
     for index, config in enumerate(parameters.datasets):
@@ -44,15 +65,7 @@ def execute(context: Context) -> dict[str, int]:
         videos += listing.videos
         reports[config.name] = _report(config, listing)
         print(_summary(config.name, reports[config.name]))
-    videos = _with_digests(videos)
-    notes = _notes(videos)
-    for note in notes:
-        print(f"note: {note}")
-    write_manifest(output, videos)
-    write_json(os.path.join(output, DATASET_REPORT), {"datasets": reports, "notes": notes}, indent=2)
-    counts = Counter(video.split for video in videos)
-    missing = sum(len(report["missing"]) for report in reports.values())
-    return {**{split: counts[split] for split in SPLITS}, "missing": missing}
+    return videos, reports
 
 
 def _list(config: adapters.DatasetConfig, parameters: VideoExampleGenParameters) -> Listing:
@@ -60,7 +73,7 @@ def _list(config: adapters.DatasetConfig, parameters: VideoExampleGenParameters)
     listing = adapters.list_videos(config)
     if listing.missing and not parameters.allow_missing:
         raise InputError(
-            f"{config.folder}: {len(listing.missing)} videos are missing, such as {_few(listing.missing)}; "
+            f"{config.folder}: {counted(len(listing.missing), 'video')} missing, such as {_few(listing.missing)}; "
             'complete the copy, or set "allow_missing" to true'
         )
     waiting = [video for video in listing.videos if not video.split]
@@ -77,7 +90,9 @@ def _list(config: adapters.DatasetConfig, parameters: VideoExampleGenParameters)
     for (a, b), count in shared_identities(listing.videos).items():
         if (a, b) not in listing.shared_identities:
             listing.shared_identities.add((a, b))
-            listing.notes.append(f"{a} and {b} share {count} people according to the data set's own lists")
+            listing.notes.append(
+                f"{a} and {b} share {counted(count, 'person', 'people')} according to the data set's own lists"
+            )
     return listing
 
 
@@ -87,12 +102,12 @@ def _report(config: adapters.DatasetConfig, listing: Listing) -> DatasetReport:
         counts[video.split][video.method] += 1
     return {
         "type": config.type,
-        "root": config.folder,
+        "root": as_text(config.folder),
         "videos": {split: dict(sorted(counts[split].items())) for split in SPLITS},
-        "missing": listing.missing,
+        "missing": list(map(as_text, listing.missing)),
         "unlisted": listing.unlisted,
-        "left_out": listing.left_out,
-        "notes": listing.notes,
+        "left_out": {as_text(name): reason for name, reason in listing.left_out.items()},
+        "notes": list(map(as_text, listing.notes)),
         "shared_identities": sorted(map(list, listing.shared_identities)),
     }
 
@@ -100,7 +115,7 @@ def _report(config: adapters.DatasetConfig, listing: Listing) -> DatasetReport:
 def _summary(name: str, report: DatasetReport) -> str:
     """Return a few lines to print."""
     total = sum(sum(methods.values()) for methods in report["videos"].values())
-    lines = [f"{name} ({report['type']}): {total} videos in {report['root']}"]
+    lines = [f"{name} ({report['type']}): {counted(total, 'video')} in {report['root']}"]
     for split, methods in report["videos"].items():
         lines.append(f"  {split:5} " + (", ".join(f"{count} {method}" for method, count in methods.items()) or "none"))
     for what, names in (("missing", report["missing"]), ("unlisted", report["unlisted"])):
@@ -120,27 +135,31 @@ def _with_digests(videos: Sequence[Video]) -> list[Video]:
     """Return the videos with their digests, read with many threads to hide the latency of a shared disk."""
     with ThreadPoolExecutor(16) as pool:
         digests = pool.map(content_digest, [video.uri for video in videos])
-        bar = tqdm(digests, total=len(videos), desc="digests", unit="file", disable=len(videos) <= 1000)
+        bar = progress.bar(digests, total=len(videos), desc="digests", unit="file", disable=len(videos) <= 1000)
         return [replace(video, digest=digest) for video, digest in zip(videos, bar, strict=True)]
 
 
-def _notes(videos: Sequence[Video]) -> list[str]:
-    """Say what all data sets together lack or hold twice."""
+def _missing_classes(videos: Sequence[Video]) -> list[str]:
+    """Say what all data sets together lack."""
     there = {(video.split, video.label) for video in videos}
-    notes = [
+    return [
         f"{split} has no {name} video"
         for split in SPLITS
         for label, name in LABELS.items()
         if (split, label) not in there
     ]
+
+
+def _same_content(videos: Sequence[Video]) -> list[str]:
+    """Say what all data sets together hold twice."""
     by_digest: defaultdict[str, list[Video]] = defaultdict(list)
     for video in videos:
         by_digest[video.digest].append(video)
     twice = [group for group in by_digest.values() if len({video.split for video in group}) > 1]
-    if twice:
-        first, *_, last = sorted(twice[0], key=lambda video: SPLITS.index(video.split))
-        notes.append(
-            f"{len(twice)} files appear in two splits with the same content, such as {first.video_id} and "
-            f"{last.video_id}"
-        )
-    return notes
+    if not twice:
+        return []
+    first, *_, last = sorted(twice[0], key=lambda video: SPLITS.index(video.split))
+    return [
+        f"{counted(len(twice), 'file')} in two splits with the same content, such as {first.video_id} and "
+        f"{last.video_id}"
+    ]

@@ -1,8 +1,9 @@
 """Any other data set: folders named real and fake, or a CSV, with videos, pictures or face crops."""
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -20,8 +21,8 @@ TITLE = "a folder of real and fake videos"
 SIGNS = "real/ or fake/, in the root or below train/, val/ and test/"
 
 CSV_HELP = (
-    "a CSV, or one for each split; columns path and label (real, fake, 0 or 1), and any of split, method, "
-    "identities (separated by ;) and original; relative paths start at the root"
+    "a CSV (separated by commas, semicolons, tabs or bars), or one for each split; columns path and label (real, fake, "
+    "0 or 1), and any of split, method, identities (separated by ;) and original; relative paths start at the root"
 )
 LABELS = {"real": 0, "fake": 1}
 
@@ -86,6 +87,7 @@ def list_videos(config: FolderConfig | CropsConfig) -> Listing:
         people = tuple(f"{config.name}/{person}" for person in row.people)
         kind = "crop" if config.type == "crops" else kind_of(path)
         listing.videos.append(Video(ids[path], path, config.name, row.method, row.label, split, people, kind))
+    listing.notes = _of_windows(rows, {path for path in rows if not os.path.isfile(path)})
     listing.unlisted = relative((path for path in present if path not in rows), config.folder)
     return listing
 
@@ -96,13 +98,27 @@ def _rows_of_csvs(config: FolderConfig | CropsConfig) -> dict[str, Row]:
     source: dict[str, str] = {}
     for split, table in config.csv_files().items():
         for row in read_rows(table, images_only=config.type == "crops"):
-            path = config.path(row.path)
+            path = _locate(config, row.path)
             if path in rows:
                 raise InputError(f"csv: {row.path} is in {source[path]} and in {table}; remove it from one of them")
             if split and row.split not in ("", split):
                 raise InputError(f'csv: {table}: {row.path} has split {row.split}, but the file is given as "{split}"')
             rows[path], source[path] = replace(row, split=split or row.split), table
     return rows
+
+
+def _locate(config: DatasetConfig, name: str) -> str:
+    """Return the absolute path of a file that a CSV names, with slashes or, where there is none such, backslashes."""
+    path = config.path(name)
+    return path if "\\" not in name or os.path.lexists(path) else config.path(name.replace("\\", "/"))
+
+
+def _of_windows(rows: Mapping[str, Row], missing: Collection[str]) -> list[str]:
+    """Say what to do about paths of another system, with a drive's letter, that are not here."""
+    found = [row.path for path, row in rows.items() if path in missing and re.match(r"[A-Za-z]:[\\/]", row.path)]
+    if not found:
+        return []
+    return [f"{len(found)} paths start with a drive, such as {found[0]}: write them relative to the root"]
 
 
 def _rows_of_folders(config: DatasetConfig, paths: Iterable[str]) -> dict[str, Row]:

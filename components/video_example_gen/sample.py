@@ -4,7 +4,6 @@ It lets every stage run on a fresh machine without downloading data. All its cli
 fakes are drawn by a few lines of code (`sample_clips.py`): figures measured on it say nothing about real fakes.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -15,9 +14,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-from tqdm import tqdm
 
 from artifacts.errors import InputError
+from commands.parser import CommandParser
+from commands.progress import bar
+from commands.terminal import guard_terminal
 from components.video_example_gen.sample_clips import MANIPULATIONS, RATE, SIZE, film, forge, people
 
 VERSION = 1  # incremented whenever the same clips and seed give different videos
@@ -102,7 +103,7 @@ def _write(root: Path, clips: int, seed: int) -> None:
     for split, pairs in shares.items():
         (root / "splits" / f"{split}.json").write_text(json.dumps(pairs, indent=2) + "\n")
     videos, total = _videos(chain(*shares.values()), seed), clips * (1 + len(MANIPULATIONS))
-    for path, frames in tqdm(videos, desc="embedded sample", total=total, unit="video"):
+    for path, frames in bar(videos, desc="embedded sample", total=total, unit="video"):
         _encode(root / path, frames)
 
 
@@ -132,7 +133,8 @@ def _encode(path: Path, frames: np.ndarray) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; return 0, or 2 for an error that the user can fix."""
-    parser = argparse.ArgumentParser(
+    guard_terminal()
+    parser = CommandParser(
         prog="python -m components.video_example_gen.sample",
         description="Make the embedded sample: a small data set in FaceForensics++'s layout, with real clips, four "
         "kinds of fakes and split files. Nothing is downloaded. " + REMARK,

@@ -1,7 +1,5 @@
 """CSV files of videos or pictures: path, label and, where known, split, method, identities and original."""
 
-import csv
-import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +7,10 @@ from dataclasses import dataclass
 from artifacts.errors import InputError
 from artifacts.media_files import PICTURES, VIDEOS, is_media, kind_of
 from components.video_example_gen.dataset_config import SPLIT_NAMES
-from components.video_example_gen.dataset_files import read_text, stem
+from components.video_example_gen.dataset_files import stem
+from components.video_example_gen.tables import read_table
 
-LABELS = {"real": 0, "0": 0, "fake": 1, "1": 1}
+LABELS = {"real": 0, "0": 0, "0.0": 0, "fake": 1, "1": 1, "1.0": 1}
 COLUMNS = ("path", "label", "split", "method", "identities", "original")
 
 
@@ -35,7 +34,9 @@ class Row:
 
 
 def read_rows(path: str, images_only: bool = False) -> list[Row]:
-    """Read a CSV with a header; the columns may be in any order, and unknown columns are ignored.
+    """Read a table with a header; the columns may be in any order, and unknown columns are ignored.
+
+    Its separator may be any of `tables.SEPARATORS`.
 
     Args:
         path: the file.
@@ -44,28 +45,14 @@ def read_rows(path: str, images_only: bool = False) -> list[Row]:
     Raises:
         InputError: there is no header, or a row cannot be used; names file and line.
     """
-    reader = csv.reader(io.StringIO(read_text(path)), skipinitialspace=True)
-    header = [name.strip().lower() for name in next(reader, [])]
-    lacking = [name for name in ("path", "label") if name not in header]
-    if lacking:
-        raise InputError(
-            f"{path}:1: the first line must name the columns, and {' and '.join(lacking)} "
-            f"{'is' if len(lacking) == 1 else 'are'} missing; use path,label and any of {', '.join(COLUMNS[2:])}"
-        )
+    table = read_table(path, ("path", "label"), f"path,label and any of {', '.join(COLUMNS[2:])}")
     rows = []
     line_of: dict[str, int] = {}
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        where = f"{path}:{reader.line_num}"
-        if len(cells) != len(header):
-            raise InputError(
-                f"{where}: {len(cells)} cells in a table of {len(header)} columns; quote cells that contain commas"
-            )
-        row = _row(where, dict(zip(header, (cell.strip() for cell in cells), strict=True)), images_only)
-        first = line_of.setdefault(os.path.normpath(row.path), reader.line_num)
-        if first != reader.line_num:
-            raise InputError(f"{where}: {row.path} is already in line {first}; remove one of the two")
+    for line, cells in table.rows:
+        row = _row(f"{path}:{line}", dict(zip(table.header, cells, strict=True)), images_only)
+        first = line_of.setdefault(os.path.normpath(row.path), line)
+        if first != line:
+            raise InputError(f"{path}:{line}: {row.path} is already in line {first}; remove one of the two")
         rows.append(row)
     return rows
 
@@ -94,7 +81,12 @@ def _people(cells: Mapping[str, str], path: str, label: int) -> tuple[str, ...]:
     people = [name.strip() for name in cells.get("identities", "").split(";") if name.strip()]
     original = cells.get("original", "")
     if original:
-        people.insert(0, stem(original) if is_media(original) else original)
+        people.insert(0, _stem(original) if is_media(original) else original)
     elif "original" in cells and label == 0:
-        people.insert(0, stem(path))  # the fakes made from it name it like this
+        people.insert(0, _stem(path))  # the fakes made from it name it like this
     return tuple(dict.fromkeys(people))
+
+
+def _stem(path: str) -> str:
+    """The name of a file without folder and extension, also of a path as Windows writes it."""
+    return stem(path.replace("\\", "/"))

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 import jinja2
 
 from artifacts.predictions import Columns
+from artifacts.visible import printable
 from artifacts.writing import whole
 from evaluation import vocabulary
 from evaluation.columns import Column
@@ -104,7 +105,7 @@ def write_report(
         whole(path) as temporary,
         open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream,
     ):
-        stream.write(_render(header, content, metrics))
+        stream.write(printable(_render(header, content, metrics), keep="\n"))  # names from anywhere, in plots as well
 
 
 def _render(header: Mapping[str, Any], content: Mapping[str, Any], metrics: Metrics) -> str:

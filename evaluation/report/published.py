@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, NamedTuple, TypedDict, cast
 
+from evaluation.report.evidence import Evidence, warning_of
 from evaluation.report.tables import Notes
 from evaluation.results import DatasetGroup, Group, Metrics
 from evaluation.vocabulary import LEVELS, FigureKey, Level
@@ -41,11 +42,25 @@ class Published(TypedDict):
 
 
 class Cell(TypedDict):
-    """A figure of the paper, or of this run; `reason` says why there is no value, `note` is its footnote's number."""
+    """A figure of the paper, or of this run.
+
+    Attributes:
+        source: whose figure it is.
+        value: None where there is none.
+        reason: why not, or None.
+        low, high: the interval of a measured figure, None where there is none.
+        evidence: what a measured figure rests on; None without a figure, and for published ones, which do not say.
+        warning: in two words, why a measured figure proves little, or None.
+        note: number of the footnote with the reason or the warning, or None.
+    """
 
     source: Literal["published", "measured"]
     value: float | None
     reason: str | None
+    low: float | None
+    high: float | None
+    evidence: Evidence | None
+    warning: str | None
     note: int | None
 
 
@@ -96,11 +111,7 @@ def _with_this_run(table: PublishedTable, metrics: Metrics) -> Table:
             "name": row["name"],
             "reference": row["reference"],
             "source": "published",
-            "cells": [
-                {"source": "published", "value": value, "reason": None, "note": None}
-                for values in row["values"]
-                for value in values
-            ],
+            "cells": [_cell("published", value) for values in row["values"] for value in values],
         }
         for row in table["rows"]
     ]
@@ -152,14 +163,51 @@ def _kind(name: str, methods: Collection[str]) -> str | None:
 
 
 def _measured(metrics: Metrics, level: Level, place: _Place, key: FigureKey, notes: Notes) -> Cell:
-    value, reason = None, place.missing
-    if not reason:
-        group: Group | DatasetGroup | None = metrics[level]["datasets"].get(place.dataset)
-        if group and place.method:
-            group = cast(DatasetGroup, group)["methods"].get(place.method)
-        if group and key in group["logit"]:
-            value, reason = group["logit"][key]["value"], group["logit"][key]["reason"]
-        else:
-            reason = f"not computed at {level} level"
-    note = notes.number(reason) if value is None and reason else None
-    return {"source": "measured", "value": value, "reason": reason, "note": note}
+    group, videos = _group(metrics, level, place), _group(metrics, "video", place)
+    if group is None or videos is None or key not in group["logit"]:
+        absent = place.missing or f"not computed at {level} level"
+        return _cell("measured", reason=absent, note=notes.number(absent))
+    figure = group["logit"][key]
+    value, low, high, reason = figure["value"], figure["low"], figure["high"], figure["reason"]
+    if value is None:
+        return _cell("measured", reason=reason, note=notes.number(reason) if reason else None)
+    evidence = Evidence(group["real"], group["fake"], videos["real"], videos["fake"])
+    warning = warning_of(evidence, low, high)
+    return _cell(
+        "measured",
+        value,
+        low=low,
+        high=high,
+        evidence=evidence,
+        warning=warning.short if warning else None,
+        note=notes.number(warning.note) if warning else None,
+    )
+
+
+def _group(metrics: Metrics, level: Level, place: _Place) -> Group | DatasetGroup | None:
+    """The figures of a column at one level, or None."""
+    of_dataset = None if place.missing else metrics[level]["datasets"].get(place.dataset)
+    return of_dataset["methods"].get(place.method) if of_dataset and place.method else of_dataset
+
+
+def _cell(
+    source: Literal["published", "measured"],
+    value: float | None = None,
+    *,
+    reason: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    evidence: Evidence | None = None,
+    warning: str | None = None,
+    note: int | None = None,
+) -> Cell:
+    return {
+        "source": source,
+        "value": value,
+        "reason": reason,
+        "low": low,
+        "high": high,
+        "evidence": evidence,
+        "warning": warning,
+        "note": note,
+    }

@@ -5,6 +5,7 @@
   const STAGES = { waiting: "Waiting", "finding faces": "Finding faces", judging: "Scoring faces", drawing: "Drawing the result", done: "Done" };
   const PLAIN = {
     not_a_video: "This file cannot be read as a video or a picture.", not_an_image: "This picture cannot be read; it may be damaged.",
+    heic_picture: "This is a HEIC picture. Save it as JPEG or PNG, and send that.",
     no_video_stream: "This file has no video, only sound or other data.", no_frames: "This video has no frames.",
     unknown_codec: "This kind of video cannot be read. Convert it, for example to MP4 with H.264, and send that.",
     undecodable: "This file is damaged: nothing in it can be decoded.", decoder_crashed: "This file is damaged: reading it failed.",

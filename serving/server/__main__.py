@@ -1,6 +1,10 @@
 """Command line: python -m serving.server."""
 
+import atexit
+import contextlib
 import logging
+import math
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -11,21 +15,27 @@ from starlette.applications import Starlette
 from artifacts.errors import InputError
 from commands.quiet import import_tensorflow
 from commands.signals import StopSignals
+from commands.terminal import guard_terminal
 from serving.default_model import choose_model
+from serving.server.access_log import AccessLog
 from serving.server.connections import Connection
+from serving.server.last_resort import LastResort
 from serving.server.server_options import ServerOptions, parse_options
 
+STOPPING_SECONDS = 8.0  # for all else that has to end, after the time for requests
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server; returns the exit code: 0 stopped, 2 an error that the user can fix."""
+    guard_terminal()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         with StopSignals() as signals:
             options = parse_options(arguments)
+            access_log = AccessLog(options.access_log)
             with _listen(options.host, options.port) as listener:
-                _serve(options, listener, signals)
+                _serve(options, listener, access_log, signals)
     except (InputError, OSError) as error:  # OSError: from the model's files
         for line in _sentence(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
@@ -36,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve(options: ServerOptions, listener: socket.socket, signals: StopSignals) -> None:
+def _serve(options: ServerOptions, listener: socket.socket, access_log: AccessLog, signals: StopSignals) -> None:
     """Load the model, and serve it until a signal comes."""
     folder, note = choose_model(options.model)
     options = options.model_copy(update={"model": folder})
@@ -46,10 +56,11 @@ def _serve(options: ServerOptions, listener: socket.socket, signals: StopSignals
     import_tensorflow()
     from serving.server.app import create_app
 
-    app = create_app(options)
-    signals.check()  # a signal may have been swallowed while TensorFlow loaded
+    signals.check()  # a signal may have been swallowed while TensorFlow loaded, and the first trial may take long
+    app = create_app(options, answered=access_log.add)
+    signals.check()
     # While it runs, uvicorn takes the signals itself; when it has stopped, it raises them again.
-    _Server(app, options, _url(options.host, listener)).run(sockets=[listener])
+    _Server(app, options, _url(listener)).run(sockets=[listener])
 
 
 def _sentence(error: Exception) -> str:
@@ -74,10 +85,11 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 limit_concurrency=limits.connections,
-                timeout_graceful_shutdown=int(limits.request_timeout) + 1,
+                timeout_graceful_shutdown=math.ceil(min(limits.stop_seconds, limits.request_timeout + 1)),
             )
         )
         self._state, self._options, self._url = app.state.serving, options, url
+        self._last_resort = LastResort(self._remove_uploads)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         log = logging.getLogger("uvicorn.error")
@@ -90,17 +102,31 @@ class _Server(uvicorn.Server):
             raise InputError(f"--port {self._options.port}: cannot listen on it ({error.strerror})") from error
         finally:
             log.disabled = False
-        print(f"version {self._state.models.current.number} of {self._options.model_name} is served", flush=True)
+        number, name = self._state.models.current.number, self._options.model_name
+        print(f"version {number} of {name} is served; Ctrl-C stops the server", flush=True)
         if self._options.host not in LOOPBACK and self._options.token is None:
             print(
                 "note: other machines can reach the server without a token; set one with --token_file", file=sys.stderr
             )
-        print(f"ready: {self._url}  (Ctrl-C stops)", flush=True)
+        print(f"ready: {self._url}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._state.stopping = True
+        self._last_resort.within(self._options.limits.stop_seconds + STOPPING_SECONDS)
         print("finishing the requests that have begun ...", flush=True)
         await super().shutdown(sockets)
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            super().run(sockets)
+        finally:
+            self._last_resort.call_off()
+            if self._state.stuck:  # Python would wait for the thread before it ends
+                self._last_resort.now()
+
+    def _remove_uploads(self) -> None:
+        if self._state.videos is not None and self._state.videos.folder is not None:
+            self._state.videos.folder.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -128,10 +154,25 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url(host: str, listener: socket.socket) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{listener.getsockname()[1]}"
+def _url(listener: socket.socket) -> str:
+    """The address at which a socket listens, whatever it was called."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run() -> None:
+    """Run the server, and end the process with its exit code.
+
+    Python's way to end takes TensorFlow apart, which lasts seconds on a busy machine and frees nothing that the system
+    would not free; so the process ends when all exit handlers have run.
+    """
+    code = main()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

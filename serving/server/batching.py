@@ -30,6 +30,9 @@ Method = Literal["predict", "heat_maps"]
 Outputs = dict[str, np.ndarray]
 
 
+SHARES = ("fake_probability", "heat_map")  # outputs that lie within [0, 1]
+
+
 class QueueFull(Exception):
     """Too many faces wait.
 
@@ -43,7 +46,7 @@ class QueueFull(Exception):
 
 
 class NotFinite(ArithmeticError):
-    """An output of the model is NaN or infinite."""
+    """An output of the model is NaN or infinite, or a share of one that is no share."""
 
 
 class Work:
@@ -73,11 +76,14 @@ class Work:
         if sum(map(_rows, self._parts)) < len(self.crops):
             return
         outputs = _joined(self._parts)
-        if all(np.isfinite(values).all() for values in outputs.values()):
+        shares = [outputs[name] for name in SHARES if name in outputs]
+        if not all(np.isfinite(values).all() for values in outputs.values()):
+            self.fail(NotFinite("an output of the model is NaN or infinite"))
+        elif not all(((values >= 0) & (values <= 1)).all() for values in shares):
+            self.fail(NotFinite("a probability or a heat map of the model leaves [0, 1]"))
+        else:
             with contextlib.suppress(concurrent.futures.InvalidStateError):  # it was cancelled
                 self.future.set_result(outputs)
-        else:
-            self.fail(NotFinite("an output of the model is NaN or infinite"))
 
     def fail(self, error: Exception) -> None:
         """Complete the future with an error."""
@@ -186,12 +192,13 @@ class Batcher:
             parts.append(work.future.result())
         return _joined(parts)
 
-    def close(self) -> None:
-        """Finish what waits, then end the thread."""
+    def close(self, patience: float | None = None) -> bool:
+        """Finish what waits, then end the thread; returns whether it has ended after `patience` seconds, if given."""
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(patience)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while True:
@@ -256,6 +263,7 @@ class Batcher:
         began = time.monotonic()
         try:
             outputs = _forward(model, method, parts[0] if len(parts) == 1 else np.concatenate(parts))
+            _check_rows(outputs, sum(map(len, parts)))
         except Exception as error:
             for work, _, _ in batch:
                 work.fail(error)
@@ -278,6 +286,13 @@ def _forward(model: ServedModel, method: Method, crops: np.ndarray) -> Outputs:
     if maps is None:
         raise ValueError("the model was exported without heat maps")
     return {"heat_map": maps}
+
+
+def _check_rows(outputs: Outputs, faces: int) -> None:
+    """Make sure that each face has its row: with fewer, a request would wait for ever; with more, rows would shift."""
+    wrong = {name: values.shape for name, values in outputs.items() if values.shape[:1] != (faces,)}
+    if wrong:
+        raise ValueError(f"the model answers {faces} faces with outputs of other sizes: {wrong}")
 
 
 def _rows(outputs: Outputs) -> int:

@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.server.allowed_hosts import AllowedHosts
+from serving.server.packed_bodies import Unpacking, unpacking_of
 from serving.server.refusals import Refusal, VideoRefusal
 from serving.server.server_limits import MIB, ServerLimits
 
@@ -63,7 +65,9 @@ class Gate:
         app: what it guards.
         limits: of the server.
         token: that clients must send, or None.
+        hosts: by which names it may be asked, and by whose pages.
         request_done: called with (route, method, status, seconds) after each request.
+        answered: called with (scope, headers, status, bytes of the answer's body) after each request.
     """
 
     def __init__(
@@ -72,8 +76,11 @@ class Gate:
         limits: ServerLimits,
         token: str | None,
         request_done: Callable[[str, str, int, float], None],
+        hosts: AllowedHosts | None = None,
+        answered: Callable[[Scope, Headers, int, int], None] = lambda *request: None,
     ) -> None:
-        self.app, self.limits, self.request_done = app, limits, request_done
+        self.app, self.limits, self.request_done, self.answered = app, limits, request_done, answered
+        self.hosts = hosts or AllowedHosts()
         self._token = token.encode() if token is not None else None
         self.held = 0  # bytes of the bodies of all requests in progress, without uploads
 
@@ -97,8 +104,10 @@ class _Exchange:
 
     Attributes:
         size: bytes of the body that came.
+        unpacked: bytes that they became, if the body is packed.
         complete: the whole request came.
         code: status of the answer, once it has begun.
+        sent: bytes of the answer's body.
     """
 
     def __init__(self, gate: Gate, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,7 +119,9 @@ class _Exchange:
             self.max_body, self.seconds = limits.max_upload + MIB, limits.video_timeout  # a form adds some bytes
         else:
             self.max_body, self.seconds = limits.max_body, limits.request_timeout
-        self.size = 0
+        self.size = self.unpacked = self.sent = 0
+        self._unpacking: Unpacking | None = None
+        self._came = False  # all of a packed body
         self.complete = self.headers.get("content-length", "0") == "0" and "transfer-encoding" not in self.headers
         self.code: int | None = None
         self.timeout: asyncio.Timeout | None = None
@@ -127,12 +138,17 @@ class _Exchange:
                 await self._refuse(self._too_slow())
         except Gone:
             self.code = self.code or HANGUP
+        except asyncio.CancelledError:  # the server stops, and its patience is over
+            self.timeout = None
+            if self.code is None:
+                await self._refuse(Refusal(503, "The server has stopped", retry_after=5), linger=False)
         finally:
             if not self.is_upload:  # uploads go to the disk
-                self.gate.held -= self.size
+                self.gate.held -= self.size + self.unpacked
         route = getattr(self.scope.get("route"), "path", "other")
         method = self.scope["method"] if self.scope["method"] in METHODS else "other"
         self.gate.request_done(route, method, self.code or HANGUP, time.monotonic() - began)
+        self.gate.answered(self.scope, self.headers, self.code or HANGUP, self.sent)
 
     async def _answer(self) -> None:
         try:
@@ -153,6 +169,9 @@ class _Exchange:
                 )
 
     def _check(self) -> None:
+        arrived_at = (self.scope.get("server") or ("",))[0]
+        host, origin = self.headers.get("host"), self.headers.get("origin")
+        self.gate.hosts.check(self.scope["path"], host, origin, arrived_at)
         if not self.gate.authorized(self.scope["path"], self.headers.get("authorization", "")):
             raise Refusal(401, "The token is missing or wrong: send 'Authorization: Bearer <token>'")
         site = self.headers.get("sec-fetch-site", "").strip().lower()  # set by browsers; pages cannot change it
@@ -162,27 +181,54 @@ class _Exchange:
         length = self.headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length) > self.max_body:
             raise self._too_large()
+        self._unpacking = unpacking_of(self.headers.get("content-encoding", ""))
 
     async def receive(self) -> Message:
-        """The next message of the request.
+        """The next message of the request, unpacked.
 
         Raises:
-            Refusal: 413 or 503, the body is beyond a limit.
+            Refusal: 400, the body is packed and damaged; 413 or 503, it is beyond a limit.
         """
+        while self._unpacking is not None:
+            piece = self._unpacking.piece()
+            if piece:
+                if self.unpacked + len(piece) > self.max_body:
+                    raise Refusal(413, f"The request's body unpacks to more than {self.max_body:_} bytes")
+                self.unpacked += len(piece)
+                self._hold(len(piece))
+                await asyncio.sleep(0)  # a small body may become a large one: others get their turn
+                return {"type": "http.request", "body": piece, "more_body": True}
+            if self._came:
+                self._unpacking.end()
+                self._unpacking = None
+                return {"type": "http.request", "body": b"", "more_body": False}
+            message = await self._packed()
+            if message["type"] != "http.request":
+                return message
+            self._unpacking.feed(message.get("body", b""))
+            self._came = not message.get("more_body", False)
+        return await self._packed()
+
+    async def _packed(self) -> Message:
+        """The next message of the request, as it came."""
         message = await self._receive()
         if message["type"] == "http.request":
             count = len(message.get("body", b""))
             self.size += count
             self.complete = not message.get("more_body", False)
-            if not self.is_upload:
-                self.gate.held += count
+            self._hold(count)
             if self.size > self.max_body:
                 raise self._too_large()
-            if self.gate.held > self.gate.limits.bodies:
-                raise Refusal(503, "Too much is being sent at the same time. Try again later", retry_after=5)
         else:
             self.complete = True
         return message
+
+    def _hold(self, count: int) -> None:
+        """Count bytes that stay in memory until the answer."""
+        if not self.is_upload:
+            self.gate.held += count
+        if self.gate.held > self.gate.limits.bodies:
+            raise Refusal(503, "Too much is being sent at the same time. Try again later", retry_after=5)
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer; once it has begun, it may take the request's time again."""
@@ -196,9 +242,10 @@ class _Exchange:
             if not self.complete:  # the client must not go on sending for ever
                 headers.setdefault("Connection", "close")
         await self._send(message)
+        self.sent += len(message.get("body", b""))
 
-    async def _refuse(self, refusal: Refusal | HTTPException) -> None:
-        if not self.complete and self.headers.get("expect", "").lower() != "100-continue":
+    async def _refuse(self, refusal: Refusal | HTTPException, linger: bool = True) -> None:
+        if linger and not self.complete and self.headers.get("expect", "").lower() != "100-continue":
             await self._drain()
         response = refusal_response(refusal, self.scope["method"], with_reason=self.is_upload)
         await response(self.scope, self._receive, self.send)

@@ -16,8 +16,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 from artifacts.crop_size import CROP_SIZE
 from artifacts.errors import InputError
 from artifacts.layout import versions
+from model.saved_model import check_files, find_saved_model
 from model.served import ServedModel
+from model.trial import run_probe
+from serving.default_model import SHIPPED
 from serving.server.refusals import Refusal
+
+_PATIENCE = 3.0  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +66,9 @@ class VersionStatus:
     error_message: str = ""
 
 
+_passed: set[tuple[str, int]] = set()  # digest and batch of the models that this process has had tried
+
+
 def _ignore(loaded: bool) -> None:
     """Report a version to nobody."""
 
@@ -73,14 +81,22 @@ class ModelVersions:
     Args:
         folder: with versions, which `watch` looks for, or a single SavedModel.
         max_batch: faces of the largest batch that each version is tried with.
+        trial_seconds: in which a version must answer in a process of its own, before it is loaded here.
         version_changed: called with True after each version that was loaded, with False after each that was refused.
 
     Attributes:
         current: the version for new requests; None before `load_first`.
     """
 
-    def __init__(self, folder: str, max_batch: int = 1, version_changed: Callable[[bool], None] = _ignore) -> None:
+    def __init__(
+        self,
+        folder: str,
+        max_batch: int = 1,
+        version_changed: Callable[[bool], None] = _ignore,
+        trial_seconds: float = 120.0,
+    ) -> None:
         self._folder, self._max_batch, self._version_changed = folder, max_batch, version_changed
+        self._trial_seconds = trial_seconds
         self.current: ModelVersion | None = None
         self._single = not versions(folder)
         self._status: dict[int, VersionStatus] = {}
@@ -108,11 +124,16 @@ class ModelVersions:
             self._thread = threading.Thread(target=self._watch, args=[seconds], name="versions", daemon=True)
             self._thread.start()
 
-    def stop(self) -> None:
-        """End the watching; waits for a version that is being loaded."""
+    def stop(self) -> bool:
+        """End the watching. A trial is given up; a version that is being loaded is waited for, but not for ever.
+
+        Returns:
+            Whether the watching has ended.
+        """
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_PATIENCE)
+        return self._thread is None or not self._thread.is_alive()
 
     def _watch(self, seconds: float) -> None:
         while not self._stop.wait(seconds):
@@ -137,6 +158,8 @@ class ModelVersions:
                 if not version.signatures:
                     raise ValueError(f"{path}: has no signatures")
             except Exception as error:
+                if self._stop.is_set():
+                    return
                 self._refused[number] = files
                 self._refuse(number, error)
             else:
@@ -151,12 +174,24 @@ class ModelVersions:
             self._refused.pop(number, None)
 
     def _load(self, path: str) -> ServedModel:
-        """Load a model, and try it with one face and with a whole batch."""
+        """Load a model that has passed a trial elsewhere, and try it with one face and with a whole batch."""
+        self._try(path)
         model = ServedModel(path)
         model.warm_up()
         if self._max_batch > 1:
             model.predict(np.zeros((self._max_batch, CROP_SIZE, CROP_SIZE, 3), np.uint8))
         return model
+
+    def _try(self, path: str) -> None:
+        """Let a process of its own load and call a model: one that hangs would never come back here."""
+        saved_model = find_saved_model(path)
+        key = (check_files(saved_model), self._max_batch)
+        if key in _passed or os.path.realpath(saved_model).startswith(os.path.realpath(SHIPPED) + os.sep):
+            return
+        passed, answer = run_probe(saved_model, self._trial_seconds, self._max_batch, self._stop)
+        if not passed:
+            raise InputError(f"{path}: failed its trial: {answer}")
+        _passed.add(key)
 
     def _refuse(self, number: int, error: Exception) -> None:
         # The log has the whole error; clients get no paths.
@@ -209,6 +244,8 @@ class ModelVersions:
 def _public_message(number: int, error: Exception) -> str:
     if "is not finite" in str(error):
         return f"Version {number} answers with NaN or infinity. The server's log has more"
+    if "no answer within" in str(error):
+        return f"Version {number} did not answer in time. The server's log has more"
     return f"Version {number} cannot be loaded. The server's log says why"
 
 

@@ -94,7 +94,8 @@ class PredictApi:
         except TimeoutError:
             raise Refusal(504, "The request's turn at the model did not come in time", retry_after=5) from None
         except NotFinite:
-            raise Refusal(500, "The model's answer holds NaN or infinity") from None
+            message = "The model's answer holds NaN or infinity, or a probability outside of 0 to 1"
+            raise Refusal(500, message) from None
         finally:
             gone.cancel()
             outcome.cancel()

@@ -10,12 +10,13 @@ import numpy as np
 import orjson
 from starlette.responses import Response
 
-from artifacts.crop_size import CROP_SIZE
+from serving.server import crop_lists
+from serving.server.crop_lists import CROP
 from serving.server.refusals import Refusal, json_response
 from serving.server.server_limits import ServerLimits
 
 SIGNATURES = {"serving_default": "image_bytes", "crops": "crops", "heat_maps": "crops"}  # name -> its only input
-CROP = (CROP_SIZE, CROP_SIZE, 3)
+LARGE = 1 << 20  # bytes; a smaller text takes at most 30 MB as Python objects
 _B64 = 'Binary values are sent as {"b64": "<base64>"}'
 
 
@@ -42,13 +43,12 @@ def parse(body: bytes, limits: ServerLimits) -> PredictRequest:
     Raises:
         Refusal: 400, it is malformed; 413, it has too many faces.
     """
-    # An empty list or object takes thirty times its two characters in memory: count them before parsing.
-    if body.count(b"{") > 2 * limits.max_crops + 8 or body.count(b"[") > 1000 + len(body) // 8:
-        raise Refusal(413, f"The JSON has too many objects or lists; {limits.max_crops} faces are allowed in a request")
+    text, lists = _small(body, limits)
     try:
-        document = orjson.loads(body)
+        document = orjson.loads(text)
     except ValueError as error:
         raise Refusal(400, f"JSON Parse error: {error}") from None
+    del text
     if not isinstance(document, dict):
         raise Refusal(400, "The JSON must be an object with 'instances' or 'inputs'")
     signature = document.get("signature_name", "serving_default") or "serving_default"
@@ -65,8 +65,41 @@ def parse(body: bytes, limits: ServerLimits) -> PredictRequest:
         return PredictRequest(signature, by_row, pictures=[_bytes(value, n) for n, value in enumerate(values)])
     crops = np.empty((len(values), *CROP), np.uint8)
     for number, value in enumerate(values):
-        crops[number] = _crop(value, number)
+        crops[number] = _crop_of_list(value, lists, number) if lists is not None else _crop(value, number)
     return PredictRequest(signature, by_row, crops=crops)
+
+
+def _small(body: bytes, limits: ServerLimits) -> tuple[bytes, list[memoryview] | None]:
+    """The text of a request that may be built as Python objects.
+
+    An empty list or object takes thirty times its two characters in memory, a key or a short text as much, and all of
+    it is built before anything else runs. So what there may be is counted before.
+
+    Returns:
+        The text, and the crops that were cut out of it; None if they are still in it.
+
+    Raises:
+        Refusal: 413, there is too much of anything.
+    """
+    lists = None
+    few = 16 * limits.max_crops + 256
+    if len(body) > LARGE:
+        cut = crop_lists.cut_out(body, few)
+        if cut is None:
+            raise _too_many(limits)
+        body, lists = cut
+        if max(body.count(sign) for sign in (b",", b"[", b":", b'"')) > few:
+            raise _too_many(limits)
+    if body.count(b"{") > 2 * limits.max_crops + 8 or body.count(b"[") > 1000 + len(body) // 8:
+        raise _too_many(limits)
+    return body, lists
+
+
+def _too_many(limits: ServerLimits) -> Refusal:
+    return Refusal(
+        413,
+        f"The JSON has too many objects, lists, keys or values; {limits.max_crops} faces are allowed in a request",
+    )
 
 
 def _rows(instances: Any, name: str, limits: ServerLimits) -> list[Any]:
@@ -129,12 +162,24 @@ def _bytes(value: Any, number: int) -> bytes:
         raise Refusal(400, f"Element {number}: unable to base64 decode") from None
 
 
+def _crop_of_list(value: Any, lists: list[memoryview], number: int) -> np.ndarray:
+    """A crop that was cut out of the text, uint8 [256, 256, 3]; in its place is a list with its number."""
+    crop = crop_lists.pixels(lists[value[0]]) if type(value) is list and len(value) == 1 else None
+    if crop is None:
+        raise _no_crop(number)
+    return crop
+
+
+def _no_crop(number: int) -> Refusal:
+    return Refusal(400, f"Element {number} is not a crop: a list of whole numbers 0 to 255 of shape {list(CROP)}")
+
+
 def _crop(value: Any, number: int) -> np.ndarray:
     """Nested lists as uint8 [256, 256, 3].
 
     They are checked before numpy sees them, which would give each item the room of the longest text among them.
     """
-    refused = Refusal(400, f"Element {number} is not a crop: a list of whole numbers 0 to 255 of shape {list(CROP)}")
+    refused = _no_crop(number)
     values = [value]
     for length in CROP:
         if not all(type(one) is list and len(one) == length for one in values):

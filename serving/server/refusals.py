@@ -15,6 +15,8 @@ REASONS = {
     405: "not_allowed",
     408: "too_slow",
     413: "too_large",
+    415: "unknown_encoding",
+    421: "wrong_host",
     429: "busy",
     500: "internal",
     503: "not_ready",

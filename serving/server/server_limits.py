@@ -28,11 +28,23 @@ class ServerLimits(Parameters):
         description="Seconds from a request's first byte to its answer; more is 504, or 408 while it is still sent.",
     )
     video_timeout: PositiveFloat = Field(600.0, description="Seconds that an upload, or the work on it, may take.")
+    stop_seconds: PositiveFloat = Field(
+        15.0,
+        description="Seconds that requests which have begun may take after SIGTERM or Ctrl-C; soon after, the server "
+        "ends, whatever it is doing.",
+    )
     idle_timeout: PositiveFloat = Field(20.0, description="Seconds without a byte after which an upload ends with 408.")
     queue: PositiveInt = Field(1024, description="Face crops that wait for the model; more is answered with 429.")
     bodies: PositiveInt = Field(256 * MIB, description="Bytes of all JSON requests at a time; more is 503.")
     max_batch: PositiveInt = Field(32, description="Face crops in one forward pass.")
-    jobs: PositiveInt = Field(8, description="Videos that wait; more is answered with 429.")
+    jobs: PositiveInt = Field(
+        8, description="Videos that wait, and uploads that are being sent for them; more is answered with 429."
+    )
+    min_upload_rate: PositiveInt = Field(
+        32 << 10,
+        description="Bytes a second, on average, below which an upload holds no place among the jobs: others may take "
+        "it, and if none is free when it is complete, it is answered with 429.",
+    )
     workers: PositiveInt = Field(1, description="Videos that are assessed at a time.")
     keep_jobs: PositiveInt = Field(64, description="Verdicts that are kept for clients to fetch; the oldest go first.")
     keep_seconds: PositiveFloat = Field(3600.0, description="Seconds for which a verdict is kept.")

@@ -1,23 +1,24 @@
 """The server's command line."""
 
-import argparse
 import os
 from collections.abc import Sequence
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, field_validator
 
 from artifacts.errors import InputError
 from commands.flags import Flags
 from commands.parameters import Parameters
+from commands.parser import CommandParser, called_as
 from serving.default_model import CHOICE
+from serving.server.allowed_hosts import parse_hosts
 from serving.server.server_limits import ServerLimits
 
 DESCRIPTION = """\
 Serve a model: TensorFlow Serving's REST protocol, verdicts on videos, and a web page.
 
-    python -m serving.server                                    # for this machine only
+    python -m serving.server
     python -m serving.server --model /models/deepfake --port 8501
-    curl http://127.0.0.1:8501/v1/models/deepfake               # which version is served
+    curl http://127.0.0.1:8501/v1/models/deepfake
 
 New versions in the model's folder are loaded while the server runs; a version that does not work is refused, and the
 old one stays. Ctrl-C or SIGTERM stops the server once the requests that have begun are answered. All videos that wait
@@ -41,8 +42,30 @@ class ServerSettings(Parameters):
     host: str = Field(
         "127.0.0.1", description="Address to listen on; 0.0.0.0 is for other machines, too: then set a token."
     )
+    allowed_hosts: str = Field(
+        "",
+        description="Further names by which clients may ask, with commas between; * allows any. Without it: localhost, "
+        "loopback addresses, the --host, and the address at which a request arrives. Others are answered with 421, but "
+        "for /healthz and /readyz. Pages of these names may ask, too.",
+    )
     port: int = Field(8501, ge=0, le=65535, description="Port to listen on; 0 chooses a free one and prints it.")
+    access_log: str | None = Field(
+        None,
+        description="File for the access log, a line for each request in the Combined Log Format; - is standard "
+        "output, /dev/null none. Without it: standard error. A file that is moved away is opened anew. Of a job's id "
+        "the first 6 characters are logged.",
+    )
+    trial_seconds: PositiveFloat = Field(
+        120.0,
+        description="Seconds in which a new version must load and answer in a process of its own, or it is refused.",
+    )
     poll_seconds: PositiveFloat = Field(2.0, description="Seconds between two looks for a new version.")
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, text: str) -> str:
+        parse_hosts(text)
+        return text
 
 
 class ServerOptions(ServerSettings):
@@ -67,13 +90,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> ServerOptions:
     Raises:
         InputError: a value is wrong; the message names its flag.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m serving.server",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = CommandParser(prog=called_as("serving.server", "deepfake-serve"), description=DESCRIPTION, epilog=EPILOG)
     flags = Flags(parser, _CommandLine)
     secret = parser.add_mutually_exclusive_group()
     secret.add_argument(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from serving.server.video_api import VideoApi
 
 DECODERS = 2  # threads that parse and decode requests
+PATIENCE = 3.0  # seconds for which the end of a thread is waited for
 
 
 @dataclass
@@ -31,6 +32,7 @@ class ServerState:
         videos: the answers about videos; None in a server without that part.
         stopping: the server finishes what has begun; nothing new should begin.
         failure: what a part raised when it started, or None.
+        stuck: a thread has not ended when the server did.
     """
 
     options: ServerOptions
@@ -42,12 +44,16 @@ class ServerState:
     videos: "VideoApi | None" = None
     stopping: bool = False
     failure: Exception | None = None
+    stuck: bool = False
 
     def close(self) -> None:
-        """Finish the work that waits and end all threads."""
-        self.models.stop()
-        self.pool.shutdown()
-        self.batcher.close()
+        """Finish the work that waits and end all threads; `stuck` tells whether one has not ended in time."""
+        self.stuck = not self.models.stop()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        self.stuck |= not self.batcher.close(PATIENCE)
+        for thread in self.pool._threads:
+            thread.join(PATIENCE)
+            self.stuck |= thread.is_alive()
 
 
 def open_state(options: ServerOptions) -> ServerState:
@@ -57,7 +63,9 @@ def open_state(options: ServerOptions) -> ServerState:
         InputError: no version of the model works.
     """
     limits, metrics = options.limits, ServerMetrics()
-    models = ModelVersions(choose_model(options.model)[0], limits.max_batch, metrics.version_changed)
+    models = ModelVersions(
+        choose_model(options.model)[0], limits.max_batch, metrics.version_changed, options.trial_seconds
+    )
     models.load_first()
     batcher = Batcher(limits.max_batch, limits.queue, metrics.batch_done)
     metrics.watch(models, batcher)

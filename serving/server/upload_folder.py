@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import logging
 import os
 import secrets
 import shutil
@@ -9,6 +10,8 @@ import tempfile
 from pathlib import Path
 
 from artifacts.errors import InputError
+
+log = logging.getLogger(__name__)
 
 PREFIX = "deepfake-serve-"
 
@@ -25,7 +28,8 @@ class UploadFolder:
 
     def __init__(self, root: Path | str | None = None) -> None:
         try:
-            self.path, self._lock = _make(root or tempfile.gettempdir())
+            self._root = root or tempfile.gettempdir()
+            self.path, self._lock = _make(self._root)
         except OSError as error:
             where = f" in {root or tempfile.tempdir}" if root or tempfile.tempdir else ""
             raise InputError(
@@ -34,8 +38,25 @@ class UploadFolder:
             ) from error
 
     def new(self) -> str:
-        """A free path in the folder; it tells nothing about the client's name for the file."""
+        """A free path in the folder; it tells nothing about the client's name for the file.
+
+        If the folder is gone, as after a clean-up of old temporary files, it is made again.
+
+        Raises:
+            OSError: it cannot be made again.
+        """
+        if not self._is_there():
+            log.warning("the folder for uploads, %s, was removed: it is made again", self.path)
+            path, lock = _make(self._root)
+            os.close(self._lock)
+            self.path, self._lock = path, lock
         return os.path.join(self.path, secrets.token_hex(8))
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.lstat(self.path), os.fstat(self._lock))
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Delete the folder with all its files."""

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from python_multipart.multipart import parse_options_header
@@ -14,6 +16,8 @@ from serving.server.refusals import VideoRefusal
 from serving.server.server_limits import ServerLimits
 from serving.server.upload_body import FormBody, RawBody, UploadBody, UploadFile, display_name, too_large
 from serving.server.upload_folder import UploadFolder
+
+log = logging.getLogger(__name__)
 
 _WRITE_AT = 1 << 20  # bytes that are collected before they are written
 _FORM_OVERHEAD = 1 << 16  # bytes that multipart may add to the file
@@ -40,23 +44,36 @@ class Upload:
             os.unlink(self.path)
 
 
-async def receive(request: Request, folder: UploadFolder, limits: ServerLimits) -> Upload:
+def _ignore(count: int) -> None:
+    """Tell nobody how many bytes came."""
+
+
+async def receive(
+    request: Request, folder: UploadFolder, limits: ServerLimits, came: Callable[[int], None] = _ignore
+) -> Upload:
     """Receive the file of a request: the field "file" of multipart/form-data, or the whole body, named by ?name=.
 
     Args:
         request: its body must be unread.
         folder: where the file goes.
         limits: its size, and the time that it may take.
+        came: called with the number of bytes of each piece that comes.
 
     Raises:
-        VideoRefusal: 400 malformed, 408 too slow, 413 too large, 507 no space on the disk. No file is left then.
+        VideoRefusal: 400 malformed, 408 too slow, 413 too large, 503 no folder, 507 no space on the disk. No file is
+            left then.
         Gone: the client hung up.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     is_form = kind == _FORM
     if _announced_size(request) > limits.max_upload + (_FORM_OVERHEAD if is_form else 0):
         raise too_large(limits.max_upload)
-    path = folder.new()
+    try:
+        path = folder.new()
+    except OSError as error:
+        log.error("no folder for uploads can be made: %s", error)
+        message = "the server has no folder for uploads at the moment; try again later"
+        raise VideoRefusal(503, "no_folder", message, retry_after=30) from error
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0) as stream:
             file = UploadFile(stream, limits.max_upload)
@@ -65,7 +82,7 @@ async def receive(request: Request, folder: UploadFolder, limits: ServerLimits) 
                 body = FormBody(file, options.get(b"boundary"))
             else:
                 body = RawBody(file, request.query_params.get("name", ""))
-            await _read(request, body, file, limits)
+            await _read(request, body, file, limits, came)
         if not file.size:
             raise VideoRefusal(400, "empty_file", "the file is empty")
         return Upload(path, display_name(body.name), file.size)
@@ -80,7 +97,9 @@ async def receive(request: Request, folder: UploadFolder, limits: ServerLimits) 
         raise
 
 
-async def _read(request: Request, body: UploadBody, file: UploadFile, limits: ServerLimits) -> None:
+async def _read(
+    request: Request, body: UploadBody, file: UploadFile, limits: ServerLimits, came: Callable[[int], None]
+) -> None:
     """Read the body to its end, and write the file in a thread."""
     chunks = aiter(request.stream())
     total = 0
@@ -92,6 +111,7 @@ async def _read(request: Request, body: UploadBody, file: UploadFile, limits: Se
                 if chunk is None:
                     break
                 total += len(chunk)
+                came(len(chunk))
                 if total > limits.max_upload + _FORM_OVERHEAD:
                     raise too_large(limits.max_upload)
                 body.feed(chunk)

@@ -96,8 +96,8 @@ class VideoApi:
         self._state.models.find()
         if self._state.stopping or self.folder is None:
             raise VideoRefusal(503, "not_ready", "the server is stopping", retry_after=5)
-        with self.queue.place():
-            job = VideoJob(await receive(request, self.folder, self._limits), options)
+        with self.queue.place() as place:
+            job = VideoJob(await receive(request, self.folder, self._limits, place.came), options)
             self.queue.submit(job)
         left = began + self._limits.video_timeout - _SPARE - time.monotonic()
         seconds = min(options.wait, left)

@@ -26,8 +26,9 @@ STATUS = {
     "no_video_stream": 415,
     "unknown_codec": 415,
     "not_an_image": 415,
+    "heic_picture": 415,
     "empty_file": 400,
-    "missing_file": 500,
+    "missing_file": 503,
     "unreadable_file": 500,
 }
 NO_FACE = "no_face"  # the one reason that is a verdict and no refusal
@@ -133,5 +134,8 @@ def _refusal(job: VideoJob, reject: Reject) -> VideoRefusal:
     status = STATUS.get(reject.reason, 422)
     if status == 500:
         raise RuntimeError(f"{reject.reason}: {reject.detail}")
+    if reject.reason == "missing_file":
+        message = "the file was removed from the server's folder for uploads before it was read: send it again"
+        return VideoRefusal(status, "upload_lost", message, retry_after=1)
     detail = reject.detail.replace(job.upload.path, job.upload.name)
     return VideoRefusal(status, reject.reason, f"the file cannot be assessed: {detail}")

@@ -13,6 +13,7 @@ from typing import Protocol
 from serving.server.kept_jobs import KeptJobs
 from serving.server.refusals import VideoRefusal
 from serving.server.server_limits import ServerLimits
+from serving.server.upload_places import Place, Places
 from serving.server.video_job import CANCELLED, DONE, FAILED, RUNNING, JobState, Stopped, VideoJob, VideoResult
 
 _ABORT_AGAIN = 0.1  # seconds
@@ -59,7 +60,7 @@ class VideoQueue:
         self._kept = KeptJobs(limits)
         self._queue: collections.deque[VideoJob] = collections.deque()
         self._running: dict[VideoJob, JobAssessor] = {}
-        self._receiving = 0  # uploads that are being received and have a place in the queue
+        self._places = Places(limits.min_upload_rate)
         self._usual_seconds = _FIRST_GUESS  # that a job takes; a moving average
         self._closing = False
         self._threads: list[threading.Thread] = []
@@ -85,25 +86,32 @@ class VideoQueue:
 
     # --- for requests -------------------------------------------------------------------------------------------
     @contextlib.contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place in the queue while an upload is received; `submit` within it uses the place.
+    def place(self) -> Iterator[Place]:
+        """Hold a place in the queue while an upload is received and comes fast enough; then `submit` uses it.
 
         Raises:
             VideoRefusal: 429, the queue is full.
         """
         with self._changed:
-            if self._receiving + len(self._queue) >= self._limits.jobs:
+            if self._places.held() + len(self._queue) >= self._limits.jobs:
                 raise self._full()
-            self._receiving += 1
+            place = self._places.enter()
         try:
-            yield
+            yield place
         finally:
             with self._changed:
-                self._receiving -= 1
+                self._places.leave(place)
 
     def submit(self, job: VideoJob) -> None:
-        """Put a job into the queue."""
+        """Put a job into the queue.
+
+        Raises:
+            VideoRefusal: 429, the queue has become full while a slow upload was received. Its file is deleted.
+        """
         with self._changed:
+            if len(self._queue) >= self._limits.jobs:
+                job.upload.delete()
+                raise self._full()
             self._kept.add(job)
             self._queue.append(job)
             self._changed.notify_all()

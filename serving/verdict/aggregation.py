@@ -1,15 +1,18 @@
 """The scores of a file's faces, joined into its verdict as the Evaluator joins them."""
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from artifacts.visible import as_text
 from evaluation.results import Temperature
 from evaluation.video_scores import divisor, videos_of
 from model.saved_model import Calibration, temperature_of, why_not_calibrated
+from serving.verdict.doubt import doubt_of
 from serving.verdict.finding import Found
-from serving.verdict.outcomes import CANNOT_JUDGE, Outcome, decide
+from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, NOT_JUDGED, REAL, UNSURE, Outcome, decide
 from serving.verdict.scores import SCORES, FaceScores
 from serving.verdict.statement import statement
 from serving.verdict.uncertainty import interval
@@ -21,6 +24,13 @@ SEVERAL_FACES = (
     "the highest of several is high by chance more often: for each face the probability holds, for "
     "the file it tends to be too high."
 )
+UNDECODABLE = "undecodable_frame"  # of a reject: nobody knows whether a face is in it
+SUSPECT = "Doubtful face {} looks fake, but no verdict rests on a doubtful face."
+
+
+def now() -> str:
+    """The time in UTC, as ISO 8601 writes it."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def verdict_of(
@@ -39,25 +49,29 @@ def verdict_of(
         calibration: of the model, None for temperatures of 1.
         model: what the verdict tells about the model; whether it is calibrated is found here, for the options' rule.
     """
-    rows = _Rows(found, scores, options, calibration)
+    rows = _Rows(found, scores, options, calibration, judges=model["not_judged"] is None)
     faces = tuple(rows.face(track) for track in sorted({example.track for example in found.examples}))
-    assessed = [face for face in faces if face.reason is None]
-    outcome: Outcome = CANNOT_JUDGE
-    joined: dict[str, float] = {}
-    bounds = None
-    if assessed:
-        joined = rows.joined([face.track for face in assessed])
-        bounds = _interval_of_the_highest(assessed)
-        outcome = decide(joined["fake_probability"], bounds, options.threshold)
-    deciding = [face for face in assessed if face.verdict == outcome]
-    decisive = max(deciding, key=lambda face: face.logit, default=None)
+    assessed = [face for face in faces if not face.doubtful]
+    outcome, joined, bounds = rows.together(assessed)
+    suspect = rows.suspect(faces)
+    decisive: FaceVerdict | None
+    if suspect is not None and outcome == REAL:
+        faces = tuple(suspect if face.track == suspect.track else face for face in faces)
+        assessed = [face for face in faces if face.fake_probability is not None]
+        _, joined, bounds = rows.together(assessed)
+        outcome, decisive = UNSURE, suspect
+    else:
+        deciding = [face for face in assessed if face.verdict == outcome]
+        decisive = max(deciding, key=lambda face: face.logit, default=None)
     problem = why_not_calibrated(calibration, options.video_rule, options.faces)
     whole_file = next((reject for reject in found.rejects if reject.scope == "video"), None)
     reason = None
     if decisive is None:
         reason = whole_file.reason if whole_file else faces[0].reason
+    elif decisive.doubtful:
+        reason = decisive.reason
     verdict = Verdict(
-        file=found.file,
+        file=as_text(found.file),
         kind=found.kind,
         verdict=outcome,
         fake_probability=joined.get("fake_probability"),
@@ -71,18 +85,24 @@ def verdict_of(
         wanted=found.wanted,
         with_face=_count_frames(faces),
         judged=_count_frames(assessed),
+        doubtful=sum(face.doubtful for face in faces),
         faces=faces,
-        notes=_notes(found, len(assessed), calibration),
+        notes=_notes(found, assessed, calibration, suspect if outcome != FAKE else None),
         info=found.info,
+        judged_at=now(),
         model={**model, "calibrated": problem is None, "calibration_problem": problem},
     )
     return replace(verdict, statement=statement(verdict, whole_file.detail if whole_file else ""))
 
 
-def _notes(found: Found, assessed: int, calibration: Calibration | None) -> dict[str, str]:
-    """What else users should know: reason -> sentence."""
+def _notes(
+    found: Found, assessed: Sequence[FaceVerdict], calibration: Calibration | None, suspect: FaceVerdict | None
+) -> dict[str, str]:
+    """What else users should know: reason -> sentence; `suspect` is a doubtful face that looks fake."""
     notes = {reject.reason: reject.detail for reject in found.rejects if reject.scope in ("note", "part")}
-    if assessed > 1 and calibration is not None and calibration.get("several_faces") == 0:
+    if suspect is not None and suspect not in assessed:
+        notes["doubtful_face"] = SUSPECT.format(suspect.track + 1)
+    if len(assessed) > 1 and calibration is not None and calibration.get("several_faces") == 0:
         notes["several_faces"] = SEVERAL_FACES
     return notes
 
@@ -91,9 +111,9 @@ class _Rows:
     """The faces of one file as rows of predictions, and what the rows of some tracks amount to."""
 
     def __init__(
-        self, found: Found, scores: FaceScores, options: VerdictOptions, calibration: Calibration | None
+        self, found: Found, scores: FaceScores, options: VerdictOptions, calibration: Calibration | None, judges: bool
     ) -> None:
-        self._found, self._options = found, options
+        self._found, self._options, self._judges = found, options, judges
         self._scores = {name: getattr(scores, name) for name in SCORES}
         self._track = np.array([example.track for example in found.examples], np.int32)
         self._index = np.array([example.frame_index for example in found.examples], np.int32)
@@ -101,6 +121,37 @@ class _Rows:
         if self._temperature and found.kind != "video":  # a single picture is calibrated like a single frame
             self._temperature["video"] = self._temperature["frame"]
         self._spread = calibration.get("spread") if calibration else None
+        self._examined = _examined(found)
+
+    def outcome(self, probability: float, bounds: tuple[float, float] | None) -> Outcome:
+        """The outcome for what was assessed."""
+        return decide(probability, bounds, self._options.threshold) if self._judges else NOT_JUDGED
+
+    def together(self, faces: Sequence[FaceVerdict]) -> tuple[Outcome, dict[str, float], tuple[float, float] | None]:
+        """The outcome of some assessed faces, their joined scores, and the interval of their probability."""
+        if not faces:
+            return CANNOT_JUDGE, {}, None
+        joined = self.joined([face.track for face in faces])
+        bounds = _interval_of_the_highest(faces)
+        return self.outcome(joined["fake_probability"], bounds), joined, bounds
+
+    def suspect(self, faces: Sequence[FaceVerdict]) -> FaceVerdict | None:
+        """The doubtful face that looks most like a fake, assessed and called unsure, if any would be called fake."""
+        suspects = []
+        for face in faces:
+            if not face.doubtful:
+                continue
+            probability, bounds = self._assess(face.track)
+            if self.outcome(probability, bounds) == FAKE:
+                suspects.append(replace(face, verdict=UNSURE, fake_probability=probability, interval=bounds))
+        return max(suspects, key=lambda face: face.logit, default=None)
+
+    def _assess(self, track: int) -> tuple[float, tuple[float, float] | None]:
+        """The probability of one track and its interval."""
+        rows = np.flatnonzero(self._track == track)
+        rows = rows[np.argsort(self._index[rows], kind="stable")]
+        joined = self.joined([track])
+        return joined["fake_probability"], self._interval(self._scores["logit"][rows], joined["logit"])
 
     def joined(self, tracks: Sequence[int]) -> dict[str, float]:
         """`logit`, `fake_probability` and `center_similarity` of some tracks together."""
@@ -118,14 +169,13 @@ class _Rows:
         rows = rows[np.argsort(self._index[rows], kind="stable")]
         frames = tuple(self._frame(int(row)) for row in rows)
         size = float(np.median([max(frame.box[2:]) for frame in frames]))
-        reason = self._why_not(frames, size)
+        reason = doubt_of(frames, size, self._examined, self._found.kind, self._options)
         joined = self.joined([track])
         probability = bounds = None
         outcome: Outcome = CANNOT_JUDGE
         if reason is None:
-            probability = joined["fake_probability"]
-            bounds = self._interval(self._scores["logit"][rows], joined["logit"])
-            outcome = decide(probability, bounds, self._options.threshold)
+            probability, bounds = self._assess(track)
+            outcome = self.outcome(probability, bounds)
         return FaceVerdict(
             track=track,
             verdict=outcome,
@@ -133,6 +183,7 @@ class _Rows:
             interval=bounds,
             logit=joined["logit"],
             center_similarity=joined["center_similarity"],
+            doubtful=reason is not None,
             reason=reason,
             size=size,
             frames=frames,
@@ -148,21 +199,17 @@ class _Rows:
             **{name: float(values[row]) for name, values in self._scores.items()},
         )
 
-    def _why_not(self, frames: Sequence[FrameScore], size: float) -> str | None:
-        """Why a face is not assessed, or None."""
-        if self._found.kind != "crop" and size < self._options.min_face:
-            return "too_small"
-        if np.median([frame.detector_score for frame in frames]) < self._options.min_score:
-            return "doubtful_face"
-        if self._found.kind == "video" and len(frames) < self._options.min_frames:
-            return "too_few_frames"
-        return None
-
     def _interval(self, logits: np.ndarray, joined: float) -> tuple[float, float] | None:
         """The interval of the mean logit, moved to where the video rule's logit lies; `logits` is float32 [n]."""
         values = np.asarray(logits, np.float64)
         temperature = divisor(self._options.video_rule, self._temperature)
         return interval(values + (joined - values.mean()), temperature, self._spread)
+
+
+def _examined(found: Found) -> list[int]:
+    """Rising indices of the frames that were searched for faces."""
+    searched = {reject.frame for reject in found.rejects if reject.scope == "frame" and reject.reason != UNDECODABLE}
+    return sorted({example.frame_index for example in found.examples} | {k for k in searched if k is not None})
 
 
 def _interval_of_the_highest(faces: Sequence[FaceVerdict]) -> tuple[float, float] | None:

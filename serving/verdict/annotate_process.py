@@ -1,11 +1,15 @@
 """The process that draws on a copy of a file: `python -m serving.verdict.annotate_process`, started by `annotate`.
 
 It reads one JSON object from standard input and answers with JSON lines on standard output. Frames are decoded, drawn
-on and encoded one at a time. As with `reading_process`, a file that crashes its decoder crashes this process alone.
+on and encoded one at a time; then the sound is added. As with `reading_process`, a file that crashes its decoder
+crashes this process alone.
 
 In:  the fields of a `drawing_plan.DrawingPlan`, and
-     {"source": path, "target": path, "limits": {...}, "time": seconds that one frame may take}
+     {"source": path, "target": path, "sound": path, "limits": {...}, "time": seconds that one frame may take}
+     The file with sound is made at the path "sound" and takes the target's place when it is whole.
 Out: {"done": frames, "of": frames}                                  now and then
+     {"drawn": null}                                                 the target is whole, but for a film's sound
+     {"lost": sentence}                                              what of the sound is lost
      {"end": null} or {"failed": sentence}
 """
 
@@ -14,24 +18,34 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from faces.decoder import OPENING, DecodeError, Limits
-from faces.reading_process import guard, say
+from faces.animation import Animation
+from faces.decoder import OPENING, DecodeError, Limits, SourceInfo
+from faces.reading_process import guard, out_of_memory, say
 from faces.source import open_source
+from faces.streams import film_of
 from serving.verdict.drawing import Painter
+from serving.verdict.own_outputs import MARK
+from serving.verdict.sound import add_sound
 
 TICKS = 90_000  # per second; every usual frame rate divides it, those over 1001 included
 QUALITY = {"crf": "20", "preset": "superfast"}
+# Matroska keeps no times of decoding: frames go there in the order in which they are shown, and tell their rate, so
+# that they can be copied beside the sound.
+IN_ORDER = {"bf": "0", "x264-params": "force-cfr=1"}
 KEPT_COLOURS = (1, 5, 6)  # BT.709 and BT.601, by FFmpeg's numbers: written as they are read
 EVERY_FRAME = sys.maxsize
+_DESCRIPTION = 0x010E  # ImageDescription of EXIF, for WebP
 
 
 @dataclass(frozen=True)
@@ -49,8 +63,10 @@ class _VideoFormat:
 
 def draw_video(
     source: str, target: str, painter: Painter, limits: Limits, progress: Callable[[int, int], None]
-) -> None:
+) -> bool:
     """Write a video with the drawing on each frame of another, each at its own time. The sound is left out.
+
+    Returns whether the time stamps of the source jump, as in films that were joined.
 
     Args:
         source: path of the video.
@@ -63,9 +79,11 @@ def draw_video(
         DecodeError: the source gives no frame.
         OSError: the target cannot be written.
     """
-    frames, source_format = open_source(source, "video", EVERY_FRAME, limits), _format_of(source)
+    frames = open_source(source, "video", EVERY_FRAME, limits)
+    source_format = _format_of_animation(frames.info) if isinstance(frames, Animation) else _format_of(source)
     options = {"movflags": "+faststart"} if target.endswith((".mp4", ".mov")) else {}
     with av.open(target, "w", options=options) as file:
+        file.metadata["comment"] = MARK
         stream, last = None, -1
         for done, (_, seconds, view) in enumerate(frames.pictures(), start=1):
             image = np.array(view)  # a copy to draw on, and in one piece
@@ -81,20 +99,30 @@ def draw_video(
         if stream is None:
             raise DecodeError("undecodable", "no frame decodes")
         file.mux(stream.encode())
+    return "discontinuous" in frames.marks
 
 
 def _format_of(source: str) -> _VideoFormat:
     with av.open(source, options=OPENING) as container:
-        stream = container.streams.video[0]
+        stream, _ = film_of(container)
         colours = stream.codec_context.colorspace
         rate = stream.average_rate or Fraction(25)
-        return _VideoFormat(min(max(rate, Fraction(1)), Fraction(240)), colours if colours in KEPT_COLOURS else 0)
+        return _VideoFormat(_usual(rate), colours if colours in KEPT_COLOURS else 0)
+
+
+def _format_of_animation(info: SourceInfo) -> _VideoFormat:
+    return _VideoFormat(_usual(Fraction(info["frames"] / info["seconds"]).limit_denominator(1000)), 0)
+
+
+def _usual(rate: Fraction) -> Fraction:
+    return min(max(rate, Fraction(1)), Fraction(240))
 
 
 def _add_stream(
     file: av.container.OutputContainer, shape: tuple[int, ...], source_format: _VideoFormat
 ) -> av.VideoStream:
-    stream = file.add_stream("libx264", rate=source_format.rate, options=QUALITY)
+    options = QUALITY | IN_ORDER if file.format.name == "matroska" else QUALITY
+    stream = file.add_stream("libx264", rate=source_format.rate, options=options)
     stream.height, stream.width = (side + side % 2 for side in shape[:2])  # even: its colours have half the size
     stream.pix_fmt = "yuv420p"
     stream.codec_context.time_base = Fraction(1, TICKS)
@@ -120,9 +148,15 @@ def draw_picture(source: str, target: str, painter: Painter, limits: Limits) -> 
     painter.paint(image, 0.0)
     picture = Image.fromarray(image)
     if target.lower().endswith((".jpg", ".jpeg")):
-        picture.save(target, quality=95, subsampling=0)
+        picture.save(target, quality=95, subsampling=0, comment=MARK)
+    elif target.lower().endswith(".png"):
+        marked = PngInfo()
+        marked.add_text("Comment", MARK)
+        picture.save(target, pnginfo=marked)
     else:
-        picture.save(target)
+        exif = Image.Exif()
+        exif[_DESCRIPTION] = MARK
+        picture.save(target, exif=exif)
 
 
 def main() -> None:
@@ -132,18 +166,45 @@ def main() -> None:
     painter = Painter(request["tracks"], request["step"], request["captions"], request["verdict"])
     source, target, limits = request["source"], request["target"], Limits(**request["limits"])
     # The kernel ends this process when the time is over, even inside a decoder that never returns.
-    signal.setitimer(signal.ITIMER_REAL, request["time"])
+
+    def beat() -> None:
+        signal.setitimer(signal.ITIMER_REAL, request["time"])
+
+    beat()
     try:
         if request["kind"] == "video":
-            draw_video(source, target, painter, limits, _progress(request["time"]))
+            is_joined = draw_video(source, target, painter, limits, _progress(request["time"]))
+            say(drawn=None)
+            lost = _add_sound(request, is_joined)
+            if lost:
+                say(lost=lost)
         else:
             draw_picture(source, target, painter, limits)
     except (DecodeError, OSError, ValueError, av.error.FFmpegError) as error:
         say(failed=getattr(error, "strerror", None) or str(error))
     except MemoryError:
-        say(failed="it takes more memory than a video may")
+        say(failed=out_of_memory())
     else:
         say(end=None)
+
+
+def _add_sound(request: Mapping[str, Any], is_joined: bool) -> str | None:
+    """Replace the target by one with sound, if there is any; returns what of it is lost."""
+    source, target, sound = request["source"], request["target"], request["sound"]
+
+    def beat() -> None:
+        signal.setitimer(signal.ITIMER_REAL, request["time"])
+
+    beat()
+    try:
+        lost = add_sound(source, target, sound, {"comment": MARK}, is_joined, beat)
+        if os.path.exists(sound):
+            os.replace(sound, target)
+        return lost
+    except (OSError, ValueError, av.error.FFmpegError) as error:
+        return f"its sound is left out: {getattr(error, 'strerror', None) or error}"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _progress(time_limit: float) -> Callable[[int, int], None]:

@@ -75,11 +75,15 @@ def _trained_on(card: Json) -> list[str]:
 
 
 def _tested_on(card: Json) -> Iterator[str]:
-    """Yield the AUC of each data set's videos."""
+    """Yield the AUC of each data set's videos, and how many these are."""
     for row in card.get("tested_on") or []:
         auc = row.get("auc") or {}
         if row.get("level") == "video" and row.get("method") is None and auc.get("value") is not None:
-            yield f"{row.get('dataset')} AUC {_figure(auc)}"
+            real, fake = row.get("real"), row.get("fake")
+            rests_on = ""
+            if real is not None and fake is not None:
+                rests_on = f" on {real:,} real and {fake:,} fake video{'s' * (fake != 1)}"
+            yield f"{row.get('dataset')} AUC {_figure(auc)}{rests_on}"
 
 
 def _figure(figure: Mapping[str, float | None]) -> str:

@@ -2,14 +2,16 @@
 
 import bisect
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import cast
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from serving.verdict.drawing_plan import TrackPlan
-from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE, Outcome
+from serving.verdict.label_places import Area, Place, Wanted, place_labels
+from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, NOT_JUDGED, REAL, UNSURE, Outcome
 
 Colour = tuple[int, int, int]  # RGB
 
@@ -21,6 +23,7 @@ COLOURS: dict[Outcome, tuple[Colour, Colour]] = {
     REAL: ((0, 114, 178), (255, 255, 255)),
     UNSURE: ((240, 228, 66), (0, 0, 0)),
     CANNOT_JUDGE: ((90, 90, 90), (255, 255, 255)),
+    NOT_JUDGED: ((170, 170, 170), (0, 0, 0)),
 }
 _DARK = (20, 20, 20)
 _BAND = 0.25  # how much of the picture's brightness is left behind the caption
@@ -56,7 +59,7 @@ def box_at(track: TrackPlan, seconds: float, step: float) -> np.ndarray | None:
 
 
 class Painter:
-    """Draws on the frames of one file.
+    """Draws on the frames of one file, in their order.
 
     Args:
         tracks: of everyone who was seen, the most prominent first.
@@ -67,39 +70,82 @@ class Painter:
 
     def __init__(self, tracks: Sequence[TrackPlan], step: float, captions: Sequence[str], verdict: Outcome) -> None:
         self._tracks, self._step, self._captions, self._verdict = tracks, step, captions, verdict
+        self._places: dict[Hashable, Place] = {}  # of the labels in the last frame
 
     def paint(self, image: np.ndarray, seconds: float) -> None:
         """Draw on a frame, RGB uint8 [height, width, 3], in place."""
         short_side = min(image.shape[:2])
         size = max(11, round(short_side / 32))
-        seen = []
-        for track in reversed(self._tracks):  # the most prominent is drawn last, on top of the others
+        seen = {}
+        for number, track in enumerate(self._tracks):
             box = box_at(track, seconds, self._step)
             if box is not None:
-                seen.append((track, box))
-        for track, box in seen:
-            _draw_box(image, box, COLOURS[track["verdict"]][0], max(2, round(short_side / 200)))
-        for track, box in seen:
-            _draw_label(image, box, track, size)
-        _draw_caption(image, self._captions, self._verdict, size)
+                seen[number] = track, _area(box)
+        thickness = max(2, round(short_side / 200))
+        for track, area in reversed(seen.values()):  # the most prominent is drawn last, on top of the others
+            _draw_box(image, area, COLOURS[track["verdict"]][0], thickness, track["doubtful"])
+        band = _draw_caption(image, self._captions, self._verdict, size)
+        self._draw_labels(image, seen, Area(0, 0, image.shape[1], image.shape[0] - band), size)
+
+    def _draw_labels(
+        self, image: np.ndarray, seen: Mapping[int, tuple[TrackPlan, Area]], free: Area, size: int
+    ) -> None:
+        """Draw the labels of those who are seen, each within the free part of the picture, and none on another."""
+        texts = {number: _label_images(track, size, image.shape[1]) for number, (track, _) in seen.items()}
+        wanted = [
+            Wanted(number, _clipped(area, free), [text.shape[1::-1] for text in texts[number]])
+            for number, (_, area) in seen.items()
+        ]
+        self._places = place_labels(wanted, free, self._places)
+        for key, place in self._places.items():
+            number = cast(int, key)
+            if place.link is not None:
+                x1, y1, x2, y2 = place.link
+                image[y1:y2, max(x1, 0) : x2] = COLOURS[seen[number][0]["verdict"]][0]
+            _paste(image, texts[number][place.version], place.area.x1, place.area.y1)
 
 
-def _draw_box(image: np.ndarray, box: np.ndarray, colour: Colour, thickness: int) -> None:
-    x1, y1, x2, y2 = (int(v) for v in np.clip(np.round([*box[:2], *(box[:2] + box[2:])]), -32000, 32000))
-    cv2.rectangle(image, (x1, y1), (x2, y2), _DARK, thickness + 2)
-    cv2.rectangle(image, (x1, y1), (x2, y2), colour, thickness)
+def _area(box: np.ndarray) -> Area:
+    return Area(*(int(v) for v in np.clip(np.round([*box[:2], *(box[:2] + box[2:])]), -32000, 32000)))
 
 
-def _draw_label(image: np.ndarray, box: np.ndarray, track: TrackPlan, size: int) -> None:
-    """Draw the label above the box if there is room, else within it."""
+def _clipped(area: Area, picture: Area) -> Area:
+    """The part of an area within a picture; at its edge, and maybe empty, if it lies beside it."""
+    x1, x2 = (min(max(x, picture.x1), picture.x2) for x in (area.x1, area.x2))
+    y1, y2 = (min(max(y, picture.y1), picture.y2) for y in (area.y1, area.y2))
+    return Area(x1, y1, x2, y2)
+
+
+def _draw_box(image: np.ndarray, area: Area, colour: Colour, thickness: int, is_doubtful: bool) -> None:
+    """Draw the outline of a face, dashed if it is doubtful."""
+    x1, y1, x2, y2 = area
+    if not is_doubtful:
+        cv2.rectangle(image, (x1, y1), (x2, y2), _DARK, thickness + 2)
+        cv2.rectangle(image, (x1, y1), (x2, y2), colour, thickness)
+        return
+    for (from_x, from_y), (to_x, to_y) in (
+        ((x1, y1), (x2, y1)), ((x1, y2), (x2, y2)), ((x1, y1), (x1, y2)), ((x2, y1), (x2, y2)),
+    ):  # fmt: skip
+        length = max(to_x - from_x, to_y - from_y)
+        dashes = max(2, min(length // (8 * thickness), 40))
+        ends = [(k / (dashes - 0.5), (k + 0.5) / (dashes - 0.5)) for k in range(dashes)]
+        for paint, width in ((_DARK, thickness + 2), (colour, thickness)):
+            for begin, end in ends:
+                points = [
+                    (round(from_x + share * (to_x - from_x)), round(from_y + share * (to_y - from_y)))
+                    for share in (begin, end)
+                ]
+                cv2.line(image, points[0], points[1], paint, width)
+
+
+def _label_images(track: TrackPlan, size: int, most: int) -> list[np.ndarray]:
+    """The label of a face in its lengths, the longest first; each is at most `most` pixels wide."""
     ground, ink = COLOURS[track["verdict"]]
-    text = text_image(track["label"], size, ground, ink, image.shape[1])
-    y = box[1] - text.shape[0]
-    _paste(image, text, round(box[0]), round(y if y >= 0 else box[1]))
+    return [text_image(text, size, ground, ink, most) for text in (track["label"], *track["short_labels"])]
 
 
-def _draw_caption(image: np.ndarray, captions: Sequence[str], verdict: Outcome, size: int) -> None:
-    """Draw the longest caption that fits, on a dark band at the bottom."""
+def _draw_caption(image: np.ndarray, captions: Sequence[str], verdict: Outcome, size: int) -> int:
+    """Draw the longest caption that fits, on a dark band at the bottom; returns the height of the band."""
     height, width = image.shape[:2]
     ground, _ = COLOURS[verdict]
     fits = [text for text in captions if _text_size(text, size)[0] <= width - size]
@@ -109,6 +155,7 @@ def _draw_caption(image: np.ndarray, captions: Sequence[str], verdict: Outcome, 
     below[:] = (below * _BAND).astype(np.uint8)
     below[:, : max(3, size // 3)] = ground
     _paste(image, text, size // 2, height - text.shape[0] - size // 8)
+    return int(band)
 
 
 def _paste(image: np.ndarray, patch: np.ndarray, x: int, y: int) -> None:

@@ -2,9 +2,12 @@
 
 from typing import TypedDict
 
-from serving.verdict.outcomes import REAL, UNSURE, WORDS, Outcome
+from serving.verdict.outcomes import NOT_JUDGED, REAL, UNSURE, WORDS, Outcome
 from serving.verdict.statement import from_to, percent, why_not
 from serving.verdict.verdict_json import FaceVerdict, Verdict
+
+# What is written at a doubtful face; any other one may be no face.
+DOUBTS = {"too_small": "too small", "too_few_frames": "too few frames"}
 
 
 class TrackPlan(TypedDict):
@@ -12,13 +15,17 @@ class TrackPlan(TypedDict):
 
     Attributes:
         verdict: on the face.
+        doubtful: whether it may be no face, see `doubt`.
         label: text at the box.
+        short_labels: shorter ones, the longest first, for where there is no room.
         times: seconds, rising, of the examined frames that show this person.
         boxes: x, y, width, height in pixels, in each of those frames.
     """
 
     verdict: Outcome
+    doubtful: bool
     label: str
+    short_labels: list[str]
     times: list[float]
     boxes: list[tuple[float, ...]]
 
@@ -44,16 +51,19 @@ class DrawingPlan(TypedDict):
 def plan_of(verdict: Verdict) -> DrawingPlan:
     """The plan for a file that could be opened."""
     assert verdict.kind is not None
-    several = len(verdict.faces) > 1
-    tracks: list[TrackPlan] = [
-        {
-            "verdict": face.verdict,
-            "label": (f"face {face.track + 1}: " if several else "") + _label(face),
-            "times": [frame.timestamp for frame in face.frames],
-            "boxes": [frame.box for frame in face.frames],
-        }
-        for face in verdict.faces
-    ]
+    tracks: list[TrackPlan] = []
+    for face in verdict.faces:
+        label, *short_labels = _labels(face, len(verdict.faces) > 1)
+        tracks.append(
+            {
+                "verdict": face.verdict,
+                "doubtful": face.doubtful,
+                "label": label,
+                "short_labels": short_labels,
+                "times": [frame.timestamp for frame in face.frames],
+                "boxes": [frame.box for frame in face.frames],
+            }
+        )
     return {
         "kind": verdict.kind,
         "verdict": verdict.verdict,
@@ -69,18 +79,35 @@ def captions_of(verdict: Verdict) -> list[str]:
     face = verdict.decisive
     if face is None or face.fake_probability is None:
         return [f"{words}: {why_not(verdict)}", words]
+    if verdict.verdict == NOT_JUDGED:
+        score = f"score {percent(face.fake_probability)}"
+        return [f"{words}: this model {verdict.model['not_judged']}; {score}", f"{words}; {score}", words]
     short = f"{words}: fake {percent(face.fake_probability)}"
-    if face.interval is None:
-        return [short]
-    middle = f"{short} ({from_to(face.interval)})"
-    return [f"{middle}, {verdict.judged} of {verdict.wanted} frames assessed", middle, short]
+    if face.doubtful:
+        only = f"{words}: only a doubtful face looks fake, {percent(face.fake_probability)}"
+        return [only, f"{words}: a doubtful face, {percent(face.fake_probability)}", short]
+    captions = [short]
+    if face.interval is not None:
+        captions.insert(0, f"{short} ({from_to(face.interval)})")
+        captions.insert(0, f"{captions[0]}, {len(face.frames)} of {verdict.wanted} frames assessed")
+    if verdict.doubtful:
+        captions.insert(0, f"{captions[0]}; {verdict.doubtful} doubtful face{'s' * (verdict.doubtful > 1)} not counted")
+    return captions
 
 
-def _label(face: FaceVerdict) -> str:
-    if face.fake_probability is None:
-        return str(face.reason).replace("_", " ")
-    before = {REAL: "real, ", UNSURE: "unsure, "}.get(face.verdict, "")
-    return f"{before}fake {_whole_percent(face.fake_probability)}"
+def _labels(face: FaceVerdict, several: bool) -> list[str]:
+    """What stands at a face, in several lengths, the longest first."""
+    number, score = f"{face.track + 1}", ""
+    if face.fake_probability is not None:
+        score = _whole_percent(face.fake_probability)
+    if face.doubtful:
+        name = f"doubtful {number}" if several else "doubtful"
+        said = f"fake {score}" if score else DOUBTS.get(str(face.reason), "may be no face")
+        return [f"{name}: {said}", name, f"{number}?"]
+    before = {REAL: "real, fake ", UNSURE: "unsure, fake ", NOT_JUDGED: "not judged, score "}.get(face.verdict, "fake ")
+    if not several:
+        return [f"{before}{score}", score]
+    return [f"face {number}: {before}{score}", f"{number}: {score}", number]
 
 
 def _whole_percent(probability: float) -> str:

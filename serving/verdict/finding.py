@@ -1,5 +1,8 @@
 """Find the faces in the user's files, exactly as those of the training data were found."""
 
+import contextlib
+import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -26,7 +29,7 @@ class Found:
         examples: the faces, their crops stored as WebP without loss.
         rejects: what gave no face, and why.
         wanted: number of frames to examine.
-        info: size and length of the file.
+        info: digest, size and length of the file.
         frames: index -> the frame as a small WebP, without boxes; empty unless the frames were to be kept.
     """
 
@@ -112,16 +115,28 @@ class FaceFinder:
             progress(FINDING, searched, max(self._options.frames, searched))
 
         videos = [Video(path, path, "", "", 0, kind=kind) for path in paths]
-        for extraction, name in zip(self._extractor.extract_all(videos, watch), names or paths, strict=True):
-            yield self._found(name, kind, extraction, dict(frames))
+        for extraction, name, path in zip(
+            self._extractor.extract_all(videos, watch), names or paths, paths, strict=True
+        ):
+            yield self._found(name, kind, extraction, dict(frames), identity_of(path))
             frames.clear()
 
     @staticmethod
-    def _found(name: str, kind: Kind, extraction: Extraction, frames: dict[int, bytes]) -> Found:
-        source, info, read_as = extraction.info, FileInfo(), None
+    def _found(name: str, kind: Kind, extraction: Extraction, frames: dict[int, bytes], info: FileInfo) -> Found:
+        source, read_as = extraction.info, None
         if source:
             read_as = "crop" if kind == "crop" else source["kind"]
             info["width"], info["height"] = source["width"], source["height"]
             info["frames"], info["seconds"] = source["frames"], source["seconds"]
         wanted = max(len(extraction.wanted), len({example.frame_index for example in extraction.examples}))
         return Found(name, read_as, extraction.examples, extraction.rejects, wanted, info, frames)
+
+
+def identity_of(path: str) -> FileInfo:
+    """What tells a file from all others; nothing for what is no regular file or cannot be read."""
+    info = FileInfo()
+    if os.path.isfile(path):
+        with contextlib.suppress(OSError), open(path, "rb") as stream:
+            info["sha256"] = hashlib.file_digest(stream, "sha256").hexdigest()
+            info["bytes"] = os.fstat(stream.fileno()).st_size
+    return info

@@ -2,11 +2,12 @@
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from artifacts.media_files import is_media
+from serving.verdict.patterns import matches
 
 # What a file is; "auto": its content decides, "crop": a face that is already cut out.
 Kind = Literal["auto", "video", "image", "crop"]
@@ -28,12 +29,13 @@ class InputFiles:
     problems: list[str]
 
 
-def find_files(arguments: Sequence[str]) -> InputFiles:
+def find_files(arguments: Sequence[str], skip: Callable[[str], bool] = lambda path: False) -> InputFiles:
     """Find the files that some arguments mean.
 
     Args:
         arguments: paths of files, which are taken whatever their suffix is; folders, whose media files are taken with
             those of the folders below; or patterns with `*`, `?`, `[...]` and `**`, which may match folders, too.
+        skip: tells of a file that no argument names itself whether it is passed over.
     """
     taken: dict[str, str] = {}  # real path -> path
     other: set[str] = set()
@@ -42,6 +44,9 @@ def find_files(arguments: Sequence[str]) -> InputFiles:
         found: list[str] = []
         passed_over: list[str] = []
         for path, is_named in _expand(argument):
+            if path != argument and os.path.isfile(path) and skip(path):
+                passed_over.append(path)
+                continue
             # A folder may hold a named pipe, which would block whoever opens it.
             (found if is_named or (is_media(path) and os.path.isfile(path)) else passed_over).append(path)
         for path in found:
@@ -76,7 +81,7 @@ def _expand(argument: str) -> Iterator[tuple[str, bool]]:
     else:
         suffix = os.path.splitext(argument)[1]
         names_suffix = bool(suffix) and not glob.has_magic(suffix)  # "*.bin" means those files
-        for path in sorted(glob.glob(argument, recursive=True)):
+        for path in sorted(matches(argument)):
             if not os.path.isdir(path):
                 yield path, names_suffix and os.path.isfile(path)
             elif not argument.endswith("**"):  # which matches everything within by itself

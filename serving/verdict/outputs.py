@@ -10,7 +10,11 @@ from typing import TextIO
 
 from artifacts import writing
 from artifacts.errors import InputError
+from artifacts.visible import as_text, printable
+from artifacts.words import counted
+from commands.output_files import check_existing
 from commands.signals import StopSignals
+from commands.terminal import unguarded
 from serving.verdict import verdict_table
 from serving.verdict.annotate import Annotator
 from serving.verdict.assessor import Assessment
@@ -63,7 +67,6 @@ class Outputs:
         self._report = HtmlReport(paths.report) if paths.report else None
 
     def __enter__(self) -> "Outputs":
-        self._print(verdict_table.HEADER)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,11 +82,13 @@ class Outputs:
     def add(self, path: str, assessment: Assessment) -> None:
         """Print the verdict on a file, draw its copy, and add it to the report."""
         verdict, alone = assessment.verdict, len(self._files.paths) == 1
+        if not self.verdicts:
+            self._print(*verdict_table.header_of(verdict, alone))
         self.verdicts.append(verdict)
         self._print(*verdict_table.lines_of(verdict, alone))
         if self._annotator:
             try:
-                self._annotator.draw(verdict, path, self.progress)
+                self._annotator.draw(verdict, path, self.progress, self._note)
             except InputError as error:
                 self._note_error(str(error))
         if self._report and not self._attempt(self._report.path, self._report.add, assessment.view(inline)):
@@ -102,14 +107,19 @@ class Outputs:
         if not self.verdicts:
             return
         try:
-            if self._report:
+            if self._report and self._still_free(self._report.path):
                 self._attempt(self._report.path, self._report.write)
         except KeyboardInterrupt:
             self.on_interrupt()
         for path, write in ((self._paths.json, self._write_json), (self._paths.csv, self._write_csv)):
-            if path:
+            if path and self._still_free(path):
                 self._attempt(path, write, path)
         self._conclude()
+
+    def _still_free(self, path: str) -> bool:
+        """Whether no file that would be lost has appeared at an output's place since the work began."""
+        outputs = [file for file in self._paths.files() if file.path == path]
+        return all(self._attempt(path, check_existing, file, self._paths.overwrite) for file in outputs)
 
     def _attempt(self, path: str, write: Callable[..., None], *arguments: object) -> bool:
         """Write an output; returns whether that went well. If not, the error is printed, and the work goes on."""
@@ -124,6 +134,9 @@ class Outputs:
             return True
         return False
 
+    def _note(self, message: str) -> None:
+        self._bars.print(f"note: {message}", sys.stderr)
+
     def _note_error(self, message: str) -> None:
         self.failed = True
         self._bars.print(f"error: {message}", sys.stderr)
@@ -134,7 +147,7 @@ class Outputs:
             caveats=caveats_of(self.verdicts[0].model),
             parameters=self._options.model_dump(),
             passed_over=self._files.passed_over,
-            problems=self._files.problems,
+            problems=[as_text(problem) for problem in self._files.problems],
             interrupted=bool(self.interrupted),
         )
         if path == STANDARD_OUTPUT:
@@ -144,11 +157,14 @@ class Outputs:
 
     def _write_csv(self, path: str) -> None:
         if path == STANDARD_OUTPUT:
-            verdict_table.write_csv(sys.stdout, self.verdicts)
+            if sys.stdout.isatty():
+                verdict_table.write_csv(sys.stdout, self.verdicts, "\n")
+            else:  # a pipe gets every name as it is
+                verdict_table.write_csv(unguarded(sys.stdout), self.verdicts)
             return
         with (
             writing.whole(path) as partial,
-            open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
+            open(partial, "w", encoding="utf-8", newline="") as stream,
         ):
             verdict_table.write_csv(stream, self.verdicts)
 
@@ -159,10 +175,10 @@ class Outputs:
         if self.interrupted:
             parts.append(f"interrupted: {len(self._files.paths) - len(self.verdicts)} not examined")
         if self._files.passed_over:
-            parts.append(f"{self._files.passed_over} other files passed over")
+            parts.append(f"{counted(self._files.passed_over, 'other file')} passed over")
         self._print("", f"{len(self.verdicts)} file{'s' * (len(self.verdicts) != 1)}: {', '.join(parts)}", "")
         model = self.verdicts[0].model
-        self._print(*map(verdict_table.printable, about(model) + caveats_of(model)))
+        self._print(*map(printable, about(model) + caveats_of(model)))
 
     def _print(self, *lines: str) -> None:
         """Print lines of the table."""

@@ -13,6 +13,7 @@ from artifacts.preprocessing import Preprocessing
 from model.input_pipeline import load_crop
 from model.saved_model import Calibration, why_not_calibrated
 from model.served import ServedModel
+from serving.verdict.reliance import why_not_judged
 from serving.verdict.stages import JUDGING, StageProgress, no_progress
 from serving.verdict.verdict_json import ModelDescription
 from serving.verdict.verdict_options import VerdictOptions
@@ -61,6 +62,7 @@ def describe(model: ServedModel, name: str = "model") -> ModelDescription:
         "calibration_problem": problem,
         "readout": model.calibration.get("readout") if model.calibration else None,
         "preprocessing": model.preprocessing.as_dict() if model.preprocessing else None,
+        "not_judged": why_not_judged(model.card),
         "card": model.card,
     }
 
@@ -98,16 +100,25 @@ def score_faces(predict: Predict, examples: Sequence[FaceExample], progress: Sta
         progress: called after each batch.
 
     Raises:
-        InputError: a score is NaN or infinite.
+        InputError: a score is NaN or infinite, a probability is none, or there are more or fewer scores than faces.
     """
     parts: dict[str, list[np.ndarray]] = {name: [np.zeros(0, np.float32)] for name in SCORES}
     for start in range(0, len(examples), BATCH):
-        answers = predict(crops_of(examples[start : start + BATCH]))
+        faces = examples[start : start + BATCH]
+        answers = predict(crops_of(faces))
         for name in SCORES:
+            if answers[name].shape != (len(faces),):
+                raise InputError(
+                    f"the model's {name} has the shape {answers[name].shape} for {len(faces)} faces: it is no model of "
+                    "this project. Use another model"
+                )
             parts[name].append(answers[name])
         progress(JUDGING, min(start + BATCH, len(examples)), len(examples))
     scores = {name: np.concatenate(part) for name, part in parts.items()}
     odd = [name for name in SCORES if not np.isfinite(scores[name]).all()]
     if odd:
         raise InputError(f"the model's {' and '.join(odd)} is not finite: its training diverged. Use another model")
+    probability = scores["fake_probability"]
+    if ((probability < 0) | (probability > 1)).any():
+        raise InputError("the model's fake_probability leaves [0, 1]: it is damaged. Use another model")
     return FaceScores(**scores)

@@ -1,6 +1,7 @@
 """Progress of the command on standard error: the stages of the current file, and how many files are done."""
 
 import sys
+import time
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from commands import progress
@@ -8,9 +9,13 @@ from commands import progress
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+_BAR, _LINE = "{desc:<16}|{bar:30}| {n_fmt}/{total_fmt}", "{desc}: {n_fmt}/{total_fmt}"
+
 
 class StageBars:
-    """Two bars on a terminal: the stages of a file and the files. In a log only the second, now and then.
+    """Two bars on a terminal: the stages of a file and the files.
+
+    In a log there is a line now and then instead, about the files, or about the stages of a single one.
 
     A context manager.
 
@@ -21,6 +26,7 @@ class StageBars:
 
     def __init__(self, files: int, quiet: bool = False) -> None:
         hide_files = quiet or files < 2
+        self._next = time.monotonic() + progress.NOTICED  # when a log gets its next line
         self._files: tqdm[NoReturn] = progress.bar(
             total=files,
             desc="files",
@@ -33,8 +39,8 @@ class StageBars:
         self._stage: tqdm[NoReturn] = progress.bar(
             total=1,
             desc="reading",
-            bar_format="{desc:<16}|{bar:30}| {n_fmt}/{total_fmt}",
-            disable=quiet or not sys.stderr.isatty(),
+            bar_format=_BAR if sys.stderr.isatty() else _LINE,
+            disable=quiet or not (sys.stderr.isatty() or hide_files),
             position=0 if hide_files else 1,
             leave=False,
             dynamic_ncols=True,
@@ -50,7 +56,11 @@ class StageBars:
         self._stage.total = total
         self._stage.set_description_str(name, refresh=False)
         self._stage.n = done
-        self._stage.refresh()
+        if sys.stderr.isatty():
+            self._stage.refresh()
+        elif time.monotonic() > self._next:  # a line in a log
+            self._stage.refresh()
+            self._next = time.monotonic() + progress.LOG_INTERVAL
 
     def file_done(self) -> None:
         """Count one more file."""

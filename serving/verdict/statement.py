@@ -2,7 +2,7 @@
 
 import statistics
 
-from serving.verdict.outcomes import WORDS
+from serving.verdict.outcomes import NOT_JUDGED, WORDS
 from serving.verdict.verdict_json import FaceVerdict, Verdict
 
 PICTURES = ("image", "crop")
@@ -19,16 +19,51 @@ def statement(verdict: Verdict, detail: str = "") -> str:
     if face is None or face.fake_probability is None:
         return f"Cannot judge: {why_not(verdict, detail)}."
     bounds = f" (95 % interval {from_to(face.interval)})" if face.interval else ""
-    who = "the face"
-    if len(verdict.faces) > 1:
-        who = f"face {face.track + 1}"
-        if face.track < len(verdict.faces):  # not so if nothing could be cut out of another face
-            who += f" of {len(verdict.faces)}"
-    words = WORDS[verdict.verdict].capitalize()
-    first = f"{words}: {who} is fake with a probability of {percent(face.fake_probability)}{bounds}"
-    if verdict.kind in PICTURES:
-        return f"{first}."
-    return f"{first}, based on {verdict.judged} of {verdict.wanted} frames."
+    based = "" if verdict.kind in PICTURES else f", based on {len(face.frames)} of {verdict.wanted} frames"
+    probability = percent(face.fake_probability)
+    if face.doubtful:
+        return (
+            f"Unsure: only a doubtful face ({face.track + 1}) looks fake, with a probability of {probability}{bounds}"
+            f"{based}; {why_doubtful(face, verdict.wanted)}. Without it the file would be likely real."
+        )
+    who = _who(verdict, face)
+    if verdict.verdict == NOT_JUDGED:
+        why = f"Not judged: this model {verdict.model['not_judged']}."
+        said = f"{why} Its bare score for {who} is a fake probability of {probability}{bounds}{based}."
+    else:
+        words = WORDS[verdict.verdict].capitalize()
+        said = f"{words}: {who} is fake with a probability of {probability}{bounds}{based}."
+    return said + _others(verdict.doubtful)
+
+
+def _who(verdict: Verdict, face: FaceVerdict) -> str:
+    """The face that decides, told from the others."""
+    sure = len(verdict.faces) - verdict.doubtful
+    if sure == 1:
+        return "the face"
+    # Numbers count doubtful faces, too, and those of which nothing could be cut out.
+    of = f" of {sure}" if not verdict.doubtful and face.track < sure else ""
+    return f"face {face.track + 1}{of}"
+
+
+def _others(doubtful: int) -> str:
+    if not doubtful:
+        return ""
+    if doubtful == 1:
+        return " There is also 1 doubtful face, which is not counted."
+    return f" There are also {doubtful} doubtful faces, which are not counted."
+
+
+def why_doubtful(face: FaceVerdict, wanted: int) -> str:
+    """Why a face is doubtful, as a clause."""
+    sure = percent(_detector_score(face))
+    if face.reason == "too_small":
+        return f"it is {face.size:.0f} pixels large, too small"
+    if face.reason == "too_few_frames":
+        return f"it is seen in {len(face.frames)} of {wanted} frames, too few"
+    if face.reason == "unsteady_face":
+        return f"the detector is {sure} sure that it is a face, and often loses it, as with backgrounds"
+    return f"the detector is only {sure} sure that it is a face"
 
 
 def why_not(verdict: Verdict, detail: str = "") -> str:
@@ -42,6 +77,11 @@ def why_not(verdict: Verdict, detail: str = "") -> str:
     if verdict.reason == "doubtful_face":
         sure = percent(_detector_score(verdict.faces[0]))
         return f"the detector doubts that what it found is a face (it is {sure} sure)"
+    if verdict.reason == "unsteady_face":
+        sure = percent(_detector_score(verdict.faces[0]))
+        return (
+            f"the detector is {sure} sure that what it found is a face, and often loses it, as happens with backgrounds"
+        )
     if verdict.reason == "too_few_frames":
         most = max(len(face.frames) for face in verdict.faces)
         return f"too few frames show a face ({most} of the {verdict.wanted} examined)"

@@ -6,10 +6,14 @@ The document is a `VerdictsJson`. Its `files` are `Verdict`s, whose `faces` are 
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypedDict
+from typing import Any
 
+from typing_extensions import TypedDict  # pydantic, which describes these types to clients, needs it up to Python 3.11
+
+from commands.parser import version
 from model.saved_model import Readout
 from serving.verdict.outcomes import Outcome
+from serving.verdict.own_outputs import PROGRAM
 
 Json = dict[str, Any]  # a JSON object
 
@@ -26,6 +30,7 @@ class ModelDescription(TypedDict):
         readout: what its logit is: "classifier", or "class_means" if it has no trained classifier; null if not known.
         preprocessing: how the faces were made from which it learnt, see `artifacts.preprocessing`; null if it does not
             say, and then the defaults are taken.
+        not_judged: why its scores are not put into words, see `reliance.why_not_judged`; null if they are.
         card: what it was trained and tested on, see `components.pusher`; any part of it may be missing. Null if it has
             none.
     """
@@ -37,6 +42,7 @@ class ModelDescription(TypedDict):
     calibration_problem: str | None
     readout: Readout | None
     preprocessing: Json | None
+    not_judged: str | None
     card: Json | None
 
 
@@ -44,11 +50,15 @@ class FileInfo(TypedDict, total=False):
     """What is known about a file; fields are missing where it cannot be opened.
 
     Attributes:
+        sha256: of all its bytes, 64 hex digits.
+        bytes: its size.
         width, height: of a frame, pixels.
         frames: in the whole file.
         seconds: duration.
     """
 
+    sha256: str
+    bytes: int
     width: int
     height: int
     frames: int
@@ -83,12 +93,16 @@ class FaceVerdict:
 
     Attributes:
         track: number of the person, from 0, the most prominent one first.
-        verdict: "fake", "real", "unsure" (the threshold lies within the interval) or "cannot_judge".
-        fake_probability: calibrated; null for "cannot_judge".
+        verdict: "fake", "real", "unsure" (the threshold is near or lies within the interval), "cannot_judge" (the
+            reason is in the file) or "not_judged" (it is in the model, see `ModelDescription`; the scores are there).
+        fake_probability: calibrated; null for "cannot_judge", which the `logit` outlives.
         interval: [low, high], the 95 % interval of the probability; null for "cannot_judge" or if it is not known.
         logit: of all frames, joined by the video rule; fake minus real.
         center_similarity: to the centre of the real training faces, joined likewise.
-        reason: why the verdict is "cannot_judge": "too_small", "doubtful_face" or "too_few_frames"; else null.
+        doubtful: whether it may be no face, or shows too little of one, see `doubt`. Its verdict is "cannot_judge", but
+            "unsure", with probability and interval, if it alone looks fake and all other faces look real.
+        reason: why it is doubtful: "too_small", "doubtful_face" (the detector is not sure of it), "unsteady_face" or
+            "too_few_frames"; else null.
         size: median of the longer sides of the boxes, pixels.
         frames: in their order, also for "cannot_judge".
     """
@@ -99,6 +113,7 @@ class FaceVerdict:
     interval: tuple[float, float] | None
     logit: float
     center_similarity: float
+    doubtful: bool
     reason: str | None
     size: float
     frames: tuple[FrameScore, ...]
@@ -112,20 +127,23 @@ class Verdict:
         file: its name as the user gave it.
         kind: "video", "image" or "crop"; null if it cannot be read.
         verdict: like that of a face. A file is "fake" as soon as one of its faces is.
-        fake_probability, logit: the highest among the assessed faces.
+        fake_probability, logit: the highest among the assessed faces; a doubtful one is assessed only if it decides.
         interval: [low, high], the 95 % interval of that highest probability.
         center_similarity: the lowest among the assessed faces.
         face: the track that decides: among those with the file's verdict, the one that looks most like a fake.
         threshold: the probability from which on a face is called fake.
         reason: why the verdict is "cannot_judge": the reason of the most prominent face, "no_face", or why the file
-            cannot be decoded, such as "not_a_video" (see `faces.decoder.DecodeError`); else null.
+            cannot be decoded, such as "not_a_video" (see `faces.decoder.DecodeError`). Why the face that decides is
+            doubtful, where the verdict is "unsure" for that. Else null.
         statement: the verdict in one or two sentences.
         wanted: number of frames to examine.
         with_face: number of those in which a face was found.
         judged: number of those in which a face was assessed.
+        doubtful: how many of `faces` are doubtful.
         faces: everyone who was seen, the most prominent first.
         notes: what else the user should know, reason -> sentence; for instance "damaged_file" or "hdr".
-        info: size and length of the file.
+        info: digest, size and length of the file.
+        judged_at: when, in UTC, as in "2026-11-26T18:30:05+00:00".
         model: in the document of `predict --json` it stands once, beside `files`.
     """
 
@@ -143,9 +161,11 @@ class Verdict:
     wanted: int
     with_face: int
     judged: int
+    doubtful: int
     faces: tuple[FaceVerdict, ...]
     notes: dict[str, str]
     info: FileInfo
+    judged_at: str
     model: ModelDescription
 
     @property
@@ -162,6 +182,8 @@ class VerdictsJson(TypedDict):
     """The whole document.
 
     Attributes:
+        made_by: "deepfake-predict": by it, and by being first, an earlier output is known from other files.
+        version: of this package.
         files: a `Verdict` for each examined file, without `model`.
         model: see `ModelDescription`.
         caveats: sentences on what a verdict of this model does not tell.
@@ -171,6 +193,8 @@ class VerdictsJson(TypedDict):
         interrupted: whether the command was stopped before the last file.
     """
 
+    made_by: str
+    version: str
     files: list[Json]
     model: ModelDescription
     caveats: list[str]
@@ -194,6 +218,8 @@ def verdicts_json(
     for file in files:
         del file["model"]
     return {
+        "made_by": PROGRAM,
+        "version": version(),
         "files": files,
         "model": verdicts[0].model,
         "caveats": caveats,

@@ -39,14 +39,21 @@ class VerdictOptions(Parameters):
     min_face: float = Field(
         32.0,
         ge=0,
-        description="Faces smaller than this, in pixels, are shown but not assessed. If it is not "
-        "given, the model's own.",
+        description="Faces smaller than this, in pixels, are doubtful: they are shown, but no verdict rests on "
+        "them. If it is not given, the model's own.",
     )
     min_score: float = Field(
-        0.88, ge=0, le=1, description="Faces of which the detector is less sure than this are shown but not assessed."
+        0.88, ge=0, le=1, description="Faces of which the detector is less sure than this are doubtful, too."
+    )
+    min_steady: float = Field(
+        0.75,
+        ge=0,
+        le=1,
+        description="Faces of a video that are found in a smaller share of the frames between their first and their "
+        "last are doubtful, too, where the detector is less sure of them than 0.98.",
     )
     min_frames: PositiveInt = Field(
-        4, description="People who are seen in fewer frames of a video than this are shown but not assessed."
+        4, description="Faces that are seen in fewer frames of a video than this are doubtful, too."
     )
     threshold: float = Field(0.5, gt=0, lt=1, description="Fake probability from which on a face is called fake.")
     video_rule: VideoRule = Field(

@@ -4,6 +4,8 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
+from artifacts.visible import printable
+from commands.parser import version
 from serving.verdict.outcomes import CANNOT_JUDGE, WORDS
 from serving.verdict.statement import from_to, percent
 from serving.verdict.verdict_json import FaceVerdict, Verdict
@@ -13,14 +15,32 @@ HEADER = f"{'verdict':14}{'fake':>13}  {'95 % interval':30}{'frames':>9}  file"
 # `high` are the ends of the interval, `face` is the track counted from 1; for the others see `verdict_json`.
 FILE_COLUMNS = (
     "file", "kind", "verdict", "fake_probability", "low", "high", "logit", "center_similarity", "reason", "wanted",
-    "with_face", "judged",
+    "with_face", "judged", "doubtful", "sha256", "judged_at", "model_digest", "version",
 )  # fmt: skip
 FACE_COLUMNS = (
     "face", "face_verdict", "face_fake_probability", "face_low", "face_high", "face_logit", "face_center_similarity",
-    "face_reason", "face_size", "face_frames", "face_first_second", "face_last_second",
+    "face_doubtful", "face_reason", "face_size", "face_frames", "face_first_second", "face_last_second",
 )  # fmt: skip
+# How text begins that a spreadsheet would take for a formula, in full width as well.
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+# Why faces are doubtful, where their keys do not say it well.
+REASONS = {"doubtful_face": "may be no face", "unsteady_face": "may be no face: often lost"}
 
 Cell = str | int | float | None
+
+
+def header_of(verdict: Verdict, alone: bool = False) -> list[str]:
+    """The lines above all others, from the first verdict: why a model gives no verdicts, and the names of the columns.
+
+    Args:
+        verdict: the first one.
+        alone: it is the only one; its statement says why.
+    """
+    why = verdict.model["not_judged"]
+    if why is None or alone:
+        return [HEADER]
+    return [printable(f"Not judged: this model {why}. The scores below are for those who want them."), "", HEADER]
 
 
 def lines_of(verdict: Verdict, alone: bool = False) -> list[str]:
@@ -32,7 +52,8 @@ def lines_of(verdict: Verdict, alone: bool = False) -> list[str]:
     """
     frames = f"{verdict.judged}/{verdict.wanted}"
     lines = [_line(verdict.decisive or verdict, frames, verdict.file)]
-    if alone or verdict.verdict == CANNOT_JUDGE:
+    by_doubtful = verdict.decisive is not None and verdict.decisive.doubtful
+    if alone or verdict.verdict == CANNOT_JUDGE or by_doubtful:
         lines.append(f"    {verdict.statement}")
     if len(verdict.faces) > 1:
         for face in verdict.faces:
@@ -45,44 +66,59 @@ def lines_of(verdict: Verdict, alone: bool = False) -> list[str]:
 def _line(of: Verdict | FaceVerdict, frames: str, what: str, indent: str = "") -> str:
     probability = "-" if of.fake_probability is None else percent(of.fake_probability)
     bounds = from_to(of.interval) if of.interval else "-"
-    return f"{indent + WORDS[of.verdict]:14}{probability:>13}  {bounds:30}{frames:>9}  {what}"
+    words = "doubtful" if isinstance(of, FaceVerdict) and of.verdict == CANNOT_JUDGE else WORDS[of.verdict]
+    return f"{indent + words:14}{probability:>13}  {bounds:30}{frames:>9}  {what}"
 
 
 def _about(face: FaceVerdict, kind: str | None) -> str:
-    """How large a face is, when it is seen, and why it is not assessed."""
+    """How large a face is, when it is seen, and why it is doubtful."""
     parts = [f"{face.size:.0f} pixels"]
     if kind == "video":
         parts.append(f"{face.frames[0].timestamp:.1f} to {face.frames[-1].timestamp:.1f} s")
     if face.reason:
-        parts.append(face.reason.replace("_", " "))
+        why = REASONS.get(face.reason, face.reason.replace("_", " "))
+        parts.append(why if face.verdict == CANNOT_JUDGE else f"doubtful: {why}")
     return f" ({', '.join(parts)})"
-
-
-def printable(text: str) -> str:
-    """Escape characters that could control a terminal: a file may have any name."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def rows_of(verdict: Verdict) -> Iterator[dict[str, Cell]]:
     """Yield the CSV rows of a file: `FILE_COLUMNS` and `FACE_COLUMNS`."""
     low, high = verdict.interval or (None, None)
-    names = [name for name in FILE_COLUMNS if name not in ("low", "high")]
-    row = {name: getattr(verdict, name) for name in names} | {"low": low, "high": high}
+    row = {name: getattr(verdict, name) for name in FILE_COLUMNS if hasattr(verdict, name)} | {"low": low, "high": high}
+    row |= {"sha256": verdict.info.get("sha256"), "model_digest": verdict.model["digest"], "version": version()}
     for face in verdict.faces:
         low, high = face.interval or (None, None)
         frames = face.frames
         values = (
             face.track + 1, face.verdict, face.fake_probability, low, high, face.logit, face.center_similarity,
-            face.reason, face.size, len(frames), frames[0].timestamp, frames[-1].timestamp,
+            "yes" if face.doubtful else "no", face.reason, face.size, len(frames), frames[0].timestamp,
+            frames[-1].timestamp,
         )  # fmt: skip
         yield row | dict(zip(FACE_COLUMNS, values, strict=True))
     if not verdict.faces:
         yield row | dict.fromkeys(FACE_COLUMNS)
 
 
-def write_csv(stream: TextIO, verdicts: Iterable[Verdict]) -> None:
-    """Write the header and the rows of all files."""
-    writer = csv.DictWriter(stream, [*FILE_COLUMNS, *FACE_COLUMNS])
+def write_csv(stream: TextIO, verdicts: Iterable[Verdict], line_end: str = "\r\n") -> None:
+    """Write the header and the rows of all files; no text in them is a formula to a sheet, or controls a terminal."""
+    columns = [*FILE_COLUMNS, *FACE_COLUMNS]
+    writer = csv.DictWriter(stream, columns, lineterminator=line_end)
+    # Where the list separator is ";", a sheet would split "a;=1+1.mp4" in two, unless it stands in quotes.
+    quoting = csv.DictWriter(stream, columns, lineterminator=line_end, quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
     for verdict in verdicts:
-        writer.writerows(rows_of(verdict))
+        for row in rows_of(verdict):
+            cells = {name: harmless(value) for name, value in row.items()}
+            splits = any(isinstance(value, str) and ";" in value for value in cells.values())
+            (quoting if splits else writer).writerow(cells)
+
+
+def harmless(cell: Cell) -> Cell:
+    """A cell as a spreadsheet may open it: text that it would run as a formula gets an apostrophe in front.
+
+    Control characters are escaped: the file may be shown on a terminal.
+    """
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if text.startswith(FORMULA) else text

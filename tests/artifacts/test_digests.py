@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from artifacts.digests import BLOCK, artifact_digest, content_digest
+from artifacts.digests import BLOCK, artifact_digest, content_digest, examples_digest, file_digest
 from artifacts.errors import InputError
 
 
@@ -96,3 +96,24 @@ def test_artifact_digests_of_a_manifest_count_only_where_the_size_agrees(folder)
     write("abc", 7)
     read = parts(folder)
     assert read["1"] != read["2"]
+
+
+def test_face_examples_are_read_where_they_were_written_after_their_manifest(tmp_path):
+    """A label in the middle of a large file counts, which the three blocks of `content_digest` do not show."""
+    shard = tmp_path / "Split-test" / "faces-00000-of-00001.tfrecord"
+    shard.parent.mkdir()
+    content = bytearray(10 * BLOCK)
+    shard.write_bytes(content)
+    assert examples_digest(str(shard)) == file_digest(str(shard)), "without a manifest"
+    row = {"file": "Split-test/faces-00000-of-00001.tfrecord", "digest": "noted", "bytes": len(content)}
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"files": [row]}))
+    assert examples_digest(str(shard)) == "noted"
+    content[2 * BLOCK] = 1
+    shard.write_bytes(content)
+    os.utime(shard, ns=(0, manifest.stat().st_mtime_ns + 1))
+    assert examples_digest(str(shard)) == file_digest(str(shard))
+    for text in ("", "[]", json.dumps({"files": [{**row, "bytes": 1}]})):
+        manifest.write_text(text)
+        os.utime(manifest, ns=(0, shard.stat().st_mtime_ns + 1))
+        assert examples_digest(str(shard)) == file_digest(str(shard))

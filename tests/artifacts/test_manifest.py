@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from artifacts.errors import InputError
@@ -19,6 +21,10 @@ def test_round_trip_in_the_order_of_the_ids(tmp_path):
         ('"label": 0', '"label": 2', "label is 2"),
         ('"kind"', '"sort"', "not a manifest line"),
         ("}", "", "not a manifest"),
+        ('"a.mp4"', '"a\\u0000.mp4"', r"uri is 'a\\x00\.mp4'; it must be text without a NUL"),
+        ('"a.mp4"', "7", "uri is 7; it must be text"),
+        ('"label": 0', '"label": [0]', r"label is \[0\]"),
+        ('"label": 0', '"label": ' + "[" * 100_000, "not a manifest line"),
     ],
 )
 def test_broken_line(tmp_path, old, new, message):
@@ -30,6 +36,22 @@ def test_broken_line(tmp_path, old, new, message):
         stream.write(text.replace(old, new))
     with pytest.raises(InputError, match=rf"videos\.jsonl:1: {message}"):
         read_manifest(str(tmp_path), "val")
+
+
+def test_a_manifest_that_is_no_text(tmp_path):
+    write_manifest(str(tmp_path), [VIDEO])
+    with open(manifest_path(str(tmp_path), "val"), "ab") as stream:
+        stream.write(b"\xff")
+    with pytest.raises(InputError, match=r"videos\.jsonl: is not UTF-8 \(byte \d+\)"):
+        read_manifest(str(tmp_path), "val")
+
+
+def test_names_of_any_bytes_come_back(tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    video = Video(f"d/real/{name}", f"/v/{name}.mp4", "d", "real", 0, "val", (f"d/{name}",))
+    assert (video.video_id, video.identities) == (r"d/real/caf\xe9", (r"d/caf\xe9",))
+    write_manifest(str(tmp_path), [video])
+    assert read_manifest(str(tmp_path), "val") == [video] and os.fsencode(video.uri) == b"/v/caf\xe9.mp4"
 
 
 def test_absent_manifest(tmp_path):

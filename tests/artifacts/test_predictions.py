@@ -104,6 +104,15 @@ def test_files_of_two_runs_are_refused(tmp_path):
         predictions.read_predictions(str(tmp_path), "test")
 
 
+@pytest.mark.parametrize("label", [7, -1])
+def test_a_label_that_is_neither_is_refused(label, tmp_path):
+    path = str(tmp_path / predictions.file_name("test", 0, 1))
+    with predictions.writer(path, {}) as add:
+        add({**make_rows(3), "label": np.array([0, label, 1])})
+    with pytest.raises(InputError, match=f"{path}: holds a label {label}; 0 is real and 1 is fake"):
+        predictions.read_predictions(str(tmp_path), "test")
+
+
 def test_a_damaged_file_is_named(tmp_path):
     write(tmp_path, [5])
     path = tmp_path / predictions.file_name("test", 0, 1)

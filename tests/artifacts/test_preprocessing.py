@@ -7,7 +7,8 @@ import pytest
 
 from artifacts import preprocessing
 from artifacts.errors import InputError
-from artifacts.preprocessing import Preprocessing, read_of_examples, require_same_geometry
+from artifacts.preprocessing import MIN_FACE_SIZES, Preprocessing, read_of_examples, require_same_geometry
+from faces import detector
 
 TIGHT = Preprocessing(crop_margin=0.8, crop_lift=0.12, min_face_size=28.2)
 
@@ -49,6 +50,32 @@ def test_a_value_that_is_none_of_its_kind_is_named(content, told, tmp_path):
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(InputError, match=told):
         read_of_examples(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("crop_margin", -1), ("crop_margin", 1e9), ("crop_lift", 3), ("crop_size", 0), ("crop_size", 256.5),
+        ("crop_size", "256"), ("min_face_size", 0), ("min_face_size", 40), ("detect_every", 0), ("min_face", -1),
+        ("ready_crops", 1), ("min_face", None),
+    ],
+)  # fmt: skip
+def test_a_value_of_the_wrong_type_sign_or_size_is_named(field, value, tmp_path):
+    path = tmp_path / "preprocessing.json"
+    path.write_text(json.dumps(TIGHT.as_dict() | {field: value}))
+    with pytest.raises(InputError, match=rf"preprocessing\.json: {field}: not a value"):
+        preprocessing.read(str(path))
+
+
+def test_an_unknown_key_beside_a_model_is_named(tmp_path):
+    path = tmp_path / "preprocessing.json"
+    path.write_text(json.dumps({"crop_margins": 1.0}))
+    with pytest.raises(InputError, match=r"preprocessing\.json: crop_margins: unknown key"):
+        preprocessing.read(str(path))
+
+
+def test_the_sizes_are_those_of_the_detector():
+    assert tuple(MIN_FACE_SIZES) == tuple(detector.MIN_FACE_SIZES)
 
 
 @pytest.mark.parametrize("field, value", [("crop_margin", 1.3), ("crop_lift", 0.0), ("crop_size", 224)])

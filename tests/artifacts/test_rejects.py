@@ -27,8 +27,8 @@ def test_the_format(tmp_path):
     )
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"scope": "video"}', '{"people": 3}'])
+@pytest.mark.parametrize("line", ["{", "[]", '{"scope": "video"}', '{"people": 3}', "[" * 100_000, '{"uri": "\udcff"}'])
 def test_a_broken_line_is_named(line, tmp_path):
-    (tmp_path / "a.jsonl").write_text(json.dumps(asdict(OF_A_VIDEO)) + "\n" + line + "\n")
+    (tmp_path / "a.jsonl").write_text(json.dumps(asdict(OF_A_VIDEO)) + "\n" + line + "\n", errors="surrogateescape")
     with pytest.raises(InputError, match=r"a\.jsonl:2: not a line of rejects"):
         list(read_rejects(str(tmp_path)))

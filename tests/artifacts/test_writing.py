@@ -3,11 +3,12 @@
 import errno
 import json
 import os
+import socket
 
 import pytest
 
 from artifacts.errors import InputError
-from artifacts.writing import check_writable, make_folder, remove_partial, whole, write_json
+from artifacts.writing import check_writable, make_folder, open_fixed, partial_name, remove_partial, whole, write_json
 
 
 def test_it_appears_when_it_is_whole(tmp_path):
@@ -88,6 +89,44 @@ def test_json_is_whole_and_finite(tmp_path):
     with pytest.raises(ValueError):
         write_json(str(path), {"a": float("nan")})
     assert json.loads(path.read_text()) == {"a": [1, None]} and os.listdir(tmp_path) == ["a.json"]
+
+
+def test_two_writers_of_one_file_never_share_its_partial(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getpid", lambda: 7)  # containers on two machines have the same small numbers
+    monkeypatch.setattr(socket, "gethostname", lambda: "node-a")
+    path = str(tmp_path / "faces.tfrecord")
+    with whole(path) as one, whole(path) as two:
+        assert one != two and one.endswith(".tfrecord") and "node-a" in one and ".partial" in one
+        with open(one, "w") as stream:
+            stream.write("one")
+    assert (tmp_path / "faces.tfrecord").read_text() == "one" and os.listdir(tmp_path) == ["faces.tfrecord"]
+
+
+def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
+    (tmp_path / "precious").write_text("kept")
+    monkeypatch.setattr("artifacts.writing.partial_name", lambda stem, suffix="": f".{stem}.partial{suffix}")
+    (tmp_path / ".a.partial.json").symlink_to(tmp_path / "precious")
+    with pytest.raises(InputError, match=r"a\.json: cannot be written \(File exists\)"):
+        write_json(str(tmp_path / "a.json"), 1)
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_file_that_is_written_in_place_is_no_link(tmp_path):
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / "a.progress").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="symbolic links"):
+        open_fixed(str(tmp_path / "a.progress"))
+    for text in ("longer", "b"):
+        with open_fixed(str(tmp_path / "b.progress")) as stream:
+            stream.write(text)
+    assert (tmp_path / "precious").read_text() == "kept" and (tmp_path / "b.progress").read_text() == "b"
+
+
+@pytest.mark.parametrize("stem", ["a", "x" * 240, "é" * 120, os.fsdecode(b"\xe9" * 200)])
+def test_the_longest_names_can_be_written(stem, tmp_path):
+    assert len(os.fsencode(partial_name(stem, ".json"))) <= 255
+    write_json(str(tmp_path / f"{stem}.json"), 1)
+    assert os.listdir(tmp_path) == [f"{stem}.json"]
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):

@@ -9,6 +9,19 @@ from benchmarks import common, evaluation, expander, extraction, prediction, ser
 pytestmark = pytest.mark.slow  # it runs every benchmark
 
 
+def test_results_replace_no_other_file(tmp_path, capsys):
+    results, letter = tmp_path / "results.json", tmp_path / "letter.txt"
+    common.write_json(str(results), {"a": 1.0}, {})
+    letter.write_text("a letter")
+    options = common.parser("x", "y")
+    assert options.parse_args([f"--json={results}"]).json == str(results)
+    with pytest.raises(SystemExit):
+        options.parse_args([f"--json={letter}"])
+    assert (
+        "letter.txt: this file exists, and this command did not make it. Give another name" in capsys.readouterr().err
+    )
+
+
 def test_contenders_take_turns_and_the_first_round_does_not_count():
     calls = []
     times = common.interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3)

@@ -214,7 +214,8 @@ import sys
 import numpy as np
 import torch
 from benchmarks.gpu_training.network import SideBySide, unit
-from benchmarks.gpu_training.objective import multi_metric_loss, side_by_side_loss
+from benchmarks.gpu_training.multi_metric import multi_metric_loss
+from benchmarks.gpu_training.objective import side_by_side_loss
 
 generator = torch.Generator().manual_seed(0)
 runs, n = 3, 8

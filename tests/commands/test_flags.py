@@ -83,7 +83,7 @@ def test_without_flags_the_defaults_hold():
         ("--shares.train=x", '--shares.train: must be a number. Given: "x"'),
         ('--shares={"tran": 1}', "--shares.tran: "),
         ("--models={]", "--models: "),
-        ("--count=13", "count is 13; take another number"),
+        ("--count=13", "--count is 13; take another number"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_flag(argument, sentence):
@@ -130,9 +130,23 @@ def test_help_has_each_flag_with_its_default(capsys):
     told = " ".join(capsys.readouterr().out.split())
     assert stopped.value.code == 0
     for words in (
-        "--count int How many, 100 % of them. (default: 32)",
+        "--count INTEGER How many, 100 % of them. (default: 32)",
         "--who {main,all} Which ones. (default: main)",
-        "--limit float No more than that; null for any. (default: 1.5)",
-        "--shares.train float share of training (default: 0.8)",
+        "--limit NUMBER No more than that; null for any. (default: 1.5)",
+        "--shares.train NUMBER share of training (default: 0.8)",
     ):
         assert words in told
+
+
+def test_help_speaks_of_values_and_not_of_types(capsys):
+    parser = argparse.ArgumentParser(prog="p")
+    Flags(parser, Wishes)
+    shown = " ".join(parser.format_help().split())
+    for words in ("--count INTEGER", "--limit NUMBER", "--exact {true,false}", "--who {main,all}", "--title TEXT"):
+        assert words in shown
+    for words in ("--kinds JSON", "--models JSON", "(default: [])", "the options below together, as a JSON object"):
+        assert words in shown
+    assert "tuple[" not in shown and "(default: ())" not in shown and "set shares from" not in shown
+    group = argparse.ArgumentParser(prog="p").add_argument_group("g")
+    Flags(group, Wishes)
+    assert {action.metavar for action in group._group_actions} >= {"INTEGER", "NUMBER", "JSON"}

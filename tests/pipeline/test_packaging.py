@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import setuptools
+from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -41,3 +42,10 @@ def test_every_file_of_a_room_is_installed(packaged, room):
         if file.suffix == ".py":
             assert str(file.parent) in packages, f"{file.parent} has no __init__.py"
         assert file.suffix == ".py" or matched, f"{file}: name it in setup.py's package_data"
+
+
+def test_parsers_of_forms_that_can_be_made_to_hang_are_not_admitted(packaged):
+    """python-multipart looked at every byte of headers of any length until 0.0.27; other faults went with 0.0.31."""
+    requirements = {one.name: one for one in map(Requirement, packaged["install_requires"])}
+    admitted = requirements["python-multipart"].specifier
+    assert "0.0.30" not in admitted and "0.0.31" in admitted

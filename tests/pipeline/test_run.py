@@ -51,6 +51,35 @@ def test_runs_then_all_is_cached(config, chain, capsys):
     assert [len(node.calls) for node in chain] == [2, 2, 2]
 
 
+def test_the_summary_tells_what_was_done(config, chain, tmp_path):
+    file = tmp_path / "summary.json"
+    assert run.main(["--config", config, "--to", "B", "--summary", str(file)]) == 0
+    first = json.loads(file.read_text())
+    assert [step["name"] for step in first["components"]] == ["A", "B"]
+    assert {step["status"] for step in first["components"]} == {"executed"}
+    assert all(os.path.isdir(path) for step in first["components"] for path in step["outputs"].values())
+    assert (first["pushed"], first["served_model"], first["not_pushed"], first["report"]) == (None, None, [], None)
+    assert run.main(["--config", config, "--from", "B", "--summary", str(file)]) == 0  # its own may be replaced
+    again = json.loads(file.read_text())["components"]
+    assert [step["status"] for step in again] == ["taken", "cached", "executed"]
+    assert again[0]["outputs"] == first["components"][0]["outputs"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "config"])
+def test_the_summary_replaces_nothing_else(name, config, chain, tmp_path, capsys):
+    path = tmp_path / name if name != "config" else config
+    (tmp_path / "notes.txt").write_text("mine")
+    assert run.main(["--config", config, "--summary", str(path)]) == 2
+    assert f"error: --summary {path}: " in capsys.readouterr().err
+    assert (tmp_path / "notes.txt").read_text() == "mine" and not chain[0].calls
+
+
+@pytest.mark.parametrize(("pushed", "code"), [(True, 0), (None, 0), (False, 3)])
+def test_a_run_without_a_pushed_model_has_an_exit_code_of_its_own(pushed, code, config, chain, monkeypatch):
+    monkeypatch.setattr(run, "run_pipeline", lambda *of: pushed)
+    assert run.main(["--config", config]) == code
+
+
 @pytest.mark.parametrize("done_before", [False, True])
 def test_dry_run_changes_nothing(config, chain, toy, toys, tmp_path, capsys, done_before):
     if done_before:
@@ -140,6 +169,41 @@ def test_from_where_an_earlier_output_is_gone(config, chain, tmp_path, capsys):
         f"error: --from: A's output out is gone ({tmp_path / 'root' / 'A' / 'out' / '1'}). Run without --from"
         in capsys.readouterr().err
     )
+
+
+def test_from_where_an_earlier_output_was_changed(config, chain, tmp_path, capsys):
+    run.main(["--config", config])
+    path = tmp_path / "root" / "A" / "out" / "1" / "out.txt"
+    path.write_text("b")
+    assert run.main(["--config", config, "--from", "B"]) == 2
+    damage = f"has changed since: out.txt has another content ({path.parent}). Run without --from"
+    assert f"error: --from: A's output out {damage}" in capsys.readouterr().err
+    assert run.main(["--config", config]) == 0
+    first, *later = _lines(capsys)
+    assert first.startswith("[run   ] A: execution 1 did the same, but its output out has changed since")
+    assert sum(line.startswith("[cached]") for line in later) == 2, "it came to the same content again"
+
+
+def test_verify(config, chain, tmp_path, capsys):
+    run.main(["--config", config])
+    path = tmp_path / "root" / "B" / "out" / "2" / "out.txt"
+    before = path.stat()
+    path.write_text("xy")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run.main(["--config", config, "--verify"]) == 0
+    assert "[run   ] B: execution 2 did the same, but its output out has changed since" in capsys.readouterr().out
+
+
+def test_a_damaged_lineage_is_named_and_runs_again_once_it_is_moved_away(config, chain, tmp_path, capsys):
+    run.main(["--config", config])
+    path = tmp_path / "root" / METADATA
+    path.write_bytes(path.read_bytes()[:6000])
+    for arguments in ([], ["--dry_run"], ["--from", "B"]):
+        assert run.main(["--config", config, *arguments]) == 2
+        assert f"error: {path}: damaged (" in capsys.readouterr().err
+    path.unlink()
+    assert run.main(["--config", config]) == 0
+    assert sorted(os.listdir(tmp_path / "root" / "B" / "out")) == ["2", "3"]
 
 
 def test_errors_of_a_component(config, toy, toys, capsys):

@@ -82,7 +82,7 @@ def extracted(paths):
     videos = [Video(f"d/{k % 2}/{k}", str(path), "d", "m", k % 2, kind="crop") for k, path in enumerate(paths)]
     with FaceExtractor(ExtractionSettings()) as extractor:
         found = list(extractor.extract_all(videos))
-    assert not [reject for one in found for reject in one.rejects]
+    assert not [reject for one in found for reject in one.rejects if reject.scope != "note"]
     return [example for one in found for example in one.examples]
 
 

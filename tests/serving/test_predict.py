@@ -109,6 +109,42 @@ def test_what_makes_which_exit_code(said, kind, problems, errors, code):
     assert predict.exit_code(verdicts, problems, errors) == code
 
 
+def test_a_model_that_nothing_speaks_for_gives_scores_and_no_words(run, pictures, tmp_path):
+    """Above all lines if there are several, in each statement, in the JSON, in the report, and by the exit code."""
+    run.model.card = None
+    done = run(".", "--json=v.json", "--report=r.html")
+    lines = done.out.splitlines()
+    assert lines[0].startswith("Not judged: this model has no card") and lines[2].startswith("verdict")
+    assert done.code == 3 and "likely fake" not in done.out.lower() and "likely real" not in done.out.lower()
+    assert "4 files: 2 not assessed, 2 not judged" in done.out
+    content = json.loads((tmp_path / "v.json").read_text())
+    assert content["model"]["not_judged"].startswith("has no card")
+    judged = [file for file in content["files"] if file["fake_probability"] is not None]
+    assert {file["verdict"] for file in judged} == {"not_judged"} and len(judged) == 2
+    assert all(file["statement"].startswith("Not judged: this model has no card") for file in judged)
+    report = (tmp_path / "r.html").read_text()
+    assert report.count("not judged</td>") == 2 and "Not judged: this model has no card" in report
+    alone = run("fake.png").out
+    assert alone.splitlines()[0].startswith("verdict") and "Its bare score for the face is a fake probability" in alone
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.mp4"], "error: nowhere.mp4: no such file"),
+        (["no.mp4", "nor.png"], "error: no.mp4: no such file\nerror: nor.png: no such file"),
+        (["fake.png", "--annotate=x.mp4"], "error: --annotate x.mp4: fake.png is a picture; give a name with .png"),
+        ([".", "--annotate=x.png"], "error: --annotate x.png: is the name of one file, and there are 4; give a folder"),
+    ],
+)
+def test_arguments_are_looked_at_before_a_model_is_loaded(arguments, said, run, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict, "_load", lambda *of: pytest.fail("it was loaded"))
+    before = sorted(tmp_path.iterdir())
+    done = run(*arguments)
+    assert done.code == 2 and done.out == "" and said in done.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
 # --- what is printed --------------------------------------------------------------------------------------------------
 def test_the_table_then_what_must_be_known(run, pictures, tmp_path):
     (tmp_path / "notes.txt").touch()
@@ -118,9 +154,10 @@ def test_the_table_then_what_must_be_known(run, pictures, tmp_path):
     assert lines[1].startswith("cannot judge") and lines[1].endswith("./empty.png")
     assert "    Cannot judge: no face was found in the picture." in lines
     assert "    Likely fake: the face is fake with a probability of 99.7 %." in run("fake.png").out.splitlines()
-    assert "4 files: 1 likely fake, 1 likely real, 2 not assessed, 1 other files passed over" in lines
-    assert lines[-4:-1] == [
+    assert "4 files: 1 likely fake, 1 likely real, 2 not assessed, 1 other file passed over" in lines
+    assert lines[-5:-1] == [
         "Model: toys, recipe toy",
+        "Tested on others AUC 0.900 (0.800 to 1.000) (videos that it was not trained on)",
         "Toys: they are no faces.",
         "This model is not calibrated (the model has no calibration): its probabilities rank faces, but 90 % need not "
         "mean that nine in ten are fake.",
@@ -185,9 +222,97 @@ def test_odd_names(run, pictures, tmp_path):
         (tmp_path / name).write_bytes((tmp_path / "fake.png").read_bytes())
     done = run("--json=a.json", "--csv=a.csv", "--report=a.html", "--", *names)
     assert done.code == 1 and "\x1b" not in done.out and "\\x1b[31mred\\n.png" in done.out
-    assert [file["file"] for file in read("a.json")["files"]] == names
-    with open("a.csv", newline="", encoding="utf-8", errors="surrogateescape") as stream:
-        assert [row["file"] for row in csv.DictReader(stream)] == names
+    shown = [name.replace("\udce9", "\\xe9") for name in names]  # any reader of UTF-8 can take them
+    assert [file["file"] for file in read("a.json")["files"]] == shown
+    with open("a.csv", newline="", encoding="utf-8") as stream:
+        in_cells = [f"'{name}" if name[0] in "=-" else name for name in shown]
+        assert [row["file"] for row in csv.DictReader(stream)] == in_cells
+
+
+def test_names_of_arguments_and_of_the_model_are_shown_harmlessly(run, pictures):
+    run.model.card = {"name": "\x1b]0;r\x07", "caveats": {"\u202ex": "y\x9b2J"}}
+    done = run("real.png", "\x1b[2J\nerror: no*")
+    assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(done.out + done.err)
+    assert r"error: \x1b[2J\nerror: no*: no file matches this" in done.err
+    assert r"recipe \x1b]0;r\x07" in done.out and r"\u202ex: y\x9b2J" in done.out
+
+
+# --- what must not be lost --------------------------------------------------------------------------------------------
+@pytest.fixture
+def evidence(pictures, tmp_path):
+    """hard.png and soft.png are fake.png by other names, own.png is somebody's, inbox/own.png another; letter.txt.
+
+    evidence() fails if any file has changed, or one has appeared.
+    """
+    os.link("fake.png", "hard.png")
+    os.symlink("fake.png", "soft.png")
+    (tmp_path / "letter.txt").write_text("a letter")
+    (tmp_path / "own.png").write_bytes((tmp_path / "real.png").read_bytes())
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "own.png").write_bytes((tmp_path / "fake.png").read_bytes())
+
+    def contents():
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    before = contents()
+    return lambda: contents() == before
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["fake.png", "--json", "fake.png"], "--json fake.png: is an input"),
+        (["fake.png", "--csv", "./fake.png"], "--csv ./fake.png: is an input (fake.png)"),
+        (["fake.png", "--report", "hard.png"], "--report hard.png: is an input (fake.png)"),
+        (["fake.png", "--json", "soft.png"], "--json soft.png: is an input (fake.png)"),
+        (["fake.png", "--annotate", "hard.png"], "--annotate hard.png: is an input (fake.png)"),
+        (["fake.png", "--json", "fake.png", "--overwrite"], "--json fake.png: is an input"),
+        (["--csv", "fake.png", "real.png"], "--csv fake.png: this file exists"),  # --csv *.png
+        (["fake.png", "--json", "letter.txt"], "--json letter.txt: this file exists, and this command did not make it"),
+        (["fake.png", "--json", "a", "--csv", "./a"], "--csv ./a: is also --json a; one would be lost"),
+        (["fake.png", "--json", "a", "--report", "A"], "--report A: is also --json a"),
+        (["fake.png", "--json", "a.png", "--annotate", "a.png"], "--annotate a.png: is also --json a.png"),
+        (["inbox", "--annotate", "."], "--annotate ./own.png: this file exists"),
+        (["inbox", "--annotate", "inbox"], "--annotate inbox/own.png: is an input"),
+        (["fake.png", "--csv", f"{SHIPPED}/1/saved_model.pb", "--overwrite"], "is a file of the model"),
+    ],
+)
+def test_no_output_eats_anything(arguments, words, run, evidence, monkeypatch):
+    monkeypatch.setattr(predict, "_load", lambda *of: pytest.fail("the work began"))
+    done = run(*arguments)
+    assert done.code == 2 and f"error: {words}" in done.err.replace(f"--csv {SHIPPED}/1/saved_model.pb: ", "")
+    assert evidence()
+
+
+@pytest.mark.usefixtures("one_moment")
+def test_a_command_may_be_repeated_and_overwrites_what_it_is_told(run, evidence, tmp_path):
+    command = ["inbox", "--json=a.json", "--csv=a.csv", "--report=a.html", "--annotate=inbox", "--frames=4"]
+    (tmp_path / "inbox" / "own.png").rename(tmp_path / "inbox" / "clip.jpeg")  # its copy is clip.jpg
+    assert run(*command).code == 1
+    before = {name: Path(name).read_bytes() for name in ("a.json", "a.csv", "a.html", "inbox/clip.jpg")}
+    again = run(*command)
+    assert again.code == 1 and "1 file: 1 likely fake, 1 other file passed over" in again.out, again
+    assert {name: Path(name).read_bytes() for name in before if name != "a.json"} == {
+        name: content for name, content in before.items() if name != "a.json"
+    }
+    assert run("fake.png", "--json=a.csv").code == 2  # of another kind
+    assert run("fake.png", "--json=letter.txt", "--overwrite").code == 1
+    assert read("letter.txt")["made_by"] == "deepfake-predict"
+    Path("empty").touch()  # as mktemp makes it
+    assert run("fake.png", "--json=empty").code == 1
+
+
+def test_what_appears_meanwhile_is_not_lost_either(run, pictures, tmp_path, monkeypatch):
+    real = Assessor.assess_all
+
+    def slowly(self, *of, **more):
+        (tmp_path / "a.json").write_text("a letter")
+        return real(self, *of, **more)
+
+    monkeypatch.setattr(Assessor, "assess_all", slowly)
+    done = run("fake.png", "--json=a.json", "--csv=a.csv")
+    assert done.code == 2 and "--json a.json: this file exists" in done.err
+    assert Path("a.json").read_text() == "a letter" and Path("a.csv").exists()
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
@@ -198,7 +323,7 @@ def test_odd_names(run, pictures, tmp_path):
         (["--csv=."], ".: is a folder; give a file"),
         (["--report=fake.png/a.html"], "fake.png/a.html: cannot be written (Not a directory)"),
         (["--annotate=a.txt"], "--annotate a.txt: give a name that ends in"),
-        (["--annotate=fake.png"], "would overwrite itself"),
+        (["--annotate=fake.png"], "--annotate fake.png: is an input, which it would replace"),
         (["--json=-", "--csv=-"], "only one of them can have standard output"),
         (["--max_seconds=0"], "error: --max_seconds: must be greater than 0"),
         (["--max_seconds=nan"], "error: --max_seconds: must be a finite number"),

@@ -2,7 +2,7 @@
 /* What verdicts are drawn with: elements, and numbers as people read them.
    Text is only ever set as text, never parsed as markup: a file may have any name. */
 const Elements = (() => {
-  const WORDS = { fake: "Likely fake", real: "Likely real", unsure: "Unsure", cannot_judge: "Cannot judge" };
+  const WORDS = { fake: "Likely fake", real: "Likely real", unsure: "Unsure", cannot_judge: "Cannot judge", not_judged: "Not judged" };
   const ICONS = {
     fake: "M12 3 22.5 21h-21zM12 9.5v5.5M12 17.6v.6", real: "M12 2.5a9.5 9.5 0 1 0 0 19a9.5 9.5 0 1 0 0-19M7.5 12.5l3 3 6-6.5",
     unsure: "M12 2.5a9.5 9.5 0 1 0 0 19a9.5 9.5 0 1 0 0-19M9 9.5a3 3 0 1 1 4.4 2.7c-1 .5-1.4 1-1.4 2M12 16.6v.6",

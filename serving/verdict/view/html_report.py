@@ -5,13 +5,17 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
 
 from artifacts import writing
+from artifacts.visible import for_page
+from commands.parser import version
 from serving.verdict.outcomes import WORDS
+from serving.verdict.own_outputs import MARK
 from serving.verdict.statement import from_to, percent
 from serving.verdict.verdict_json import Json
 from serving.verdict.view.verdict_view import VerdictView
@@ -113,7 +117,7 @@ def _asset(name: str) -> str:
 
 def _embedded(view: VerdictView) -> str:
     """A view as an element of the page; it is data, which no browser runs."""
-    text = json.dumps(view, allow_nan=False).translate(_HARMLESS)
+    text = json.dumps(for_page(view), allow_nan=False).translate(_HARMLESS)
     return f'<script type="application/json" class="verdict">{text}</script>\n'
 
 
@@ -125,6 +129,7 @@ def _render(rows: Sequence[VerdictView]) -> tuple[str, str]:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=for_page,
     )
     environment.filters["percent"] = percent
     environment.filters["from_to"] = from_to
@@ -132,6 +137,9 @@ def _render(rows: Sequence[VerdictView]) -> tuple[str, str]:
     # The page's policy allows this very style and script only, and nothing is ever fetched.
     page = environment.get_template("report.html.j2").render(
         verdicts=rows,
+        names=short_names([row["file"] for row in rows]),
+        version=version(),
+        mark=MARK,
         words=WORDS,
         style=styles,
         script=scripts,
@@ -140,6 +148,21 @@ def _render(rows: Sequence[VerdictView]) -> tuple[str, str]:
     )
     head, tail = page.split("<!-- verdicts -->\n")
     return head, tail
+
+
+def short_names(files: Sequence[str]) -> list[str]:
+    """The shortest ends of some paths by which they can be told apart; equal paths stay whole."""
+    parts = [file.split("/") for file in files]
+    shown = [1] * len(files)
+    names = [of[-1] for of in parts]
+    while True:
+        counts = Counter(names)
+        unclear = [k for k, name in enumerate(names) if counts[name] > 1 and shown[k] < len(parts[k])]
+        if not unclear:
+            return names
+        for k in unclear:
+            shown[k] += 1
+            names[k] = "/".join(parts[k][-shown[k] :])
 
 
 def _hash(text: str) -> str:

@@ -28,6 +28,31 @@
     }
   }
 
+  /* The table of all files: a click on a head sorts by it, and a word leaves the rows that have it. */
+  const table = document.getElementById("files");
+  if (table) {
+    const rows = [...table.tBodies[0].rows], filter = document.querySelector(".filter");
+    const valueOf = (row, column) => { const cell = row.cells[column]; return cell.dataset.value ?? cell.textContent.trim(); };
+    const compare = (one, other) => {
+      const numbers = one !== "" && other !== "" && !isNaN(one) && !isNaN(other);
+      return numbers ? one - other : one.localeCompare(other, "en", { numeric: true });
+    };
+    [...table.tHead.rows[0].cells].forEach((head, column) => head.firstElementChild.addEventListener("click", () => {
+      const last = head.getAttribute("aria-sort");
+      const rising = last ? last === "descending" : column < 2;  // words begin with A, figures with the highest
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", rising ? "ascending" : "descending");
+      rows.sort((one, other) => (rising ? 1 : -1) * compare(valueOf(one, column), valueOf(other, column)));
+      table.tBodies[0].append(...rows);
+    }));
+    filter.hidden = false;
+    filter.querySelector("input").addEventListener("input", (event) => {
+      const word = event.target.value.trim().toLowerCase();
+      for (const row of rows) row.hidden = !`${row.textContent} ${row.querySelector("a").title}`.toLowerCase().includes(word);
+      filter.querySelector("output").textContent = word ? `${rows.filter((row) => !row.hidden).length} of ${rows.length} files` : "";
+    });
+  }
+
   addEventListener("hashchange", () => show(true));
   show(false);
   root.dataset.ready = "";

@@ -1,6 +1,6 @@
 /* The selected frame and face of a verdict, and the chart of the probability over time. */
 const Timeline = (() => {
-  const { make, clock, percent } = Elements;
+  const { make, isNumber, clock, percent } = Elements;
   const MARKS = [
     (x, y) => `M${x - 3.5} ${y}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0`, (x, y) => `M${x - 3.2} ${y - 3.2}h6.4v6.4h-6.4z`,
     (x, y) => `M${x} ${y - 4.2}l4 7h-8z`, (x, y) => `M${x} ${y - 4.6}l4.6 4.6-4.6 4.6-4.6-4.6z`,
@@ -52,9 +52,12 @@ const Timeline = (() => {
   }
 
   /** The score of a face in a frame, as text; no figure if the face is not assessed. */
-  const scoreOf = (face, frame) => (face.reason ? "not assessed" : percent(frame.fake_probability));
+  const scoreOf = (face, frame) => (isNumber(face.fake_probability) ? percent(frame.fake_probability) : "not assessed");
 
-  const who = (view, face) => (view.faces.length > 1 ? `Face ${face.track + 1}` : "The face");
+  function who(view, face) {
+    if (view.faces.length > 1) return `${face.doubtful ? "Doubtful face" : "Face"} ${face.track + 1}`;
+    return face.doubtful ? "The doubtful face" : "The face";
+  }
 
   function timeline(view, selection, time) {
     const tall = 230, left = 46, right = 14, top = 14, bottom = 28;
@@ -98,7 +101,7 @@ const Timeline = (() => {
         parts.push(make("svg:path.grid", { d: `M${x(at)} ${tall - bottom}v4` }),
           text(Math.min(x(at), wide - 16), tall - 8, step < 1 ? clock(at) : clock(at).replace(/\.\d$/, ""), "middle"));
       }
-      const order = view.faces.filter((face) => !face.reason).sort((a, b) => (a.track === selection.face) - (b.track === selection.face));
+      const order = view.faces.filter((face) => isNumber(face.fake_probability)).sort((a, b) => (a.track === selection.face) - (b.track === selection.face));
       cursor = make("svg:path.cursor");
       box.replaceChildren(make("svg:svg", { viewBox: `0 0 ${wide} ${tall}`, "aria-hidden": "true" }, parts, cursor, order.map(series)));
       move();
@@ -133,7 +136,7 @@ const Timeline = (() => {
   function legend(view, selection) {
     const buttons = view.faces.map((face) => make(`button.c${face.track % 8}`, { type: "button", click: () => selection.set({ face: face.track }) },
       make("svg:svg.mark", { viewBox: "0 0 12 12", "aria-hidden": "true" }, make("svg:path", { d: MARKS[face.track % MARKS.length](6, 6) })),
-      who(view, face), face.reason ? " (not assessed)" : ""));
+      who(view, face)));
     selection.watch(() => buttons.forEach((button, k) => button.setAttribute("aria-pressed", view.faces[k].track === selection.face)));
     return make("div.legend", { role: "group", "aria-label": "Face to follow" }, buttons);
   }

@@ -2,11 +2,21 @@
 const Verdict = (() => {
   const { WORDS, make, isNumber, figure, many, plain, percent, bounds, clock, duration, icon, scale, section, notes } = Elements;
   const { Selection, timesOf, scoreOf, who, timeline, legend } = Timeline;
-  const NOTES = { damaged_file: "Damaged file", hdr: "High dynamic range", smaller_faces: "Small faces" };
+  const NOTES = {
+    damaged_file: "Damaged file",
+    doubtful_face: "Doubtful face",
+    first_picture: "Several pictures",
+    hdr: "High dynamic range",
+    interlaced: "Interlaced",
+    not_square: "Stretched",
+    other_streams: "Several films",
+    smaller_faces: "Small faces",
+  };
   const HELP = {
     no_face: "Faces are found if they are seen from the front or half from the side, and are at least about 20 pixels wide.",
     too_small: "A copy with a higher resolution may help, or a part of the clip in which the face is closer.",
     doubtful_face: "What was found may not be a face: a drawing, a pattern, or someone who looks away.",
+    unsteady_face: "What was found may not be a face: the detector loses it again and again, as it does with backgrounds.",
     too_few_frames: "A longer part of the clip with the same face may help, or examining more frames.",
   };
 
@@ -29,13 +39,15 @@ const Verdict = (() => {
   }
 
   function headline(view, id) {
-    const info = view.info || {};
+    const info = view.info || {}, doubtful = view.faces.filter((face) => face.doubtful).length, sure = view.faces.length - doubtful;
     const facts = [
       { video: "Video", image: "Picture", crop: "Face crop" }[view.kind], view.kind === "video" && isNumber(info.seconds) && duration(info.seconds),
-      info.width && info.height && `${info.width} × ${info.height}`, view.faces.length > 0 && many(view.faces.length, "face"),
+      info.width && info.height && `${info.width} × ${info.height}`, sure > 0 && many(sure, "face"),
+      doubtful > 0 && many(doubtful, "doubtful face"),
     ].filter(Boolean);
     const assessed = isNumber(view.fake_probability), face = decisive(view);
-    const label = view.faces.length > 1 && assessed ? ` fake probability, face ${view.face + 1}` : " fake probability";
+    const words = view.verdict !== "not_judged", what = words ? " fake probability" : " bare score";
+    const label = view.faces.length > 1 && assessed ? `${what}, ${face.doubtful ? "doubtful " : ""}face ${view.face + 1}` : what;
     const share = view.wanted > 0 ? view.judged / view.wanted : 0;
     const meter = view.kind === "video" && view.wanted > 0 && make("div.share", {},
       make("span", {}, `${view.judged} of ${many(view.wanted, "frame")} assessed`,
@@ -47,8 +59,17 @@ const Verdict = (() => {
         assessed && make("p.number", {}, make("b", {}, percent(face.fake_probability)), label)),
       make("p.statement", {}, view.statement),
       !assessed && HELP[view.reason] && make("p", {}, HELP[view.reason]),
-      assessed && scale(face, view.threshold), meter,
-      assessed && make("p.small", {}, interval(view)), notesOf(view));
+      assessed && words && scale(face, view.threshold), meter,
+      assessed && words && make("p.small", {}, interval(view)), notesOf(view), identity(view));
+  }
+
+  /** What ties the verdict to one file, one model and one moment. */
+  function identity(view) {
+    const digest = (view.info || {}).sha256, lines = [
+      digest && ["SHA-256 of the file", digest], view.judged_at && ["Judged", view.judged_at.replace("T", " ").replace("+00:00", " UTC")],
+      view.model && view.model.digest && ["Model", `${view.model.name}, ${view.model.digest}`],
+    ].filter(Boolean);
+    return lines.length > 0 && make("dl.identity", {}, lines.map(([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text))));
   }
 
   function notesOf(view) {
@@ -94,7 +115,7 @@ const Verdict = (() => {
       const frame = selection.of(face.track), [left, top, width, height] = frame.box;
       const label = make("span", {}, view.faces.length > 1 && make("b", {}, `${face.track + 1} `), scoreOf(face, frame));
       const choose = (event) => { event.stopPropagation(); selection.set({ face: face.track }); };
-      const box = make(`div.box.c${face.track % 8}${face.track === selection.face ? ".chosen" : ""}${top < 0.1 * info.height ? ".inside" : ""}`, { click: choose }, label);
+      const box = make(`div.box.c${face.track % 8}${face.doubtful ? ".doubtful" : ""}${face.track === selection.face ? ".chosen" : ""}${top < 0.1 * info.height ? ".inside" : ""}`, { click: choose }, label);
       Object.assign(box.style, { left: `${(100 * left) / info.width}%`, top: `${(100 * top) / info.height}%`,
         width: `${(100 * width) / info.width}%`, height: `${(100 * height) / info.height}%` });
       return box;
@@ -124,10 +145,13 @@ const Verdict = (() => {
   }
 
   function whyNot(view, face) {
-    if (face.reason === "too_small") return `Not assessed: too small, ${Math.round(face.size)} pixels.`;
-    if (face.reason === "doubtful_face") return "Not assessed: it may not be a face.";
-    if (face.reason === "too_few_frames") return `Not assessed: seen in ${face.frames.length} of ${view.wanted} frames, too few.`;
-    return `Not assessed: ${plain(face.reason)}.`;
+    const why = {
+      too_small: `too small, ${Math.round(face.size)} pixels`,
+      doubtful_face: "it may be no face, the detector is not sure of it",
+      unsteady_face: "it may be no face, the detector loses it again and again",
+      too_few_frames: `seen in ${face.frames.length} of ${view.wanted} frames, too few`,
+    }[face.reason] || plain(face.reason);
+    return `Doubtful: ${why}. ${isNumber(face.fake_probability) ? "It alone looks fake." : "No verdict rests on it."}`;
   }
 
   function person(view, face, selection, picture) {
@@ -160,11 +184,11 @@ const Verdict = (() => {
     });
     const seen = view.kind === "video" ? `Seen in ${many(face.frames.length, "frame")}, ` : "Face size: ";
     return make(`article.person.is-${face.verdict}${view.kind === "video" ? "" : ".single"}`, { "aria-labelledby": id },
-      make("h4", { id }, icon(face.verdict), `${who(view, face)}: ${(WORDS[face.verdict] || face.verdict).toLowerCase()}`,
+      make("h4", { id }, icon(face.verdict), who(view, face), (!face.doubtful || isNumber(face.fake_probability)) && `: ${(WORDS[face.verdict] || face.verdict).toLowerCase()}`,
         isNumber(face.fake_probability) && `, ${percent(face.fake_probability)}`),
       make("p.small", {}, face.interval && `95 % interval ${bounds(face.interval)}. `, face.reason && `${whyNot(view, face)} `,
         `${seen}${Math.round(face.size)} pixels.`),
-      isNumber(face.fake_probability) && view.faces.length > 1 && scale(face, view.threshold), strip);
+      isNumber(face.fake_probability) && face.verdict !== "not_judged" && view.faces.length > 1 && scale(face, view.threshold), strip);
   }
 
   function faces(view, selection, picture) {
@@ -209,7 +233,7 @@ const Verdict = (() => {
     const selection = new Selection(view);
     if (selection.frames.length) {
       const time = timesOf(view);
-      const clip = view.kind === "video" && view.faces.some((face) => !face.reason) && selection.frames.length > 1;
+      const clip = view.kind === "video" && view.faces.some((face) => isNumber(face.fake_probability)) && selection.frames.length > 1;
       parts.push(section(clip ? "Over time" : view.kind === "video" ? "Frames" : "The picture", "frames", [
         clip && [make("p.small", {}, "Fake probability of each frame alone. Dashed: the threshold. Band: the interval of the whole clip. A gap: no face. "
           + "Click, or use the arrow keys."), timeline(view, selection, time)],

@@ -9,6 +9,7 @@ from artifacts.manifest import Video, write_manifest
 from artifacts.predictions import read_predictions
 from artifacts.preprocessing import Preprocessing
 from artifacts.rejects import Reject, write_rejects
+from artifacts.video_rules import VIDEO_RULES
 from components.base import Context, main
 from components.evaluator.component import COMPONENT, EvaluatorParameters
 from model.saved_model import write_card, write_preprocessing
@@ -89,8 +90,12 @@ def test_thresholds_come_from_validation_and_temperatures_from_the_model(run, tm
     """Of the rule that joins the frames; what its logit is, the figures and the report say, too."""
     model = shutil.copytree(model_dir, tmp_path / "model")
     (model / "Format-Serving" / "assets.extra").mkdir()
-    by_rule = {rule: {"temperature": t, "reason": None} for rule, t in (("mean_logit", 4.0), ("max_logit", 5.0))}
-    fits = {"frame": {"temperature": 2.0, "reason": "few faces"}, "all": by_rule}
+
+    def fitted(temperature, reason=None):
+        return {"temperature": temperature, "nll_before": None, "nll_after": None, "reason": reason}
+
+    by_rule = {rule: fitted(1.0) for rule in VIDEO_RULES} | {"mean_logit": fitted(4.0), "max_logit": fitted(5.0)}
+    fits = {"frame": fitted(2.0, "few faces"), "main": by_rule, "all": by_rule}
     calibration = {"readout": "class_means", "frame": 2.0, "video": 4.0, "fits": fits}
     (model / "Format-Serving" / "assets.extra" / "calibration.json").write_text(json.dumps(calibration))
     val = [

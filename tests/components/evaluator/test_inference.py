@@ -8,7 +8,7 @@ from artifacts.errors import InputError
 from components.beam import pipeline_options
 from components.evaluator import inference
 from model.detector import DeepfakeDetector
-from model.export import export_saved_model
+from model.exporting import export_saved_model
 from model.recipes import Recipe
 from model.saved_model import find_saved_model
 

@@ -20,9 +20,9 @@ def test_clean_statistics_have_no_anomaly(clean, schema):
 GROUP_ERRORS = {
     "mean pixel too low": ({"mean_pixel": 0.4}, "the mean pixel is 0.4, outside 20.0 to 235.0"),
     "mean pixel too high": ({"mean_pixel": 250.0}, "the mean pixel is 250.0"),
-    "flat": ({"flat_crops": 3}, "3 crops are of one single colour"),
-    "size": ({"sizes": {"256x256": 310, "224x224": 6}}, "6 crops are 224x224, not 256x256"),
-    "format": ({"formats": {"jpeg": 316}}, "316 crops are stored as 'jpeg'"),
+    "flat": ({"flat_crops": 3}, "3 crops of one single colour"),
+    "size": ({"sizes": {"256x256": 310, "224x224": 6}}, "6 crops of 224x224, not 256x256"),
+    "format": ({"formats": {"jpeg": 316}}, "316 crops stored as 'jpeg'"),
 }
 
 
@@ -63,7 +63,7 @@ def test_too_few_videos_of_a_class(clean, schema, split, count, wrong):
     change(clean, split, "df", videos=count, videos_with_face=count)
     found = find_anomalies(clean, schema)
     assert [(a.severity, a.where) for a in found] == [("error", f"split {split}")] * wrong
-    assert not wrong or "1 fake videos with a face; at least 2 are needed" in found[0].what
+    assert not wrong or "1 fake video with a face; the schema asks for 2" in found[0].what
 
 
 def test_an_empty_class(clean, schema):
@@ -144,8 +144,8 @@ def test_incomplete_sources_are_warnings(clean, schema):
     found = find_anomalies(clean, schema)
     assert {a.severity for a in found} == {"warning"} and {a.where for a in found} == {"d"}
     words = [a.what for a in found]
-    assert "2 videos are named by its lists and missing" in words
-    assert "1 files are there and not used" in words and "1 videos are left out of all splits" in words
+    assert "2 videos named by its lists and missing" in words
+    assert "1 file in its folders and not used" in words and "1 video left out of all splits" in words
 
 
 def test_damaged_files_are_warnings(clean, schema):
@@ -155,7 +155,7 @@ def test_damaged_files_are_warnings(clean, schema):
     found = find_anomalies(clean, schema)
     assert [(a.severity, a.what) for a in found] == [
         ("warning", "2 part rejects: damaged_file"),
-        ("warning", "1 frame rejects: undecodable_frame"),
+        ("warning", "1 frame reject: undecodable_frame"),
     ]
 
 
@@ -195,4 +195,4 @@ def test_outcomes_of_few_videos_or_of_both_classes_alike_are_no_anomaly(clean, s
 
 def test_a_note_that_pixels_need_is_a_warning(clean, schema):
     change(clean, "val", "df", rejects={"note": {"hdr": 1}})
-    assert "1 notes: hdr" in _only(clean, schema).what
+    assert "1 note: hdr" in _only(clean, schema).what

@@ -36,11 +36,11 @@ def test_writes_anomalies_and_stops_at_an_error(clean, run, capsys):
     bad = copy.deepcopy(clean)
     change(bad, "test", "df", flat_crops=1)
     bad["sources"]["d"]["missing"] = ["a"]
-    with pytest.raises(InputError, match="1 error.*d/df, split test: 1 crops are of one single colour"):
+    with pytest.raises(InputError, match="1 error.*d/df, split test: 1 crop of one single colour"):
         run(bad)
     assert [a["severity"] for a in run.written["anomalies"]] == ["error", "warning"]
     told = capsys.readouterr().out
-    assert "error: d/df, split test: 1 crops" in told and "warning: d: 1 videos are named" in told
+    assert "error: d/df, split test: 1 crop" in told and "warning: d: 1 video named" in told
 
 
 def test_warnings_do_not_stop(clean, run):
@@ -77,7 +77,7 @@ def test_schema_files_that_cannot_be_read(clean, run, tmp_path):
     with pytest.raises(InputError, match=r"text.json: .*JSON"):
         run(clean, schema_file=str(tmp_path / "text.json"))
     (tmp_path / "less.json").write_text("{}")
-    with pytest.raises(InputError, match=r"less.json: crop_size: Field required"):
+    with pytest.raises(InputError, match=r"less.json: crop_size: is missing"):
         run(clean, schema_file=str(tmp_path / "less.json"))
 
 

@@ -15,7 +15,7 @@ from artifacts import crop_decoding, face_examples
 from artifacts.errors import InputError
 from artifacts.preprocessing import Preprocessing, read_of_examples
 from components.base import Context, main
-from components.face_example_gen import shards
+from components.face_example_gen import executor, shards
 from components.face_example_gen.component import COMPONENT, FaceExampleGenParameters
 from faces.extraction import FaceExtractor
 
@@ -95,6 +95,25 @@ def test_a_missing_file_is_listed_and_the_rest_goes_on(crops, manifest, tmp_path
     assert row["scope"] == "video" and row["split"] == "train"
 
 
+def test_workers_that_write_to_another_disk_are_no_success(crops, manifest, tmp_path, monkeypatch, no_detector):
+    def elsewhere(examples_dir, *more):
+        return shards.ExtractFaces(str(tmp_path / "their disk"), *more)
+
+    monkeypatch.setattr(executor, "ExtractFaces", elsewhere)
+    with pytest.raises(InputError, match=r"Split-test/shard-00000-of-00001\.json: is missing, though no worker"):
+        COMPONENT.execute(_context(tmp_path, manifest(crops), shards=1))
+    assert not (tmp_path / "examples" / "manifest.json").exists()
+
+
+def test_what_was_extracted_but_not_published_is_kept(crops, manifest, tmp_path, monkeypatch, no_detector):
+    first = COMPONENT.execute(_context(tmp_path, manifest(crops), shards=1))
+    monkeypatch.setattr(executor, "ExtractFaces", lambda *_: pytest.fail("extracted again"))
+    assert COMPONENT.execute(_context(tmp_path, tmp_path / "videos", shards=1)) == first
+    monkeypatch.undo()
+    next((tmp_path / "examples").rglob("*.tfrecord")).unlink()
+    assert COMPONENT.execute(_context(tmp_path, tmp_path / "videos", shards=1)) == first
+
+
 @pytest.mark.parametrize(
     ("line", "word"),
     [("{no json", "not a manifest line"), ('{"video_id": "a"}', "not a manifest line"), ('{"x": 1}', "manifest line")],
@@ -134,7 +153,7 @@ def test_outputs_that_cannot_be_written(crops, manifest, tmp_path, capsys, no_de
 
 
 def test_a_full_disk_is_told(crops, manifest, tmp_path, monkeypatch, no_detector):
-    def full(path, value):
+    def full(path, value, **how):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shards, "write_json", full)
@@ -149,10 +168,15 @@ def test_other_failures_are_not_dressed_up(crops, manifest, tmp_path, monkeypatc
     assert not isinstance(caught.value, InputError)
 
 
+def test_an_unknown_option_ends_with_2_and_the_nearest_name(crops, manifest, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(COMPONENT, _arguments(manifest(crops), tmp_path / "out", "--framez=3", *RUNNER))
+    assert ended.value.code == 2 and "did you mean --frames?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("argument", "word"),
     [
-        ("--framez=3", "--framez"),
         ("--frames=0", "--frames"),
         ("--shards=many", "--shards"),
         ("stray", "stray"),
@@ -206,6 +230,15 @@ def test_parameters_reach_the_crops(crops, manifest, tmp_path, no_detector):
         3,
     )
     assert json.loads((tmp_path / "examples" / "plan.json").read_text())["crop_size"] == 64
+
+
+def test_a_run_that_failed_before_its_first_shard_leaves_the_folder_free(crops, manifest, tmp_path, no_detector):
+    context = _context(tmp_path, manifest(crops), crop_size=64)
+    (tmp_path / "examples").mkdir(exist_ok=True)
+    (tmp_path / "examples" / "plan.json").write_text('{"crop_size": 32}')
+    COMPONENT.execute(context)
+    with pytest.raises(InputError, match="holds face examples of other videos or parameters"):
+        COMPONENT.execute(_context(tmp_path, manifest(crops), crop_size=32))
 
 
 @pytest.mark.slow

@@ -73,6 +73,20 @@ BROKEN = {
     "not a number": ((_change(logit=lambda good: good["logit"] / 0 * 0),), "crops.logit is not finite"),
     "one answer for all": ((_change(logit=lambda good: good["logit"][:1]),), r"crops.logit has shape \(1,\) for 3"),
     "no probability": ((_change(fake_probability=lambda good: good["logit"] + 2),), "fake_probability leaves"),
+    "another number for few": (
+        (_change(embedding=lambda good: tf.ensure_shape(good["embedding"], [None, 2])[: 4 - tf.size(good["logit"])]),),
+        r"crops.embedding has shape \(1, 2\) for 3",
+    ),
+    "a table for a column": ((_change(logit=lambda good: good["logit"][:, None]),), r"crops.logit has shape \(3, 1\)"),
+    "another type": ((_change(logit=lambda good: tf.cast(good["logit"], tf.float64)),), "float64, not float32"),
+    "a probability only of grey faces": (
+        (_change(fake_probability=lambda good: tf.where(good["logit"] > 2.4, 7.5, good["fake_probability"])),),
+        "fake_probability leaves",
+    ),
+    "company matters": (
+        (_change(logit=lambda good: good["logit"] - tf.reduce_mean(good["logit"]) * 0.5),),
+        "changes by .* with the others in its batch",
+    ),
     "two opinions": ((_answer, _change(logit=lambda good: good["logit"] + 1)), "the two signatures differ by 1"),
     "no serving_default": ((_answer, None, ("crops",)), "serving_default"),
     "heat of another size": (
@@ -143,3 +157,19 @@ def test_a_file_that_is_no_model_fails_with_words(tmp_path):
 def test_a_folder_without_a_model(tmp_path):
     with pytest.raises(InputError, match=r"Format-Serving: holds no saved_model.pb; Trainer writes it"):
         _execute(tmp_path)
+
+
+def test_what_travels_with_it_is_checked_too(tmp_path):
+    _save(tmp_path / "Format-Serving", _answer)
+    (tmp_path / "Format-Serving" / "assets.extra").mkdir()
+    (tmp_path / "Format-Serving" / "assets.extra" / "calibration.json").write_text('{"frame": -1, "video": 1}')
+    _, name, text = _execute(tmp_path)
+    assert name == "INFRA_NOT_BLESSED" and "calibration.json: frame: must be" in text
+
+
+def test_a_larger_batch_can_be_asked_for(tmp_path):
+    of_few = _change(embedding=lambda good: tf.ensure_shape(good["embedding"], [None, 2])[:4])
+    _save(tmp_path / "model", of_few)
+    probe(str(tmp_path / "model"))
+    with pytest.raises(AssertionError, match=r"crops.embedding has shape \(4, 2\) for 6 faces"):
+        probe(str(tmp_path / "model"), 6)

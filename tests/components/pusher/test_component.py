@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -135,6 +136,15 @@ def test_a_push_that_fails_leaves_nothing_behind(run, tmp_path, monkeypatch, ste
         "saved_model.pb",
         "variables/variables.index",
     ]
+
+
+def test_pushes_at_once_get_a_version_each(run, model, tmp_path):
+    run()  # makes the model
+    serving = tmp_path / "several"
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda _: push(str(model), str(serving)), range(12)))
+    assert len(set(paths)) == 12 and all(os.path.isfile(os.path.join(path, "saved_model.pb")) for path in paths)
+    assert sorted(map(str, serving.iterdir())) == sorted(paths), "nothing hidden is left"
 
 
 def test_a_model_without_a_saved_model(run, model, tmp_path):

@@ -12,6 +12,7 @@ from artifacts.face_examples import FaceExample
 from artifacts.manifest import Video, write_manifest
 from artifacts.rejects import Reject, write_rejects
 from components.base import Context, main
+from components.statistics_gen import counting
 from components.statistics_gen.component import COMPONENT, StatisticsGenParameters
 from components.statistics_gen.counting import compute
 from components.statistics_gen.executor import print_table
@@ -178,7 +179,7 @@ def test_missing_names_come_from_the_report(statistics, tmp_path, capsys):
     result, written = _execute(folders, tmp_path / "out")
     assert result == {"faces": 7} and written == statistics | {"sources": {"d": source}}
     told = capsys.readouterr().out
-    assert "d: 2 videos are named by its lists and missing, e.g. 000" in told
+    assert "d: 2 videos named by its lists and missing, such as 000" in told
     (row,) = (line.split() for line in told.splitlines() if line.startswith("train") and " real " in line)
     assert row == ["train", "d", "real", "real", "3", "2", "3", "50.0%"]
 
@@ -203,8 +204,43 @@ def test_a_cut_file_is_named(tmp_path, engine, capsys):
 
 
 @pytest.mark.parametrize(
+    "change, why",
+    [
+        (lambda rows: rows[0].update(examples=9), "holds 6 faces, and manifest.json says 9"),
+        (lambda rows: rows.append({"file": "Split-val/gone.tfrecord", "examples": 1}), "is missing, but the manifest"),
+    ],
+)
+def test_the_manifest_s_counts_are_compared(tmp_path, change, why):
+    folders = _artifacts(tmp_path / "x")
+    rows = [{"file": "Split-train/faces-00000-of-00001.tfrecord", "examples": 6}]
+    change(rows)
+    (tmp_path / "x" / "examples" / "manifest.json").write_text(json.dumps({"files": rows}))
+    with pytest.raises(InputError, match=why):
+        compute(*folders, RUNNER)
+
+
+def test_workers_that_write_to_another_disk_are_no_success(tmp_path, monkeypatch):
+    monkeypatch.setattr(counting, "_count_one", lambda path_and_target: None)
+    folders = _artifacts(tmp_path / "x")
+    (tmp_path / "S").mkdir()
+    with pytest.raises(InputError, match=f"{tmp_path}/S/.counts-.*json: is missing, though no worker failed"):
+        counting.compute(*folders, RUNNER, str(tmp_path / "S"))
+
+
+def _not_utf8():
+    example = tf.train.Example.FromString(_face("a", 1).serialize())
+    example.features.feature["dataset"].bytes_list.value[0] = b"caf\xe9"
+    return example.SerializeToString()
+
+
+@pytest.mark.parametrize(
     "record, why",
-    [(_face("a", 1, image=b"no picture"), "the picture is not a JPEG, PNG"), (b"no example at all", ""), (b"", "")],
+    [
+        (_not_utf8(), "dataset is not UTF-8"),
+        (_face("a", 1, image=b"no picture"), "the picture is not a JPEG, PNG"),
+        (b"no example at all", ""),
+        (b"", ""),
+    ],
 )
 def test_a_record_that_cannot_be_used_is_named(tmp_path, record, why):
     folders = _artifacts(tmp_path / "x", {("train", "a"): [_face("a", 0), record]})

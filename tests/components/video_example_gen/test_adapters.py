@@ -25,6 +25,10 @@ def test_recognise(touch, kind):
     assert recognise(str(touch(LAYOUTS[kind]))) == kind
 
 
+def test_recognises_a_flat_copy(touch):
+    assert recognise(str(touch("original/000.mp4", "NeuralTextures/000_003.mp4"))) == "faceforensics"
+
+
 def test_recognises_nothing_elsewhere(touch):
     assert recognise(str(touch("a/b.mp4"))) is None
     assert recognise(str(touch("a/b.mp4") / "absent")) is None
@@ -39,6 +43,13 @@ def test_a_root_of_another_kind_is_named(touch, asked, there):
             list_videos(_config(asked, root))
 
 
+@pytest.mark.parametrize("there", sorted(LAYOUTS.keys() - {"dfdc"}))  # whose parts may be there
+def test_a_data_set_one_level_below_its_root_is_named(touch, there):
+    root = touch(f"archive/{LAYOUTS[there]}")
+    with pytest.raises(InputError, match=rf'archive looks like .*: set "root" to it and "type": "{there}"'):
+        list_videos(_config("celeb_df" if there != "celeb_df" else "faceforensics", root))
+
+
 def test_a_root_of_no_kind(touch):
     with pytest.raises(InputError, match="does not look like DFDC .no metadata.json.*nor like any other"):
         list_videos(_config("dfdc", touch("a/b.mp4")))
@@ -46,7 +57,7 @@ def test_a_root_of_no_kind(touch):
 
 def test_a_root_of_the_right_kind_without_videos_says_why(touch):
     root = touch("original_sequences/youtube/c40/videos/000.mp4")
-    with pytest.raises(InputError, match='has no videos that can be used; .*c40 has 1 videos, "compression" is "c23"'):
+    with pytest.raises(InputError, match='compression: "c23": .* but videos of c40. Set "compression" to "c40"'):
         list_videos(_config("faceforensics", root))
     (root / "list.csv").write_text("path,label\nabsent.mp4,real\n")
     with pytest.raises(InputError, match="none of the 1 videos"):

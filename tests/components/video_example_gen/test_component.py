@@ -76,7 +76,7 @@ def test_people_that_given_splits_share_are_reported(touch, tmp_path):
     _, videos, report = _run(tmp_path / "out", _folder(root, csv="list.csv"))
     assert videos["my/real/a"].split == "train"
     assert report["datasets"]["my"]["shared_identities"] == [["train", "test"]]
-    assert "train and test share 1 people" in report["datasets"]["my"]["notes"][0]
+    assert "train and test share 1 person" in report["datasets"]["my"]["notes"][0]
 
 
 def test_celeb_df_trains_on_people_of_its_test_list(touch, tmp_path):
@@ -106,7 +106,7 @@ def test_missing_videos(root, tmp_path, capsys):
         "missing: 5, such as my/fake/0, my/fake/1, my/fake/2, ...\n" in out
         and "unlisted: 19, such as fake/0.mp4" in out
     )
-    with pytest.raises(InputError, match=r'^datasets.0 \(my\): .*5 videos are missing.*"allow_missing"'):
+    with pytest.raises(InputError, match=r'^datasets.0 \(my\): .*5 videos missing.*"allow_missing"'):
         _run(tmp_path / "out", _folder(root, csv="list.csv"), allow_missing=False)
 
 

@@ -59,6 +59,14 @@ def test_a_video_named_twice_counts_once(touch, there):
     assert len(listing.videos) == 2 and listing.missing == [] and listing.unlisted == []
 
 
+@pytest.mark.parametrize(("name", "shown"), [("b\0", "b\0"), ("b\ud800", r"b\ud800"), ("b" * 300, "b" * 300)])
+def test_a_name_that_no_file_can_have_is_missing(touch, name, shown):
+    root = touch("a.mp4")
+    _metadata(root, "", a=REAL, **{name: _fake("a")})
+    listing = list_videos(_config(root))
+    assert [v.video_id for v in listing.videos] == ["dfdc/real/a"] and listing.missing == [f"dfdc/fake/{shown}"]
+
+
 def test_contradicting_labels(touch):
     root = touch("sample/a.mp4")
     _metadata(root, "sample", a=REAL)

@@ -62,14 +62,57 @@ def test_files_that_no_split_names_are_unlisted(tree, touch):
 def test_says_what_lies_there_and_was_not_asked_for(tree, touch):
     touch(f"{DF.replace('c23', 'c40')}/000_003.mp4", f"{DF.replace('Deepfakes', 'FaceShifter')}/000_003.mp4")
     notes = "\n".join(list_videos(_config(tree, methods=["df", "nt"])).notes)
-    assert 'Deepfakes/c40 has 1 videos, "compression" is "c23"' in notes
-    assert 'FaceShifter/c23 has 1 videos: add "fsh"' in notes
+    assert 'Deepfakes/c40 has 1 video, "compression" is "c23"' in notes
+    assert 'FaceShifter/c23 has 1 video: add "fsh"' in notes
 
 
 def test_compression_chooses_the_folder(tree, touch):
     touch(f"{DF.replace('c23', 'raw')}/003_000.mp4")
     videos = list_videos(_config(tree, methods=["df"], compression="raw")).videos
     assert [v.video_id for v in videos] == ["ff/df/003_000"]
+
+
+FLAT = ("original/000.mp4", "original/003.mp4", "Deepfakes/000_003.mp4", "NeuralTextures/003_000.mp4")
+
+
+@pytest.mark.parametrize("level", ["", "c23/", "videos/", "c23/videos/"])
+def test_a_flat_copy_is_read_and_said_to_be_one(touch, by_id, level):
+    """As Kaggle has them: `original/`, `Deepfakes/` and so on in the root, and tables in `csv/`."""
+    root = touch(*(name.replace("/", f"/{level}") for name in FLAT), "FaceShifter/000_003.mp4", "csv/Deepfakes.csv")
+    _splits(root / "splits", train=[["000", "003"]], val=[["001", "002"]], test=[["004", "005"]])
+    listing = list_videos(_config(root, methods=["df", "nt"]))
+    assert set(by_id(listing)) == {"ff/real/000", "ff/real/003", "ff/df/000_003", "ff/nt/003_000"}
+    assert {v.split for v in listing.videos} == {"train"} and listing.unlisted == []
+    assert listing.notes[0] == 'FaceShifter has 1 video: add "fsh" to "methods" to use them'
+    told = ", ".join(f"{name}/{level}" for name in ("original", "Deepfakes", "NeuralTextures"))
+    assert listing.notes[1] == f"{told}: a flat copy, whose folders do not tell the compression, so it is not checked"
+    assert list_videos(_config(root, methods=["fsh"])).videos[-1].video_id == "ff/fsh/000_003"
+
+
+def test_a_copy_without_the_levels_below_the_method(touch, by_id):
+    root = touch("original_sequences/youtube/000.mp4", "manipulated_sequences/Deepfakes/c23/000_003.mp4")
+    listing = list_videos(_config(root))
+    assert set(by_id(listing)) == {"ff/real/000", "ff/df/000_003"} and listing.unlisted == []
+
+
+ACTORS = "original_sequences/actors/c23/videos"
+DFD = "manipulated_sequences/DeepFakeDetection/c23/videos"
+
+
+def test_deepfakedetection_is_divided_by_its_actors_beside_the_official_splits(tree, touch, by_id):
+    reals = [f"{ACTORS}/{a:02}__walking.mp4" for a in range(1, 11)]
+    fakes = [f"{DFD}/{a:02}_{a + 1:02}__walking__ABC{a}.mp4" for a in range(1, 10, 2)]
+    touch(*reals, *fakes, f"{DFD}/readme.mp4")
+    listing = list_videos(_config(tree, methods=["df", "dfd"]))
+    videos = by_id(listing)
+    assert videos["ff/dfd/01_02__walking__ABC1"].identities == ("ff/actor01", "ff/actor02")
+    assert videos["ff/real/03__walking"].identities == ("ff/actor03",) and videos["ff/real/03__walking"].label == 0
+    assert videos["ff/real/000"].split == "train" and listing.to_fill == ("train", "val", "test")
+    assert f"{DFD}/readme.mp4" in listing.unlisted
+    divided, left_out = assign_splits(listing.videos, {"train": 0.6, "val": 0.2, "test": 0.2})
+    assert not left_out and not shared_identities(divided) and len({v.split for v in divided}) == 3
+    notes = "\n".join(list_videos(_config(tree, methods=["df"])).notes)
+    assert 'DeepFakeDetection/c23 has 6 videos: add "dfd"' in notes and 'actors/c23 has 10 videos: add "dfd"' in notes
 
 
 @pytest.mark.parametrize("folder", [".", "elsewhere"])

@@ -1,9 +1,11 @@
+import os
 from collections import Counter
 
 import pytest
 from pydantic import ValidationError
 
 from artifacts.errors import InputError
+from artifacts.manifest import read_manifest, write_manifest
 from artifacts.media_files import PICTURES, VIDEOS
 from components.video_example_gen.folder import CropsConfig, FolderConfig, list_videos
 from components.video_example_gen.splits import assign_splits, shared_identities
@@ -77,6 +79,37 @@ def test_csv_with_paths_out_of_the_root(touch, by_id):
     videos = by_id(list_videos(_folder(root / "root", csv="list.csv")))
     assert {v.uri for v in videos.values()} == {str(root / "beside" / name) for name in ("a.mp4", "b.mp4")}
     assert f"my/real{root}/beside/a" in videos
+
+
+def test_csv_of_windows(touch, by_id):
+    root = touch("real/a.mp4", "fake/b.mp4", "odd\\c.mp4")
+    rows = ["real\\a.mp4;real", "fake\\b.mp4;fake", "odd\\c.mp4;fake", "C:\\videos\\d.mp4;fake"]
+    (root / "list.csv").write_text("\r\n".join(["path;label", *rows]))
+    listing = list_videos(_folder(root, csv="list.csv"))
+    assert {video.uri.removeprefix(f"{root}/") for video in listing.videos} == {
+        "real/a.mp4",
+        "fake/b.mp4",
+        "odd\\c.mp4",
+    }
+    assert listing.notes == ["1 paths start with a drive, such as C:\\videos\\d.mp4: write them relative to the root"]
+    assert len(listing.missing) == 1
+
+
+def test_names_that_are_not_utf8_are_carried_through(touch, by_id):
+    """The ids become text that every file and page can hold; the paths stay."""
+    root = touch("real/a.mp4")
+    for name in (b"real/caf\xe9.mp4", b"fake/\xff/b.mp4", b"\xe9.mp4"):
+        path = os.path.join(os.fsencode(root), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        open(path, "w").close()
+    listing = list_videos(_folder(root))
+    found = by_id(listing)
+    assert set(found) == {"my/real/real/a", r"my/real/real/caf\xe9", r"my/fake/fake/\xff/b"}
+    assert all(os.path.isfile(video.uri) for video in found.values()) and listing.unlisted == [r"\xe9.mp4"]
+    divided, left_out = assign_splits(listing.videos, {"train": 1})
+    assert len(divided) == 3 and not left_out
+    write_manifest(str(root / "out"), divided)
+    assert set(read_manifest(str(root / "out"), "train")) == set(divided)
 
 
 def test_one_csv_for_each_split(touch):

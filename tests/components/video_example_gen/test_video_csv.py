@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from artifacts.errors import InputError
@@ -32,9 +34,41 @@ def test_windows_text(tmp_path):
     assert _read(tmp_path, "\ufeffpath,label\r\na.mp4,real\r\n") == [Row("a.mp4", 0, "", "real", ())]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("hint", [False, True])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_any_separator(tmp_path, separator, hint, encoding):
+    lines = [["label", "path", "identities"], ["real", "ä, b.mp4", '"x;y"'], ["1.0", "c|d.mp4", "z"]]
+    lines[1][1], lines[2][1] = f'"{lines[1][1]}"', f'"{lines[2][1]}"'
+    text = "".join(separator.join(cells) + "\r\n" for cells in lines)
+    (tmp_path / "t.csv").write_bytes((f"sep={separator}\r\n" * hint + text).encode(encoding))
+    assert read_rows(str(tmp_path / "t.csv")) == [
+        Row("ä, b.mp4", 0, "", "real", ("x", "y")),
+        Row("c|d.mp4", 1, "", "fake", ("z",)),
+    ]
+
+
+def test_a_name_that_is_not_utf8_stays_as_it_is(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"path,label\ncaf\xe9.mp4,real\n")
+    assert os.fsencode(read_rows(str(tmp_path / "t.csv"))[0].path) == b"caf\xe9.mp4"
+
+
+def test_a_path_of_windows_has_the_same_original(tmp_path):
+    rows = _read(tmp_path, "path,label,original\nfake\\a.mp4,fake,real\\z.mp4\nreal\\z.mp4,real,\n")
+    assert [row.people for row in rows] == [("z",), ("z",)]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("file;class\na.mp4;real\n", ":1: .*path and label are missing; it names file, class, separated by semicolons"),
+        ("path label\na.mp4 real\n", ":1: .*path and label are missing; it names path label, separated by commas"),
+        ("sep=;\npath,label\na.mp4,real\n", ":2: .*it names path,label, separated by semicolons"),
+        (
+            "path;label\na.mp4,real\n",
+            ":2: 1 cells in .* 2 columns: it seems separated by commas, and the first",
+        ),
+        ("path;label;identities\na.mp4;real;x;y\n", ":2: 4 cells .* separated by semicolons; quote cells that contain"),
         ("", ":1: .*path and label are missing"),
         ("a.mp4,real\n", ":1: the first line must name the columns"),
         ("path,split\n", ":1: .*label is missing"),

@@ -180,6 +180,13 @@ def test_escapes_names(render, plain, report_arguments):
     assert page.texts.count(HOSTILE) > 10 and "42" not in page.texts
 
 
+def test_names_control_nothing(render, plain):
+    name = "a\x1b]0;b\x07\x9b\u202ec"
+    row = {"name": name, "value": name}
+    text, _ = render(plain({name: (name, "d")}), reasons=[name], lineage=[row], reproduce=[name])
+    assert not set(text) & set("\x1b\x07\x9b\u202e") and text.count(r"a\x1b]0;b\x07\x9b\u202ec") > 5
+
+
 def test_a_null_is_a_dash_with_its_reason(render, plain, made):
     arguments = plain({"a": ("x", "y")})
     group = arguments["metrics"]["video"]["datasets"]["a"]["methods"]["x"]["logit"]

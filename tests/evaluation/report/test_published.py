@@ -138,3 +138,32 @@ def test_what_could_not_be_computed_keeps_its_reason(made, columns):
     (table,) = (table for table in beside(metrics) if table["name"] == "Table 2")
     cell = _measured([table])["Table 2", "This run, videos", "dfdc", "auc"]
     assert cell["value"] is None and table["notes"][cell["note"] - 1] == "only fake examples"
+
+
+def test_a_measured_figure_says_what_it_rests_on(made):
+    """One fake video's figure never stands beside published ones without its counts and a warning."""
+    columns = made.full_columns(np.random.default_rng(0), {"dfdc": ("fake",)}, videos=40, per_video=2)
+    rest = {}
+    for level, of_level in columns.items():
+        kept = (of_level["label"] == 0) | (of_level["video_id"] == "dfdc/fake/000")
+        rest[level] = {name: values[kept] for name, values in of_level.items()}
+    (table,) = (table for table in beside(made.metrics(rest)) if table["name"] == "Table 2")
+    cells = _measured([table])
+    for level, counts in (("videos", (40, 1, 40, 1)), ("frames", (80, 2, 40, 1))):
+        cell = cells["Table 2", f"This run, {level}", "dfdc", "auc"]
+        assert cell["evidence"] == counts and cell["warning"] == "few videos"
+        assert table["notes"][cell["note"] - 1].startswith("40 real and 1 fake video: with fewer than 30 of a class")
+    published = [cell for row in table["rows"] if row["source"] == "published" for cell in row["cells"]]
+    assert all(cell["warning"] is cell["note"] is cell["evidence"] is None for cell in published)
+
+
+def test_a_wide_interval_is_warned_of_and_a_narrow_one_is_not(made):
+    metrics = json.loads(json.dumps(made.metrics(made.full_columns(np.random.default_rng(0), per_video=1))))
+    figures = metrics["video"]["datasets"]["dfdc"]["logit"]
+    figures["acc"] |= {"value": 0.9, "low": 0.82, "high": 0.95}
+    figures["auc"] |= {"value": 0.95, "low": 0.91, "high": 0.97}
+    (table,) = (table for table in beside(metrics) if table["name"] == "Table 2")
+    cells = _measured([table])
+    wide, narrow = (cells["Table 2", "This run, videos", "dfdc", key] for key in ("acc", "auc"))
+    assert wide["warning"] == "wide interval" and "wider than 0.1" in table["notes"][wide["note"] - 1]
+    assert narrow["warning"] is None and narrow["note"] is None and narrow["evidence"] == (40, 40, 40, 40)

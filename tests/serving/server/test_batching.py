@@ -252,3 +252,36 @@ def test_closing_finishes_what_waits(made):
     assert not closing.is_alive()
     with pytest.raises(RuntimeError, match="stopping"):
         queue.submit(model, made.grey(1))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4])
+def test_a_model_with_another_number_of_rows_fails_its_requests_and_no_others(rows, made, batcher):
+    class Odd:
+        @staticmethod
+        def predict(crops):
+            return {"logit": np.zeros(len(crops), np.float32), "embedding": np.zeros((rows, 2), np.float32)}
+
+    queue = batcher(max_batch=8)
+    with pytest.raises(ValueError, match="3 faces with outputs of other sizes"):
+        queue.submit(Odd(), made.grey(1, 2, 3)).future.result(WAIT)
+    assert queue.submit(made.Fake(), made.grey(7)).future.result(WAIT)["logit"].tolist() == [7]
+
+
+@pytest.mark.parametrize("name", ["fake_probability", "heat_map"])
+@pytest.mark.parametrize("value", [7.5, -0.01])
+def test_a_share_that_is_none_is_never_an_answer(name, value, made, batcher):
+    class Odd:
+        @staticmethod
+        def predict(crops):
+            return {"logit": np.zeros(len(crops), np.float32), name: np.full(len(crops), value, np.float32)}
+
+    with pytest.raises(NotFinite, match=r"leaves \[0, 1\]"):
+        batcher(max_batch=8).submit(Odd(), made.grey(1)).future.result(WAIT)
+
+
+def test_a_pass_that_never_ends_is_not_waited_for(made):
+    queue = Batcher(2, 100)
+    model, _ = held(made, queue)
+    assert queue.close(0.05) is False
+    model.go.set()
+    assert queue.close(WAIT) is True

@@ -40,17 +40,22 @@ def open_server(models_folder):
             listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             config = uvicorn.Config(app, http=connections.Connection, ws="none", log_level="error", access_log=False)
             server = uvicorn.Server(config)
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
             thread.start()
-            stack.callback(thread.join)
+            stack.callback(end, thread)
             stack.callback(lambda: setattr(server, "should_exit", True))
             return listener.getsockname(), server.server_state.connections
 
         yield open_server
 
 
+def end(thread):
+    thread.join(60)
+    assert not thread.is_alive(), "the server does not end"
+
+
 def asking(path, times=1):
-    return f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * times
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * times
 
 
 @pytest.mark.parametrize("limits", [{}, {"request_timeout": 0.3}], ids=["answering", "given up"])

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
 import logging
 import time
+import zlib
 
 import pytest
 from starlette.responses import PlainTextResponse
@@ -77,6 +79,21 @@ def test_pages_of_other_sites_can_change_nothing(options, open_client, made):
     assert ask("GET", "cross-site", "/v1/models/deepfake").status_code == 200, "a link"
 
 
+def test_hosts_and_origins_are_compared_before_anything_else(open_client, made):
+    client, state = open_client(token="right", allowed_hosts="faces.example")
+    state.decoder = None
+    for headers in ({"Host": "evil.example"}, {"Host": "evil.example", "Origin": "http://evil.example"}):
+        for method, path in (("POST", made.PREDICT), ("GET", "/"), ("GET", "/v1/models/deepfake"), ("GET", "/metrics")):
+            refused = client.request(method, path, headers=headers)
+            assert refused.status_code == 421 and "--allowed_hosts=evil.example" in refused.json()["error"]
+        assert client.get("/healthz", headers=headers).status_code == 200
+    assert client.post("/v1/videos", headers={"Host": "evil.example"}).json()["reason"] == "wrong_host"
+    refused = client.post("/v1/videos", headers={"Origin": "http://evil.example"})
+    assert refused.status_code == 403 and refused.json()["reason"] == "cross_site"
+    allowed = {"Host": "faces.example", "Origin": "https://faces.example", "Authorization": "Bearer right"}
+    assert client.get("/v1/models/deepfake", headers=allowed).status_code == 200
+
+
 def test_no_body_is_read_without_the_token(open_client, made):
     client, state = open_client(token="right")
     state.decoder = None  # whoever got that far would fail
@@ -102,6 +119,28 @@ def test_all_bodies_together_are_bounded_and_room_comes_back(open_client, made):
     assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
     for _ in range(3):
         assert client.post(made.PREDICT, content=b" " * 900).status_code == 400
+
+
+@pytest.mark.parametrize("encoding, pack", [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_a_packed_request_has_the_answer_of_the_same_unpacked(encoding, pack, open_client, made):
+    client, _ = open_client()
+    body = json.dumps({"instances": [made.b64(made.encode(made.grey(90)[0]))]}).encode()
+    plain = client.post(made.PREDICT, content=body)
+    packed = client.post(made.PREDICT, content=pack(body), headers={"Content-Encoding": encoding})
+    assert plain.status_code == 200 == packed.status_code and packed.json() == plain.json()
+    cut = client.post(made.PREDICT, content=pack(body)[:-5], headers={"Content-Encoding": encoding})
+    assert cut.status_code == 400 and "ends too soon" in cut.json()["error"]
+    other = client.post(made.PREDICT, content=body, headers={"Content-Encoding": "br"})
+    assert other.status_code == 415 and "send gzip, deflate or none" in other.json()["error"]
+
+
+def test_what_unpacks_to_too_much_is_refused_in_words_of_its_own(open_client, made):
+    client, _ = open_client({"max_body": 100_000, "bodies": 250_000})
+    for size, code in ((100_000, 400), (100_001, 413), (50_000_000, 413)):
+        for _ in range(3):  # room comes back
+            answer = client.post(made.PREDICT, content=gzip.compress(b" " * size), headers={"Content-Encoding": "gzip"})
+            assert answer.status_code == code
+    assert answer.json() == {"error": "The request's body unpacks to more than 100_000 bytes"}
 
 
 def test_an_error_inside_shows_a_number_that_the_log_has(with_routes, caplog):

@@ -1,14 +1,19 @@
 """The newest version that works is served, whatever is put into the folder."""
 
 import gc
+import json
 import logging
+import os
+import re
 import shutil
+import time
 import weakref
 
 import pytest
 
 from serving.server.model_versions import ModelVersions
 from serving.server.refusals import Refusal
+from tests.fixtures.model_server import endless, save_odd
 
 pytestmark = pytest.mark.slow  # it loads many models
 
@@ -162,3 +167,56 @@ def test_signatures_are_those_of_the_file(models):
     assert sizes == ["-1", "256", "256", "3"]
     assert signatures["serving_default"]["inputs"]["image_bytes"]["dtype"] == "DT_STRING"
     assert signatures["crops"]["method_name"] == "tensorflow/serving/predict"
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda crops, good: {"logit": good["logit"][:2]}, r"crops.logit has shape \(2,\) for 3 faces"),
+        (lambda crops, good: {"embedding": good["embedding"][:4]}, r"crops.embedding has shape \(4, 2\) for 5 faces"),
+    ],
+)
+def test_answers_that_would_jam_the_server_or_are_none_are_refused(change, words, models, versions, made, caplog):
+    save_odd(versions / "4", change)
+    models._max_batch = 5
+    models.refresh()
+    assert states(models) == {4: ("END", "INVALID_ARGUMENT"), 3: ("AVAILABLE", "OK")}
+    assert logit(models, made) == [0] and words_in(words, caplog)
+
+
+def words_in(words, caplog):
+    return any(re.search(words, record.getMessage()) for record in caplog.records)
+
+
+def test_a_version_that_never_answers_is_refused_in_time_and_stopping_waits_for_nothing(models, versions, made, caplog):
+    save_odd(versions / "4", endless)
+    models._trial_seconds = 15.0
+    models.refresh()
+    assert models.status(4)[0][1].error_message.startswith("Version 4 did not answer in time") and logit(
+        models, made
+    ) == [0]
+    save_odd(versions / "5", endless)
+    models._trial_seconds = 3600.0
+    models.watch(0.01)
+    made.wait_until(lambda: models.status(5) if 5 in states(models) else False)
+    began = time.monotonic()
+    assert models.stop() is True and time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("name", ["model_card.json", "calibration.json", "other"])
+def test_a_named_pipe_is_no_file_of_a_model(name, models, versions, push, caplog):
+    push(versions, "b", 4)
+    (versions / "4" / "assets.extra").mkdir(exist_ok=True)
+    (versions / "4" / "assets.extra" / name).unlink(missing_ok=True)
+    os.mkfifo(versions / "4" / "assets.extra" / name)
+    os.utime(versions / "4")
+    models.refresh()
+    assert models.current.number == 3 and words_in(f"{name}: is no regular file", caplog)
+
+
+def test_what_travels_with_a_version_is_checked_before_it_is_served(models, versions, push, caplog):
+    push(versions, "b", 4)
+    (versions / "4" / "assets.extra").mkdir(exist_ok=True)
+    (versions / "4" / "assets.extra" / "calibration.json").write_text(json.dumps({"frame": -1, "video": -1}))
+    models.refresh()
+    assert models.current.number == 3 and words_in("calibration.json: frame: must be", caplog)

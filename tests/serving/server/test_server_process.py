@@ -1,27 +1,33 @@
 """The server as a process: what it prints, how it ends, and that nothing brings it down."""
 
 import concurrent.futures
+import contextlib
 import errno
 import http.client
 import json
+import os
 import random
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import types
 
 import numpy as np
 import pytest
 
 from serving.server import __main__ as serve
-from serving.server import connections, model_versions, upload_folder, video_api
+from serving.server import app, connections, model_versions, upload_folder, video_api
+from tests.fixtures.model_server import endless, save_odd, wait_until
 
 pytestmark = pytest.mark.slow  # it starts servers
 
 WAIT = 60.0
+COMBINED = re.compile(r'127\.0\.0\.1 - - \[[^]]+ \+0000\] "[^"]*" \d{3} (\d+|-) "[^"]*" "[^"]*"')
 
 
 def ask(address, method, path, body=None, headers=None, chunked=False):
@@ -35,6 +41,11 @@ def ask(address, method, path, body=None, headers=None, chunked=False):
         return response.status, json.loads(content) if is_json else content
     finally:
         connection.close()
+
+
+def save_endless(folder):
+    """Save a model whose graph never ends."""
+    save_odd(folder, endless)
 
 
 def body(made, *pictures):
@@ -53,7 +64,26 @@ def test_it_says_where_it_is_and_answers(served, made):
     assert answer["predictions"][0]["fake_probability"] == pytest.approx(1 / (1 + np.exp(-1)), abs=1e-6)
     assert ask(served.address, "GET", "/readyz") == (200, {"status": "ready", "version": "1"})
     assert served.lines[0].startswith("loading ") and "version 1 of deepfake" in served.lines[1]
-    assert served.log.read_text() == ""  # none of TensorFlow's chatter
+    for line in served.log.read_text().splitlines():  # none of TensorFlow's chatter
+        assert COMBINED.fullmatch(line), line
+
+
+def test_the_access_log_goes_to_a_file_and_ready_names_the_real_address(start_server, saved, tmp_path):
+    log = tmp_path / "access.log"
+    server = start_server("--model", saved["a"], "--access_log", log, "--host", "localhost")
+    assert re.fullmatch(r"ready: http://127\.0\.0\.1:[1-9]\d*\n", server.lines[-1])
+    assert ask(server.address, "GET", "/healthz", headers={"User-Agent": 'a "b"'})[0] == 200
+    wait_until(log.read_text)  # a line is written once the answer is sent
+    log.rename(tmp_path / "access.log.1")
+    assert ask(server.address, "GET", "/nothing?x=1")[0] == 404
+    wait_until(lambda: log.exists() and log.read_text())
+    (first,), (second,) = ((tmp_path / name).read_text().splitlines() for name in ("access.log.1", "access.log"))
+    assert (
+        first.endswith('"GET /healthz HTTP/1.1" 200 18 "-" "a \\"b\\""')
+        and '"GET /nothing?x=1 HTTP/1.1" 404 ' in second
+    )
+    assert server.log.read_text() == ""
+    assert server.stop()[0] == 0
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -153,6 +183,62 @@ def test_sigterm_finishes_what_has_begun(start_server, models_folder, made, pict
     assert [(status, len(answer["predictions"])) for status, answer in answers] == [(200, 40)] * 4
 
 
+def test_sigterm_ends_it_within_seconds_while_a_version_and_clients_hang(start_server, tmp_path, push, made):
+    folder = tmp_path / "models"
+    push(folder, "a", 1)
+    server = start_server("--model", folder, "--trial_seconds", "3600", "--stop_seconds", "1")
+    save_endless(folder / ".2")
+    (folder / ".2").rename(folder / "2")
+
+    def tried():
+        rows = ask(server.address, "GET", "/v1/models/deepfake")[1]["model_version_status"]
+        return any(row["version"] == "2" and row["state"] == "LOADING" for row in rows)
+
+    made.wait_until(tried)
+    code, answer = ask(server.address, "POST", made.PREDICT, body(made, made.encode(made.grey(138)[0])))
+    assert code == 200 and answer["predictions"][0]["logit"] == pytest.approx(1, abs=1e-6)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(server.address, WAIT)) for _ in range(4)]
+        for client, path in zip(clients, ["/v1/videos", made.PREDICT] * 2, strict=True):
+            client.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nx".encode())
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert server.stop() == (0, "finishing the requests that have begun ...\nstopped\n")
+        assert time.monotonic() - began < 15
+        assert {client.recv(12) for client in clients} == {b"HTTP/1.1 503"}
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_sigterm_ends_it_while_the_first_version_hangs(tmp_path):
+    save_endless(tmp_path / "models" / "1")
+    command = [sys.executable, "-m", "serving.server", "--port=0", f"--model={tmp_path}/models", "--trial_seconds=3600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("loading ")
+        time.sleep(8)
+        began = time.monotonic()
+        process.terminate()
+        try:
+            assert process.wait(WAIT) == 0 and time.monotonic() - began < 15
+        finally:
+            process.kill()
+
+
+def test_sigterm_ends_it_although_tensorflow_swallows_it_while_it_loads(tmp_path, monkeypatch, capsys):
+    """The signal came while TensorFlow loaded, and no model is tried after it."""
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").touch()
+
+    def load():
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
+    monkeypatch.setattr(serve, "import_tensorflow", load)
+    monkeypatch.setattr(app, "create_app", lambda *_, **__: pytest.fail("it went on"))
+    assert serve.main(["--model", str(tmp_path), "--port", "0"]) == 0
+    assert capsys.readouterr().out.endswith("stopped\n")
+
+
 def test_a_port_that_is_taken_is_named(capsys, models_folder):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -216,6 +302,19 @@ def keep_signals():
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+def test_the_process_ends_when_the_server_has_ended():
+    """Exit handlers run, and nothing else is waited for."""
+    code = (
+        "import atexit, threading, time; from serving.server import __main__ as serve\n"
+        "atexit.register(print, 'cleaned up', end='')\n"
+        "threading.Thread(target=time.sleep, args=[600]).start()\n"
+        "serve.main = lambda: 2\n"
+        "serve.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "cleaned up", "")
 
 
 def test_help_needs_no_tensorflow():

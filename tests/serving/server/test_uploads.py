@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -214,3 +215,21 @@ def test_other_errors_are_raised(folder, monkeypatch):
 def test_the_name_of_a_form_is_utf8(folder):
     headers = 'Content-Disposition: form-data; name="file"; filename="grüße.mp4"'.encode()
     assert got(folder, form((headers, b"x")))[0] == "grüße.mp4"
+
+
+def test_no_folder_for_uploads_is_503(tmp_path):
+    (tmp_path / "root").mkdir()
+    folder = UploadFolder(tmp_path / "root")
+    shutil.rmtree(tmp_path / "root")
+    with pytest.raises(VideoRefusal) as refusal:
+        got(folder, CONTENT, kind=None)
+    assert (refusal.value.code, refusal.value.reason) == (503, "no_folder") and refusal.value.retry_after
+    assert str(tmp_path) not in str(refusal.value)
+    folder.close()
+
+
+def test_it_is_told_of_all_that_comes(folder):
+    came = []
+    upload = asyncio.run(receive(request(CONTENT, None, piece=100), folder, ServerLimits(), came.append))
+    assert sum(came) == upload.size == len(CONTENT) and len(came) > 10
+    upload.delete()

@@ -2,8 +2,10 @@
 
 import contextlib
 import gc
+import gzip
 import json
 import os
+import shutil
 import time
 
 import numpy as np
@@ -21,6 +23,7 @@ from serving.server.server_options import ServerOptions
 from serving.verdict import assessor
 from serving.verdict.assessor import Assessor
 from serving.verdict.scores import ScoringModel, crops_of, score_faces
+from tests.fixtures.served import GOOD
 
 pytestmark = pytest.mark.slow  # it assesses videos
 
@@ -54,7 +57,7 @@ def calibrated(tmp_path_factory, push):
     """A model server's folder with a calibrated version 4."""
     folder = tmp_path_factory.mktemp("calibrated") / "models"
     push(folder, "a", 4)
-    (folder / "4" / "assets.extra").mkdir()
+    (folder / "4" / "assets.extra").mkdir(exist_ok=True)
     (folder / "4" / "assets.extra" / "calibration.json").write_text(json.dumps(TEMPERATURES))
     return folder
 
@@ -70,6 +73,24 @@ def judged(client, clip):
 def post(client, content, query="wait=60"):
     answer = client.post(f"/v1/videos?{query}", content=content)
     return answer.status_code, answer.json()
+
+
+def test_a_packed_upload_is_the_same_film(client, clip, judged):
+    packed = gzip.compress(clip)
+    answer = client.post("/v1/videos?wait=60", content=packed, headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == 200
+    assert answer.json()["view"]["logit"] == judged["view"]["logit"]
+    for size in (5 << 20, 3 << 20):
+        bomb = gzip.compress(bytes(size))
+        refused = client.post("/v1/videos", content=bomb[:-9], headers={"Content-Encoding": "gzip"})
+        assert refused.status_code == 400 and refused.json()["reason"] == "bad_request"
+
+
+def test_an_upload_that_unpacks_to_too_much_is_refused(open_client):
+    client, _ = open_client({"max_upload": 1 << 20})
+    refused = client.post("/v1/videos", content=gzip.compress(bytes(1 << 24)), headers={"Content-Encoding": "gzip"})
+    assert refused.status_code == 413 and refused.json()["reason"] == "too_large"
+    assert refused.json()["error"] == "the file is larger than 1 MiB"
 
 
 def follow(client, job):
@@ -158,7 +179,8 @@ def test_a_picture(client, made, portrait):
 def test_without_pictures(client, clip, judged):
     code, job = post(client, clip, "wait=60&pictures=false&name=a%20clip.mp4")
     assert code == 200 and job["view"]["pictures"] == {"frames": {}, "faces": {}}
-    assert job["view"] | {"pictures": None} == judged["view"] | {"pictures": None}
+    elsewhere = {"pictures": None, "judged_at": None}
+    assert job["view"] | elsewhere == judged["view"] | elsewhere
     assert client.get(job["report"]).status_code == 200
 
 
@@ -175,6 +197,7 @@ def test_options_are_used(client, clip):
 
 
 # --- parity -------------------------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("one_moment")
 def test_the_verdict_is_the_same_as_elsewhere(calibrated, open_client, predict, clip, made, tmp_path):
     client, _ = open_client(folder=calibrated)
     _, job = post(client, clip, "wait=60&name=c.mp4")
@@ -315,6 +338,21 @@ def slow_score(made, monkeypatch):
     held.go.set()
 
 
+def test_an_upload_that_is_removed_while_it_waits_is_to_be_sent_again(open_client, slow_score, made, portrait):
+    (client, state), held = open_client(), slow_score
+    picture = made.encode(portrait)
+    first = client.post("/v1/videos", content=picture).json()
+    assert held.began.wait(60)
+    second = client.post("/v1/videos", content=picture).json()
+    shutil.rmtree(state.videos.folder.path)
+    third = client.post("/v1/videos", content=picture).json()
+    held.go.set()
+    lost = follow(client, second)[-1]
+    assert lost["state"] == "failed" and lost["error"]["reason"] == "upload_lost"
+    assert "send it again" in lost["error"]["error"] and state.videos.folder.path not in lost["error"]["error"]
+    assert follow(client, first)[-1]["state"] == follow(client, third)[-1]["state"] == "done"
+
+
 def test_jobs_wait_are_cancelled_and_a_full_queue_refuses(open_client, slow_score, made, portrait):
     (client, state), held = open_client({"jobs": 2}), slow_score
     picture = made.encode(portrait)
@@ -353,7 +391,7 @@ def test_a_full_disk(client, monkeypatch):
 def test_the_model_is_described(calibrated, open_client):
     client, _ = open_client({"max_frames": 48}, folder=calibrated)
     about = client.get("/v1/model").json()
-    assert (about["name"], about["version"], about["calibrated"], about["card"]) == ("deepfake", 4, True, None)
+    assert (about["name"], about["version"], about["calibrated"], about["card"]) == ("deepfake", 4, True, GOOD)
     assert about["digest"] == ServedModel(str(calibrated)).digest
     assert about["limits"]["max_frames"] == about["parameters"]["frames"]["maximum"] == 48
     assert about["parameters"]["frames"]["default"] == 32 and "decode_time_limit" not in about["parameters"]

@@ -1,6 +1,7 @@
 """The queue of videos: its limits, threads, cancelled and late jobs, and kept results; the assessor is a stand-in."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import threading
@@ -175,12 +176,31 @@ def test_a_full_queue_refuses_and_says_when_to_come_again(world):
 def test_uploads_that_come_have_a_place(world):
     world = world(jobs=2)
     world.running()
-    with world.jobs.place(), world.jobs.place(), pytest.raises(VideoRefusal), world.jobs.place():
-        pass
-    with pytest.raises(RuntimeError), world.jobs.place():
+    with world.jobs.place() as one, world.jobs.place() as other:
+        one.came(1 << 20)
+        other.came(1 << 20)
+        with pytest.raises(VideoRefusal), world.jobs.place():
+            pass
+    with pytest.raises(RuntimeError), world.jobs.place() as place:
+        place.came(1 << 20)
         raise RuntimeError("the upload broke off")
     with world.jobs.place(), world.jobs.place():
         pass
+
+
+def test_uploads_that_hardly_come_keep_nobody_out(world):
+    world = world(jobs=2)
+    world.running()
+    with contextlib.ExitStack() as stack:
+        for place in [stack.enter_context(world.jobs.place()) for _ in range(9)]:
+            place.came(1)
+        world.submit()
+        late = world.submit()
+        with pytest.raises(VideoRefusal) as refused:
+            world.submit()  # one that hardly came is complete, and finds no place any more
+    assert (refused.value.code, refused.value.reason) == (429, "queue_full") and world.jobs.waiting == 2
+    assert len(list(world.folder.iterdir())) == 3, "the files of those that run or wait"
+    world.jobs.cancel(late)
 
 
 def test_a_waiting_job_is_cancelled_at_once(world):

@@ -20,7 +20,7 @@ from serving.verdict.scores import FaceScores
 
 MODEL = {
     "name": "m", "version": None, "digest": "d", "calibrated": False, "readout": None, "preprocessing": {},
-    "card": None,
+    "not_judged": None, "card": None,
 }  # fmt: skip
 SIDE = 60.0  # of a face that the stand-in finds
 

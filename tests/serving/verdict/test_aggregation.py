@@ -1,6 +1,7 @@
 """What comes of the scores of a file: by NumPy, and as the evaluator has it."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -178,12 +179,73 @@ def test_who_is_judged(fields, count, reason, made):
         )
 
 
-def test_who_is_not_judged_counts_for_nothing(made):
-    """The one who is seen in two frames only would be the most fake."""
-    rows = [(0, k, -2.0) for k in range(10)] + [(1, k, 9.0) for k in (0, 20)]
+def test_a_doubtful_face_counts_for_nothing_if_it_looks_real_or_another_is_fake(made):
+    """The one who is seen in two frames only would be the most real, or the most fake."""
+    for level, doubtful, said in ((-2.0, -9.0, REAL), (2.0, 9.0, FAKE)):
+        rows = [(0, k, level) for k in range(10)] + [(1, k, doubtful) for k in (0, 20)]
+        verdict = made.verdict_of(*made.found_of(rows), VerdictOptions())
+        assert verdict.verdict == said and verdict.logit == pytest.approx(level) and verdict.face == 0
+        assert (verdict.wanted, verdict.with_face, verdict.judged, verdict.doubtful) == (32, 11, 10, 1)
+        assert [face.doubtful for face in verdict.faces] == [False, True] and verdict.reason is None
+        assert verdict.faces[1].verdict == CANNOT_JUDGE and verdict.faces[1].fake_probability is None
+        assert "doubtful_face" not in verdict.notes
+
+
+def test_a_doubtful_face_that_alone_looks_fake_makes_the_verdict_unsure(made):
+    rows = [(0, k, -2.0) for k in range(10)] + [(1, k, 2.0) for k in (0, 20)]
     verdict = made.verdict_of(*made.found_of(rows), VerdictOptions())
-    assert verdict.verdict == REAL and verdict.logit == pytest.approx(-2.0) and verdict.face == 0
-    assert (verdict.wanted, verdict.with_face, verdict.judged) == (32, 11, 10)
+    real, doubtful = verdict.faces
+    assert (verdict.verdict, verdict.face, verdict.reason) == (UNSURE, 1, "too_few_frames")
+    assert verdict.fake_probability == doubtful.fake_probability == pytest.approx(sigmoid(2.0))
+    assert (real.verdict, doubtful.verdict, doubtful.doubtful) == (REAL, UNSURE, True)
+    assert (verdict.with_face, verdict.judged, verdict.doubtful) == (11, 11, 1)
+    assert verdict.statement == (
+        "Unsure: only a doubtful face (2) looks fake, with a probability of 88.1 %, based on 2 of 32 frames; it is "
+        "seen in 2 of 32 frames, too few. Without it the file would be likely real."
+    )
+
+
+def test_a_doubtful_face_that_looks_fake_beside_an_unsure_one_or_alone_is_noted(made):
+    for level in (0.05, None):
+        rows = [(0, k, level) for k in range(10) if level is not None] + [(1, k, 9.0) for k in (0, 20)]
+        verdict = made.verdict_of(*made.found_of(rows), VerdictOptions())
+        assert verdict.verdict == (CANNOT_JUDGE if level is None else UNSURE)
+        assert verdict.face == (None if level is None else 0)
+        assert verdict.notes["doubtful_face"].startswith("Doubtful face 2 looks fake")
+
+
+@pytest.mark.parametrize(
+    "seen, score, reason",
+    [
+        (range(32), 0.92, None),  # a dark face
+        ([k for k in range(32) if k % 10], 0.92, None),  # lost now and then
+        (range(0, 32, 2), 0.92, "unsteady_face"),  # a blurred background
+        (range(0, 32, 2), 0.99, None),  # the detector is sure, each time
+        (range(8, 16), 0.92, None),  # one scene of several
+        ((3,), 0.92, "too_few_frames"),
+    ],
+)
+def test_a_background_that_looks_like_a_face_now_and_then_is_doubtful(seen, score, reason, made):
+    """The first face shows that all frames were searched."""
+    found, scores = made.found_of([(0, k, -2.0) for k in range(32)] + [(1, k, -2.0) for k in seen])
+    examples = [replace(example, score=score) if example.track else example for example in found.examples]
+    verdict = made.verdict_of(replace(found, examples=examples), scores, VerdictOptions())
+    assert [face.reason for face in verdict.faces] == [None, reason]
+
+
+def test_frames_without_any_face_were_searched_too_and_undecodable_ones_were_not(made):
+    seen, score = range(0, 32, 2), {"score": 0.92}
+    for why, reason in (("no_face", "unsteady_face"), ("undecodable_frame", None)):
+        rejects = [made.reject("frame", why, frame=k) for k in range(1, 32, 2)]
+        verdict = made.verdict_of(
+            *made.found_of([(0, k, -2.0) for k in seen], rejects=rejects, **score), VerdictOptions()
+        )
+        assert verdict.reason == reason
+    steady = VerdictOptions(min_steady=0.4)
+    rejects = [made.reject("frame", "no_face", frame=k) for k in range(1, 32, 2)]
+    assert (
+        made.verdict_of(*made.found_of([(0, k, -2.0) for k in seen], rejects=rejects, **score), steady).reason is None
+    )
 
 
 def test_frames_stand_in_their_order_and_count_once(made):

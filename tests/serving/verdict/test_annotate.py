@@ -10,6 +10,8 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.stream import Disposition
+from PIL import Image
 
 from artifacts.errors import InputError
 from faces.decoder import MAX_PIXELS, NO_LIMITS, OPENING, DecodeError
@@ -19,6 +21,7 @@ from serving.verdict.assessor import Assessor
 from serving.verdict.drawing_plan import plan_of
 from serving.verdict.scores import ScoringModel
 from serving.verdict.verdict_options import VerdictOptions
+from tests.fixtures.sounding_film import write_film
 
 # Put first on the path of a child: each call that draws a side of a box takes its time, and one never ends.
 SLOW_FRAMES = """
@@ -93,6 +96,40 @@ def test_it_stands_as_a_player_shows_it(rotation, size, made, tmp_path):
     assert shown.shape[1::-1] == size
     corners = [shown[:10, :10], shown[-10:, :10], shown[-10:, -10:], shown[:10, -10:]]  # counter-clockwise
     assert np.argmax([corner.mean() for corner in corners]) == rotation // 90
+
+
+def test_its_pixels_are_square_and_its_film_is_the_default_one(tmp_path):
+    source = str(tmp_path / "a.mp4")
+    with av.open(source, "w") as file:
+        streams = [file.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream, is_default in zip(streams, (False, True), strict=True):
+            stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+            stream.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio = Fraction(2)
+            stream.disposition = Disposition.default if is_default else Disposition(0)
+        for stream, grey in zip(streams, (20, 220), strict=True):
+            image = av.VideoFrame.from_ndarray(np.full((64, 96, 3), grey, np.uint8), format="rgb24")
+            file.mux(stream.encode(image))
+            file.mux(stream.encode())
+    mark = Mark()
+    film(source, tmp_path / "b.mp4", mark)
+    assert mark.asked == [((64, 192, 3), 0.0)]
+    with av.open(str(tmp_path / "b.mp4")) as file:
+        stream = file.streams.video[0]
+        assert (stream.width, stream.height) == (192, 64) and stream.sample_aspect_ratio in (None, 1)
+        assert next(file.decode(stream)).to_ndarray(format="rgb24").mean() == pytest.approx(220, abs=4)
+
+
+@pytest.mark.parametrize("kind", ["webp", "png", "avif"])
+def test_an_animation_is_drawn_as_a_film(kind, tmp_path):
+    images = [Image.fromarray(np.full((64, 96, 3), grey, np.uint8)) for grey in (20, 120, 220)]
+    source = str(tmp_path / f"a.{kind}")
+    images[0].save(source, save_all=True, append_images=images[1:], duration=[100, 300, 200])
+    film(source, tmp_path / "b.mp4")
+    with av.open(str(tmp_path / "b.mp4")) as file:
+        assert file.streams.video[0].average_rate == pytest.approx(5, abs=2.5)
+        frames = [(frame.time, frame.to_ndarray(format="rgb24").mean()) for frame in file.decode(video=0)]
+    assert [time for time, _ in frames] == pytest.approx([0, 0.1, 0.4], abs=1e-3)
+    assert [grey for _, grey in frames] == pytest.approx([20, 120, 220], abs=5)
 
 
 def test_odd_sizes_get_a_row_and_a_column_more(made, tmp_path):
@@ -231,7 +268,6 @@ def test_a_file_that_cannot_be_opened_has_no_copy(judged, tmp_path):
         ("a.txt", ["x.mp4"], "give a name that ends in .mp4"),
         ("absent/a.mp4", ["x.mp4"], "absent/a.mp4: cannot be written"),
         ("file", ["x.mp4", "y.mp4"], "is a file; for several files give a folder"),
-        ("./x.mp4", ["x.mp4"], "would overwrite itself"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_work(target, sources, words, tmp_path, monkeypatch):
@@ -245,9 +281,25 @@ def test_no_original_is_written_over(judged, films, tmp_path):
     source = tmp_path / "fake.mp4"
     source.write_bytes(before := Path(films["fake"]).read_bytes())
     annotator = Annotator(str(tmp_path), [str(source), films["real"]])
-    with pytest.raises(InputError, match=r"fake\.mp4 would overwrite itself"):
+    with pytest.raises(InputError, match=r"fake\.mp4: is an input"):
         annotator.draw(judged(source), str(source))
     assert source.read_bytes() == before
+
+
+def test_no_other_file_is_written_over_and_an_earlier_copy_is(judged, films, made, tmp_path):
+    """For each format: what is drawn is recognised, what was there before is not."""
+    picture = made.write_picture(tmp_path / "in.png", 210, 0)
+    for name in ("a.mp4", "a.mkv", "a.mov", "a.png", "a.jpg", "a.webp"):
+        source = films["fake"] if name.endswith(("4", "v")) else picture
+        target = tmp_path / name
+        target.write_bytes(Path(source).read_bytes())
+        annotator = Annotator(str(target), [source])
+        with pytest.raises(InputError, match="exists, and this command did not make it"):
+            annotator.draw(judged(source), source)
+        assert target.read_bytes() == Path(source).read_bytes()
+        Annotator(str(target), [source], overwrite=True).draw(judged(source), source)
+        made_at = target.stat().st_ino
+        assert annotator.draw(judged(source), source) == str(target) and target.stat().st_ino != made_at
 
 
 def test_a_picture_is_no_film(judged, films, tmp_path):
@@ -294,6 +346,23 @@ def test_a_hang_ends_at_its_limit_which_each_frame_starts_anew(judged, films, tm
     assert seen[-1] == ("drawing", 20, 20)
 
 
+def test_the_copy_has_the_sound_and_what_crashes_that_costs_the_sound_alone(judged, tmp_path, monkeypatch):
+    source, target, notes = write_film(tmp_path / "a.avi", "pcm_s16le"), str(tmp_path / "b.mp4"), []
+    verdict, annotator = judged(source), Annotator(target, [source])
+    annotator.draw(verdict, source, note=notes.append)
+    with av.open(target) as file:
+        assert (file.streams.audio[0].codec_context.name, file.streams.video[0].frames, notes) == ("aac", 50, [])
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text("import av, os\nav.AudioResampler = lambda **_: os._exit(7)\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert annotator.draw(verdict, source, note=notes.append) == target
+    with av.open(target) as file:
+        assert not file.streams.audio and file.streams.video[0].frames == 50
+    (note,) = notes
+    assert note.startswith(f"{target}: its sound is left out:") and "code 7" in note
+    assert sorted(os.listdir(tmp_path)) == ["a.avi", "b.mp4", "site"]
+
+
 def test_a_stray_line_of_a_library_is_passed_over(judged, films, tmp_path, monkeypatch):
     verdict, annotator = judged(films["fake"]), Annotator(str(tmp_path / "a.mp4"), [films["fake"]])
     real, stray = subprocess.Popen, "echo '[h264] a word'; echo 3; printf '\\377\\n'; "
@@ -315,3 +384,18 @@ def test_the_plan_names_faces_as_the_table_does(judged, films):
     assert [track["label"] for track in plan["tracks"]] == ["face 1: fake 99.7 %", "face 2: real, fake 0.4 %"]
     assert plan["step"] == pytest.approx(0.8 / 6) and len(plan["tracks"][0]["times"]) == 6
     assert [len(text) for text in plan["captions"]] == sorted((len(t) for t in plan["captions"]), reverse=True)
+
+
+def test_the_plan_tells_doubtful_faces_apart(made):
+    rows = [(0, k, -2.0) for k in range(10)] + [(1, k, -2.0) for k in (0, 20)]
+    plan = plan_of(made.verdict_of(*made.found_of(rows), VerdictOptions()))
+    first, doubtful = plan["tracks"]
+    assert (first["doubtful"], doubtful["doubtful"], doubtful["verdict"]) == (False, True, "cannot_judge")
+    assert doubtful["label"] == "doubtful 2: too few frames" and doubtful["short_labels"] == ["doubtful 2", "2?"]
+    assert plan["captions"][0].endswith("; 1 doubtful face not counted")
+    suspect = made.verdict_of(
+        *made.found_of([row if row[0] == 0 else (*row[:2], 2.0) for row in rows]), VerdictOptions()
+    )
+    plan = plan_of(suspect)
+    assert plan["tracks"][1]["label"] == "doubtful 2: fake 88 %" and plan["tracks"][1]["doubtful"]
+    assert plan["captions"][0] == "Unsure: only a doubtful face looks fake, 88.1 %"

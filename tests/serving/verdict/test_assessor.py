@@ -68,6 +68,7 @@ def test_a_name_that_reads_like_an_address(assessor, model, made, tmp_path, monk
     assert (assessment.verdict.file, assessment.verdict.verdict) == ("concat:12:30.mp4", FAKE)
 
 
+@pytest.mark.usefixtures("one_moment")
 def test_a_file_in_steps_is_what_it_is_in_one_go(assessor, model, films):
     (whole,) = assessor.assess_all([films["two"]], model, keep_frames=True)
     found = assessor.find(films["two"], model, keep_frames=True)

@@ -46,7 +46,8 @@ def test_what_it_was_trained_and_tested_on():
         {"dataset": "dfdc", "method": None, "label": 0, "videos": None},
     ]
     tested = [
-        {"dataset": "ffpp", "method": None, "level": "video", "auc": FIGURE},
+        {"dataset": "ffpp", "method": None, "level": "video", "auc": FIGURE, "real": 1140, "fake": 1},
+        {"dataset": "old", "method": None, "level": "video", "auc": FIGURE},
         {"dataset": "ffpp", "method": "df", "level": "video", "auc": FIGURE},
         {"dataset": "dfdc", "method": None, "level": "video", "auc": {"value": None, "reason": "one class"}},
         {"dataset": "x", "level": "frame"},
@@ -55,7 +56,8 @@ def test_what_it_was_trained_and_tested_on():
     assert lines == [
         "Model: serving_model, recipe paper",
         "Trained on ffpp: 1,720 real and 740 fake videos (df, fs); dfdc: 0 real and 0 fake videos",
-        "Tested on ffpp AUC 0.910 (0.900 to 0.923) (videos that it was not trained on)",
+        "Tested on ffpp AUC 0.910 (0.900 to 0.923) on 1,140 real and 1 fake video; old AUC 0.910 (0.900 to 0.923) "
+        "(videos that it was not trained on)",
     ]
 
 

@@ -5,14 +5,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.verdict import drawing
 from serving.verdict.drawing import COLOURS, MOST_GAP, Painter, box_at, text_image
+from serving.verdict.label_places import Area
 
 STEP = 0.5
 
 
-def track(times, boxes=None, verdict="fake", label="fake 93 %"):
+def track(times, boxes=None, verdict="fake", label="fake 93 %", doubtful=False):
     boxes = [(10.0 * k, 20.0, 30.0, 40.0) for k in range(len(times))] if boxes is None else boxes
-    return {"verdict": verdict, "label": label, "times": list(times), "boxes": boxes}
+    return {
+        "verdict": verdict,
+        "doubtful": doubtful,
+        "label": label,
+        "short_labels": ["93 %"],
+        "times": list(times),
+        "boxes": boxes,
+    }
 
 
 @pytest.mark.parametrize(
@@ -131,3 +140,38 @@ def test_the_line_at_the_bottom_is_the_longest_that_fits():
 def test_text_is_shrunk_where_it_does_not_fit():
     assert text_image("a long label", 20, (0, 0, 0), (255, 255, 255), 40).shape[1] == 40
     assert text_image("a", 20, (0, 0, 0), (255, 255, 255), 400).shape[1] < 40
+
+
+def test_a_doubtful_face_is_drawn_with_dashes():
+    box = [(100.0, 80.0, 160.0, 100.0)]
+    colour = COLOURS["cannot_judge"][0]
+    sides = []
+    for doubtful in (True, False):
+        image = painted([track([0.0], box, "cannot_judge", "doubtful", doubtful)])
+        sides.append(has(image, colour)[100:170, 100])
+    assert 0.3 < sides[0].mean() < 0.8 and sides[1].all()
+    assert np.count_nonzero(np.diff(sides[0].astype(int))) >= 4
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(st.tuples(st.floats(-40, 330), st.floats(-40, 250), st.floats(8, 120)), min_size=1, max_size=14),
+    st.sampled_from([(240, 320), (180, 180), (90, 400)]),
+)
+def test_no_label_in_a_crowd_covers_another_or_the_caption(faces, shape):
+    pasted = []
+    tracks = [track([0.0], [(x, y, side, side)], label=f"face {k}: fake 93 %") for k, (x, y, side) in enumerate(faces)]
+    with pytest.MonkeyPatch.context() as patch:
+        real = drawing._paste
+
+        def paste(image, text, x, y):
+            pasted.append((text.shape, x, y))
+            real(image, text, x, y)
+
+        patch.setattr(drawing, "_paste", paste)
+        painted(tracks, shape)
+    areas = [Area(x, y, x + width, y + height) for (height, width, _), x, y in pasted]
+    assert len(areas) >= 2  # the caption, and the label of the most prominent face
+    for number, area in enumerate(areas):
+        assert area.x1 >= 0 and area.y1 >= 0 and area.x2 <= shape[1] and area.y2 <= shape[0]
+        assert not any(area.shared(other) for other in areas[:number])

@@ -1,5 +1,6 @@
 """Files in, faces out: in order, with what was seen on the way; decoding happens elsewhere."""
 
+import hashlib
 import io
 from pathlib import Path
 
@@ -22,6 +23,9 @@ def test_a_film(finder, films):
     seen = []
     found = finder.find(films["two"], name="mine", progress=lambda *of: seen.append(of), keep_frames=True)
     assert (found.file, found.kind, found.wanted) == ("mine", "video", 8)
+    content = Path(films["two"]).read_bytes()
+    assert found.info.pop("sha256") == hashlib.sha256(content).hexdigest()
+    assert found.info.pop("bytes") == len(content)
     assert found.info == {"width": 192, "height": 96, "frames": 20, "seconds": pytest.approx(0.8)}
     assert len(found.examples) == 16 and {example.track for example in found.examples} == {0, 1}
     indices = sorted({example.frame_index for example in found.examples})

@@ -15,7 +15,7 @@ from components.evaluator import inference as evaluator_predict
 from components.face_example_gen.component import COMPONENT, FaceExampleGenParameters
 from evaluation.video_scores import videos_of
 from model.detector import DeepfakeDetector
-from model.export import export_saved_model
+from model.exporting import export_saved_model
 from model.recipes import Recipe
 from model.saved_model import read_calibration, write_calibration
 from serving import predict

@@ -67,5 +67,6 @@ def test_a_model_tells_of_itself(calibration, problem, readout, made):
         "calibration_problem": problem,
         "readout": readout,
         "preprocessing": made.Brightness.preprocessing.as_dict(),
+        "not_judged": None,
         "card": made.Brightness.card,
     }

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from commands import progress
 from serving.verdict.stage_bars import StageBars
 
 
@@ -46,3 +47,9 @@ def test_where_nothing_is_shown(stream, files, options, monkeypatch):
 def test_a_log_gets_little(monkeypatch):
     bars, _ = shown(monkeypatch, io.StringIO(), 40)
     assert "finding faces" not in bars and bars.count("/40") <= 3
+
+
+def test_a_log_gets_the_stages_of_a_single_file_that_takes_long(monkeypatch):
+    monkeypatch.setattr(progress, "NOTICED", -1.0)
+    bars, _ = shown(monkeypatch, io.StringIO(), 1)
+    assert "finding faces: 3/8\n" in bars and "\r" not in bars

@@ -42,6 +42,18 @@ def test_of_several_faces_it_names_the_one_that_decides(said):
     assert text.startswith("Likely fake: face 1 of 2 is fake with a probability of 88.1 % (95 % interval 88.1 %")
 
 
+def test_doubtful_faces_are_counted_apart(said):
+    few = rows(1, -3.0, count=2)
+    assert said(rows(0, 2.0) + few) == (
+        "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 %), based on 8 of 32 frames. "
+        "There is also 1 doubtful face, which is not counted."
+    )
+    text = said(rows(0, -2.0) + few + rows(2, -3.0, count=2) + rows(3, 2.0))
+    assert text.startswith("Likely fake: face 4 is fake") and text.endswith(
+        "There are also 2 doubtful faces, which are not counted."
+    )
+
+
 def test_a_picture_has_no_frames(said):
     assert said([(0, 0, 2.0)], kind="image", wanted=1) == "Likely fake: the face is fake with a probability of 88.1 %."
 

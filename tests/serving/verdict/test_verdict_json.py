@@ -8,12 +8,14 @@ from serving.verdict.verdict_options import VerdictOptions
 
 def test_json_has_all_of_it_and_no_nan(made):
     found, scores = made.found_of([(track, k, track + 0.1 * k) for track in (0, 1) for k in range(6)])
-    verdict = made.verdict_of(found, scores, VerdictOptions(), None, {"name": "m"})
+    verdict = made.verdict_of(found, scores, VerdictOptions(), None, {"name": "m", "not_judged": None})
     content = made.parse(json.dumps(verdict.as_dict(), allow_nan=False))
     assert content["faces"][1]["frames"][2]["index"] == 2 and content["faces"][1]["frames"][2]["box"] == [5, 6, 72, 80]
     assert content["faces"][1]["fake_probability"] == content["fake_probability"] == verdict.fake_probability
     problem = "the model has no calibration"
-    assert content["model"] == {"name": "m", "calibrated": False, "calibration_problem": problem}
+    assert content["model"] == {
+        "name": "m", "not_judged": None, "calibrated": False, "calibration_problem": problem
+    }  # fmt: skip
     assert content["info"]["seconds"] == 10.0
 
 

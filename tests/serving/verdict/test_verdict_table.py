@@ -27,7 +27,7 @@ def test_lines(verdict):
     assert statement.strip() == verdict.statement and note.strip() == "note: bright"
     assert faces[0].split("  ")[1].strip() == "likely real" and "8/32" in faces[0]
     assert faces[0].endswith("face 1 (80 pixels, 0.0 to 0.3 s)")
-    assert " ".join(faces[2].split()) == "cannot judge - - 2/32 face 3 (80 pixels, 0.0 to 2.0 s, too few frames)"
+    assert " ".join(faces[2].split()) == "doubtful - - 2/32 face 3 (80 pixels, 0.0 to 2.0 s, too few frames)"
     places = {line.index("face ") if "face " in line else line.index("clip") for line in (first, *faces)}
     assert places == {verdict_table.HEADER.index("file")}  # the columns stand below each other
 
@@ -59,7 +59,7 @@ def test_a_name_cannot_steer_the_terminal(made):
         scores,
         VerdictOptions(),
     )
-    assert verdict_table.lines_of(odd)[0].endswith("  \\x1b[2Jé\\n\\udcff.mp4")
+    assert verdict_table.lines_of(odd)[0].endswith("  \\x1b[2Jé\\n\\xff.mp4")
 
 
 def test_rows_are_flat_and_keep_every_digit(verdict):
@@ -80,3 +80,40 @@ def test_a_file_without_faces_has_one_row(made):
     verdict = made.verdict_of(*made.found_of([], rejects=[made.reject("video", "no_face")]), VerdictOptions())
     (row,) = verdict_table.rows_of(verdict)
     assert row["reason"] == "no_face" and row["face"] is None and row["fake_probability"] is None
+
+
+@pytest.mark.parametrize("sign", list("=+-@＝＋－＠"))
+def test_text_that_a_sheet_would_run_gets_an_apostrophe(sign):
+    assert verdict_table.harmless(f"{sign}1+1") == f"'{sign}1+1"
+    assert verdict_table.harmless(f"a{sign}1") == f"a{sign}1"
+
+
+def test_text_of_a_cell_controls_no_terminal():
+    assert verdict_table.harmless("\t=1\x1b]0;a\x07\n\u202eb.mp4") == r"\t=1\x1b]0;a\x07\n\u202eb.mp4"
+
+
+def test_numbers_stay_numbers():
+    assert [verdict_table.harmless(value) for value in (-1.5, 3, None)] == [-1.5, 3, None]
+
+
+def test_a_sheet_that_separates_by_semicolons_does_not_find_a_formula(made):
+    found, scores = made.found_of([])
+    name = "a;=cmd|'/C calc'!A0;.mp4"
+    odd = made.verdict_of(
+        type(found)(name, None, [], [made.reject("video", "empty_file", "x")], 0, {}), scores, VerdictOptions()
+    )
+    stream = io.StringIO(newline="")
+    verdict_table.write_csv(stream, [odd])
+    by_semicolon = list(csv.reader(io.StringIO(stream.getvalue(), newline=""), delimiter=";"))
+    assert not any(cell.startswith("=") for row in by_semicolon for cell in row)
+    (row,) = csv.DictReader(io.StringIO(stream.getvalue(), newline=""))
+    assert row["file"] == name and row["low"] == ""
+
+
+def test_a_doubtful_face_that_decides_is_told_with_its_reason_also_among_other_files(made):
+    rows = [(0, k, -2.0) for k in range(10)] + [(1, k, 2.0) for k in (0, 20)]
+    lines = verdict_table.lines_of(made.verdict_of(*made.found_of(rows), VerdictOptions()))
+    assert lines[0].startswith("unsure") and lines[1].strip().startswith("Unsure: only a doubtful face (2) looks fake")
+    assert lines[3].strip().startswith("unsure") and lines[3].endswith("s, doubtful: too few frames)")
+    row = list(verdict_table.rows_of(made.verdict_of(*made.found_of(rows), VerdictOptions())))[1]
+    assert (row["doubtful"], row["face_doubtful"], row["face_reason"]) == (1, "yes", "too_few_frames")

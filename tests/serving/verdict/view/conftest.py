@@ -12,6 +12,7 @@ from artifacts.preprocessing import Preprocessing
 from artifacts.rejects import Reject
 from serving.verdict.aggregation import verdict_of
 from serving.verdict.finding import Found
+from serving.verdict.reliance import why_not_judged
 from serving.verdict.scores import FaceScores
 from serving.verdict.thumbnails import thumbnail
 from serving.verdict.verdict_options import VerdictOptions
@@ -94,9 +95,10 @@ def conclude(found, logits, model):
 def made():
     """Files as (verdict, found, heat): `clip`, `picture`, `nobody`, `nothing`; functions that make more, and names."""
     model = {"name": "deepfake", "version": 7, "digest": "0123456789abcdef", "calibrated": False, "card": CARD}
+    model |= {"not_judged": None}
     model["preprocessing"] = Preprocessing().as_dict()
     bare = {"name": "model", "version": None, "digest": "0123456789abcdef", "calibrated": True, "card": None}
-    bare["preprocessing"] = model["preprocessing"]
+    bare |= {"preprocessing": model["preprocessing"], "not_judged": why_not_judged(None)}
     return SimpleNamespace(
         clip=of_clip(HOSTILE, model),
         picture=of_picture("two.jpg", bare),

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from artifacts.errors import InputError
-from serving.verdict.view.html_report import HtmlReport, inline, page_of
+from artifacts.visible import for_page, printable
+from serving.verdict.view.html_report import HtmlReport, inline, page_of, short_names
 from serving.verdict.view.verdict_view import verdict_view
 
 ALLOWED = ("html", "head", "meta", "title", "style", "body", "header", "p", "h1", "main", "div", "noscript", "strong",
@@ -60,9 +61,9 @@ def report(made, tmp_path_factory):
 
 def test_holds_every_view(report, made):
     data = [json.loads(text) for kind, text in _Page(report).scripts if kind.get("type") == "application/json"]
-    assert [one["file"] for one in data] == [made.HOSTILE, "two.jpg", "empty street.jpg", "notes.mp4"]
+    assert [one["file"] for one in data] == [printable(made.HOSTILE), "two.jpg", "empty street.jpg", "notes.mp4"]
     address = lambda path, data: "data:image/webp;base64," + base64.b64encode(data).decode()  # noqa: E731
-    assert data[0] == json.loads(json.dumps(verdict_view(*made.clip, address)))
+    assert data[0] == for_page(json.loads(json.dumps(verdict_view(*made.clip, address))))
 
 
 def test_only_its_own_script_and_style_count(report):
@@ -78,7 +79,7 @@ def test_only_its_own_script_and_style_count(report):
 
 def test_names_are_harmless_and_nothing_comes_from_elsewhere(report):
     page = _Page(report)
-    assert {tag for tag, _ in page.tags} <= {*ALLOWED, "script"}
+    assert {tag for tag, _ in page.tags} <= {*ALLOWED, "script", "button", "footer", "input", "label", "output"}
     assert sum(tag == "script" for tag, _ in page.tags) == 5  # four files and the page's own
     assert not [a for _, a in page.tags if any(name.startswith("on") or name in ("src", "style") for name in a)]
     assert {a["href"] for tag, a in page.tags if tag == "a"} == {f"#file-{number}" for number in (1, 2, 3, 4)}
@@ -88,7 +89,7 @@ def test_names_are_harmless_and_nothing_comes_from_elsewhere(report):
 def test_tells_the_verdicts_without_a_script(report, made):
     text = " ".join(" ".join(_Page(report).text).split())
     for verdict, _, _ in (made.clip, made.picture, made.nobody, made.nothing):
-        assert " ".join(verdict.statement.split()) in text and " ".join(verdict.file.split()) in text
+        assert " ".join(verdict.statement.split()) in text and printable(verdict.file) in text
 
 
 def test_equal_arguments_give_equal_bytes(made, tmp_path):
@@ -115,21 +116,23 @@ def test_is_written_whole_or_not_at_all(made, tmp_path):
 def test_one_file_names_itself_and_has_no_table(made, tmp_path):
     write_report(tmp_path / "one.html", [made.picture])
     text = (tmp_path / "one.html").read_text()
-    assert "<title>two.jpg: likely real</title>" in text and "<table" not in text
+    assert "<title>two.jpg: not judged</title>" in text and "<table" not in text
     write_report(tmp_path / "none.html", [])
     assert "Verdicts on 0 files" in (tmp_path / "none.html").read_text()
 
 
-def test_a_name_that_is_no_unicode(made, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a\udcff.jpg", r"a\xff.jpg"), ("a\x1b]0;b\x07\x9b\u202egpj.exe", r"a\x1b]0;b\x07\x9b\u202egpj.exe")],
+)
+def test_a_name_that_is_no_unicode_or_controls_how_it_is_shown(made, tmp_path, name, shown):
     verdict, found, heat = made.picture
-    odd = type(verdict)(
-        **{name: getattr(verdict, name) for name in verdict.__dataclass_fields__} | {"file": "a\udcff.jpg"}
-    )
+    odd = type(verdict)(**{name: getattr(verdict, name) for name in verdict.__dataclass_fields__} | {"file": name})
     write_report(tmp_path / "odd.html", [(odd, found, heat)])
     text = (tmp_path / "odd.html").read_text()
-    assert "<title>a\\udcff.jpg: likely real</title>" in text
+    assert f"<title>{shown}: not judged</title>" in text and not set(text) & set("\x1b\x07\x9b\u202e")
     (data,) = [json.loads(text) for kind, text in _Page(text).scripts if kind]
-    assert data["file"] == "a\udcff.jpg"
+    assert data["file"] == shown
 
 
 def test_a_page_of_pictures_that_lie_elsewhere_is_the_same(made, tmp_path):
@@ -142,3 +145,23 @@ def test_a_page_of_pictures_that_lie_elsewhere_is_the_same(made, tmp_path):
     content = json.dumps(verdict_view(*made.clip, url)).encode()
     write_report(tmp_path / "report.html", [made.clip])
     assert page_of(content, "/v1/videos/x", pictures) == (tmp_path / "report.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["a/x.mp4", "b/y.mp4"], ["x.mp4", "y.mp4"]),
+        (["a/x.mp4", "b/x.mp4", "c/z.mp4"], ["a/x.mp4", "b/x.mp4", "z.mp4"]),
+        (["k/a/x.mp4", "l/a/x.mp4", "a/x.mp4"], ["k/a/x.mp4", "l/a/x.mp4", "a/x.mp4"]),
+        (["x", "x", "/x"], ["x", "x", "/x"]),
+        ([], []),
+    ],
+)
+def test_names_are_as_short_as_they_can_be(files, names):
+    assert short_names(files) == names
+
+
+def test_says_of_which_file_by_which_model_and_when(report, made):
+    (first, *_) = [json.loads(text) for kind, text in _Page(report).scripts if kind.get("type") == "application/json"]
+    assert first["judged_at"].endswith("+00:00") and first["model"]["digest"] == "0123456789abcdef"
+    assert "Made by multi-metric-deepfake-detector" in report

@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from artifacts.visible import printable
 from serving.verdict.statement import percent
 from serving.verdict.view.html_report import HtmlReport, inline
 from serving.verdict.view.verdict_view import verdict_view
@@ -37,7 +38,7 @@ def test_says_what_the_verdict_says(opened, made):
     verdict = made.clip[0]
     assert opened.text(".headline h2") == "Likely fake" and verdict.verdict == "fake"
     assert opened.text(".statement") == verdict.statement
-    assert opened.text(".file strong") == " ".join(verdict.file.split())
+    assert opened.text(".file strong") == printable(verdict.file)
     face = verdict.faces[verdict.face]
     label = opened.find(".headline .scale").get_attribute("aria-label").replace("\xa0", " ")
     low, high = map(percent, face.interval)
@@ -83,7 +84,9 @@ def test_keys_move_through_the_frames(opened, made):
     before = opened.run("return document.querySelector('.stage img').src")
     chart.send_keys(RIGHT * 4)
     assert chart.get_attribute("aria-valuenow") == "5"
-    assert opened.text(".readout").startswith("Frame 5 of 12, at 0:01.3. Face 2: not assessed"), "face 1 is away"
+    assert opened.text(".readout").startswith("Frame 5 of 12, at 0:01.3. Doubtful face 2: not assessed"), (
+        "face 1 is away"
+    )
     assert opened.text(".close") == "Face 1 in this frameNot seen."
     assert opened.run("return document.querySelector('.stage img').src") != before
     chart.send_keys(END, LEFT)
@@ -132,16 +135,15 @@ def test_marks_faces_where_they_are(opened, made):
     for found, wanted in zip(styles, expected, strict=True):
         assert found == pytest.approx(wanted, abs=0.01)
     opened.run("document.querySelector('.box.c2').click()")
-    assert opened.text(".close h4") == "Face 3 in this frame" and opened.text(".legend [aria-pressed=true]").startswith(
-        "Face 3"
-    )
+    assert opened.text(".close h4") == "Doubtful face 3 in this frame"
+    assert opened.text(".legend [aria-pressed=true]").startswith("Doubtful face 3")
 
 
 def test_says_of_each_face_whether_and_why_not_it_is_judged(opened):
     people = opened.run("return [...document.querySelectorAll('.person')].map((p) => p.innerText)")
     assert people[0].startswith("Face 1: likely fake, ") and "Seen in 10 frames, 80 pixels." in people[0]
-    assert people[1].startswith("Face 2: cannot judge") and "Not assessed: too small, 20 pixels." in people[1]
-    assert people[2].startswith("Face 3: cannot judge") and "seen in 2 of 12 frames, too few" in people[2]
+    assert people[1].startswith("Doubtful face 2") and "Doubtful: too small, 20 pixels." in people[1]
+    assert people[2].startswith("Doubtful face 3") and "seen in 2 of 12 frames, too few" in people[2]
 
 
 def test_shows_where_the_model_looked_on_demand(opened):
@@ -166,8 +168,10 @@ def test_tells_of_the_model_as_much_as_is_known(opened):
 def test_other_files_and_what_they_lack(opened):
     opened.find("#files a[href='#file-2']").click()
     opened.until("document.querySelector('.headline .file strong').textContent === 'two.jpg'")
-    assert opened.text(".headline h2") == "Likely real" and "There is no interval" in opened.text(".headline")
-    assert not opened.driver.find_elements("css selector", ".chart, .switch, .share")
+    # A model without a card gives no verdict, neither in the headline nor in a picture of it.
+    assert opened.text(".headline h2") == "Not judged" and "this model has no card" in opened.text(".headline")
+    assert "bare score" in opened.text(".headline .number")
+    assert not opened.driver.find_elements("css selector", ".chart, .switch, .share, .scale")
     assert "came without a card" in opened.text("#about-model")
     assert opened.run("return document.activeElement.tagName") == "H2"
     opened.find("#files a[href='#file-3']").click()
@@ -235,6 +239,31 @@ def test_prints_on_paper(browser, address):
     browser.open(address)
     browser.prefer("dark", "reduce", media="print")
     assert browser.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert not browser.find(".legend").is_displayed() and browser.find(".chart svg").is_displayed()
+    # In one step: the page draws its chart anew when the colours change.
+    assert browser.run("return ['.legend', '.chart svg'].map((s) => document.querySelector(s).checkVisibility())") == [
+        False,
+        True,
+    ]
     browser.prefer("light", "reduce")
     assert len(browser.driver.execute_cdp_cmd("Page.printToPDF", {})["data"]) > 10_000
+
+
+def test_the_table_sorts_and_filters(browser, address):
+    browser.open(address)
+    names = "return [...document.querySelectorAll('#files tbody tr:not([hidden]) a')].map((link) => link.textContent)"
+    click = "document.querySelectorAll('#files thead button')[arguments[0]].click()"
+    before = browser.run(names)
+    browser.run(click, 2)  # by the probability: the highest first, and what has none last
+    values = browser.run(
+        "return [...document.querySelectorAll('#files tbody tr')].map((row) => row.cells[2].dataset.value)"
+    )
+    assert [float(value) for value in values] == sorted(map(float, values), reverse=True)
+    browser.run(click, 0)
+    rising = browser.run(names)
+    browser.run(click, 0)
+    assert browser.run(names) == rising[::-1] and sorted(rising) == sorted(before)
+    assert browser.run("return document.querySelectorAll('#files th[aria-sort]').length") == 1
+    browser.find(".filter input").send_keys("TWO.j")
+    assert browser.run(names) == ["two.jpg"] and browser.text(".filter output") == "1 of 4 files"
+    browser.run("document.querySelector('#files tbody tr:not([hidden]) a').click()")
+    browser.until("document.querySelector('.headline .file strong').textContent === 'two.jpg'")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from artifacts import face_examples
-from model import checkpoints, train
+from model import checkpoints, training
 from model.recipes import get_recipe
 from model.saved_model import read_calibration
 
@@ -33,16 +33,16 @@ import json, sys
 from commands.quiet import import_tensorflow
 import_tensorflow()
 from artifacts import face_examples
-from model import train
+from model import training
 from model.recipes import get_recipe
 from tests.fixtures import tiny_resnet
 
 tiny_resnet.shrink()
 recipe, examples, every, replicas = json.loads(sys.argv[1])
-strategy = train.create_strategy(replicas)
+strategy = training.create_strategy(replicas)
 files = [face_examples.find_files(examples, split) for split in ("train", "val")]
 for folder in sys.argv[2:]:
-    train.train(get_recipe("sample", **recipe), *files, folder, every, strategy)
+    training.train(get_recipe("sample", **recipe), *files, folder, every, strategy)
 """
 
 
@@ -119,7 +119,7 @@ def test_a_stopped_training_goes_on_to_the_same_end(examples_dir, tmp_path, trai
     assert "holds a training with another seed" in capsys.readouterr().out
 
     assert train_command(*arguments) == 0
-    assert f"steps {state['step']} to 24" in capsys.readouterr().out
+    assert f"steps {state['step'] + 1} to 24" in capsys.readouterr().out
     assert_same_bits(tmp_path / "run", whole / "run", "state-24", "best")
     for one, two in zip(history(tmp_path / "run"), history(whole / "run"), strict=True):
         assert one == pytest.approx(two, rel=1e-6)  # means of the same numbers, added in another order
@@ -138,8 +138,8 @@ def test_a_killed_training_goes_on_to_the_same_bits(examples_dir, tmp_path, whol
     state, _ = checkpoints.load_state(str(tmp_path / "run"))
     assert 10 <= state["step"] < 16
     files = [face_examples.find_files(str(examples_dir), split) for split in ("train", "val")]
-    train.train(get_recipe("sample", **FORENSIC), *files, str(tmp_path / "run"), EVERY)
-    assert f"1 replica(s), from random weights, steps {state['step']} to 24" in capsys.readouterr().out
+    training.train(get_recipe("sample", **FORENSIC), *files, str(tmp_path / "run"), EVERY)
+    assert f"1 replica, from random weights, steps {state['step'] + 1} to 24" in capsys.readouterr().out
     assert_same_bits(tmp_path / "run", whole / "run", "state-24")
 
 
@@ -153,5 +153,5 @@ def test_a_killed_training_on_replicas_goes_on_to_the_same_bits(examples_dir, tm
     printed, _ = process.communicate(timeout=300)
     assert process.returncode == 0, printed
     for first in (state["step"], 0):
-        assert f"2 replica(s), from random weights, steps {first} to 24" in printed
+        assert f"2 replicas, from random weights, steps {first + 1} to 24" in printed
     assert_same_bits(*folders, "state-24")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from artifacts.crop_decoding import decode_common
 from artifacts.preprocessing import Preprocessing
-from model import export
+from model import export, exporting
 from model.detector import DeepfakeDetector
 from model.explain import heat_maps
 from model.input_pipeline import load_crop
@@ -34,7 +34,7 @@ def detector(small_recipe):
 @pytest.fixture(scope="module")
 def folder(detector, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "Format-Serving"
-    export.export_saved_model(detector, folder)
+    exporting.export_saved_model(detector, folder)
     return folder
 
 
@@ -44,8 +44,8 @@ def encoded(crop, kind, shape=None):
 
 
 def agree(served, expected):
-    assert set(served) == set(export.SERVED)
-    for name in export.SERVED:
+    assert set(served) == set(exporting.SERVED)
+    for name in exporting.SERVED:
         assert served[name].dtype == tf.float32
         assert served[name].numpy() == pytest.approx(expected[name].numpy(), abs=1e-5), name
 
@@ -187,9 +187,9 @@ def test_every_finite_half_is_read_exactly():
     halves = bits.view(np.float16)
     finite = np.isfinite(halves)
     assert finite.sum() == 2 * 31 * 1024
-    found = export._of_half_bits(tf.constant(bits[finite])).numpy()
+    found = exporting._of_half_bits(tf.constant(bits[finite])).numpy()
     np.testing.assert_array_equal(found, halves[finite].astype(np.float32))
-    assert np.array_equal(export._half_bits(found), bits[finite])
+    assert np.array_equal(exporting._half_bits(found), bits[finite])
 
 
 @pytest.mark.parametrize("model, out, told", [("gone", "new", "holds no Format-Keras"), ("model", ".", "is not empty")])

@@ -1,0 +1,25 @@
+"""Numbers and figures in sentences."""
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: "1 video", "2,000 videos".
+
+    Args:
+        number: how many.
+        noun: for one.
+        plural: for none or several, where it is more than an "s" at the end.
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def shown(value: object) -> str:
+    """Return a figure as a line of text has it: four digits, lists and objects without their brackets."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {shown(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(map(shown, value))
+    return str(value)

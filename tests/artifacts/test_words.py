@@ -1,0 +1,29 @@
+import pytest
+
+from artifacts.words import counted, shown
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 videos"), (1, "1 video"), (2, "2 videos"), (4996, "4,996 videos")])
+def test_nouns_agree_with_their_numbers(number, text):
+    assert counted(number, "video") == text
+
+
+def test_a_plural_of_its_own():
+    assert counted(1, "person", "people") == "1 person" and counted(3, "person", "people") == "3 people"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (13.646515791104001, "13.65"),
+        (0.9940200617283951, "0.994"),
+        (1.0, "1"),
+        (7, "7"),
+        (True, "yes"),
+        (None, "None"),
+        ("BLESSED", "BLESSED"),
+        ({"signatures": ["crops", "heat_maps"], "gap": 0.0}, "signatures crops heat_maps, gap 0"),
+    ],
+)
+def test_figures_are_shown_without_brackets_and_tails(value, text):
+    assert shown(value) == text
