@@ -66,8 +66,9 @@ def predict(options: Options, stop: StopSignals) -> int:
         return 2
     annotator = _check_outputs(options, files.paths)
 
+    folder = _chosen_model(options.model, options.outputs.quiet)
     with busy("loading the model", hidden=options.outputs.quiet):
-        served = _load(options.model, options.outputs.quiet)
+        served = _load(folder)
         from serving.verdict.assessor import Assessor  # these take seconds to import
         from serving.verdict.outputs import Outputs
         from serving.verdict.scores import ScoringModel
@@ -130,12 +131,17 @@ def _model_files(named: str | None) -> list[str]:
     return [os.path.join(folder, name) for name, _ in files_below(folder)]
 
 
-def _load(named: str | None, quiet: bool) -> "ServedModel":
+def _chosen_model(named: str | None, quiet: bool) -> str:
+    """The folder of the model that judges; a note on the choice is printed."""
     folder, note = choose_model(named)
     if not os.path.isdir(folder):
         raise InputError(f"--model {folder}: no such folder")
     if note and not quiet:
         print(f"note: {note}", file=sys.stderr)
+    return folder
+
+
+def _load(folder: str) -> "ServedModel":
     from commands.quiet import import_tensorflow
 
     import_tensorflow()

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from artifacts.errors import InputError
+from artifacts.visible import printable
 from faces.alignment import TEMPLATE
 from faces.detector import Face
 from faces.extraction import FaceExtractor
@@ -40,7 +41,8 @@ class Whole:
 def run(brightness, monkeypatch, tmp_path, capsys):
     """run(*arguments) runs the command in `tmp_path` with a `Brightness`; gives code, out, err, and `model`."""
     model = brightness()
-    monkeypatch.setattr(predict, "_load", lambda *of: model)
+    monkeypatch.setattr(predict, "_chosen_model", lambda *of: "model")
+    monkeypatch.setattr(predict, "_load", lambda folder: model)
     monkeypatch.setattr(FaceExtractor, "_get_detector", lambda self: Whole())
     monkeypatch.chdir(tmp_path)
 
@@ -138,7 +140,7 @@ def test_a_model_that_nothing_speaks_for_gives_scores_and_no_words(run, pictures
     ],
 )
 def test_arguments_are_looked_at_before_a_model_is_loaded(arguments, said, run, pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "_load", lambda *of: pytest.fail("it was loaded"))
+    monkeypatch.setattr(predict, "_load", lambda folder: pytest.fail("it was loaded"))
     before = sorted(tmp_path.iterdir())
     done = run(*arguments)
     assert done.code == 2 and done.out == "" and said in done.err
@@ -225,7 +227,7 @@ def test_odd_names(run, pictures, tmp_path):
     shown = [name.replace("\udce9", "\\xe9") for name in names]  # any reader of UTF-8 can take them
     assert [file["file"] for file in read("a.json")["files"]] == shown
     with open("a.csv", newline="", encoding="utf-8") as stream:
-        in_cells = [f"'{name}" if name[0] in "=-" else name for name in shown]
+        in_cells = [f"'{name}" if name[0] in "=-" else printable(name) for name in shown]
         assert [row["file"] for row in csv.DictReader(stream)] == in_cells
 
 
@@ -278,7 +280,7 @@ def evidence(pictures, tmp_path):
     ],
 )
 def test_no_output_eats_anything(arguments, words, run, evidence, monkeypatch):
-    monkeypatch.setattr(predict, "_load", lambda *of: pytest.fail("the work began"))
+    monkeypatch.setattr(predict, "_load", lambda folder: pytest.fail("the work began"))
     done = run(*arguments)
     assert done.code == 2 and f"error: {words}" in done.err.replace(f"--csv {SHIPPED}/1/saved_model.pb: ", "")
     assert evidence()
@@ -335,7 +337,7 @@ def test_what_appears_meanwhile_is_not_lost_either(run, pictures, tmp_path, monk
     ],
 )
 def test_a_mistake_is_named_before_the_work(arguments, words, run, pictures, monkeypatch):
-    monkeypatch.setattr(predict, "_load", lambda *of: pytest.fail("it began to work"))
+    monkeypatch.setattr(predict, "_load", lambda folder: pytest.fail("it began to work"))
     done = run("fake.png", *arguments)
     assert done.code == 2 and words in done.err and done.out == ""
     assert all(line.startswith("error: ") for line in done.err.splitlines())
@@ -344,17 +346,17 @@ def test_a_mistake_is_named_before_the_work(arguments, words, run, pictures, mon
 def test_models_that_are_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="--model absent: no such folder"):
-        predict._load("absent", True)
+        predict._chosen_model("absent", True)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty: holds no SavedModel"):
-        predict._load("empty", True)
+        predict._load(predict._chosen_model("empty", True))
 
 
 @pytest.mark.slow  # it loads a model
 @pytest.mark.parametrize("quiet", [False, True])
 def test_without_a_model_the_packages_own_is_used_and_named(quiet, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    served = predict._load(None, quiet)
+    served = predict._load(predict._chosen_model(None, quiet))
     assert served.path.startswith(SHIPPED) and served.card["name"] and served.preprocessing is not None
     assert ("comes with the package" in capsys.readouterr().err) is not quiet
 
