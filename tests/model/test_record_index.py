@@ -24,7 +24,7 @@ def test_a_changed_byte_is_found(tmp_path, write_tfrecord, face):
     data = bytearray((tmp_path / "a.tfrecord").read_bytes())
     data[len(data) // 2] ^= 1
     (tmp_path / "a.tfrecord").write_bytes(data)
-    with pytest.raises(InputError, match=r"a\.tfrecord: damaged or cut after 1 records"):
+    with pytest.raises(InputError, match=r"a\.tfrecord: damaged or cut after 1 record "):
         index_records([path])
 
 

@@ -94,6 +94,7 @@ def test_one_and_two_processes_write_the_same_bytes(write, network_dir):
 @pytest.mark.parametrize("workers, threads", [(1, 8), (2, 4), (3, 2), (8, 1), (9, 1), (0, 1)])
 def test_processes_share_the_cores(workers, threads, monkeypatch):
     monkeypatch.setattr(inference.os, "sched_getaffinity", lambda process: range(8))
+    monkeypatch.setattr(inference.os, "cpu_count", lambda: 8)  # which Beam takes for 0 workers
     options = pipeline_options((*ONE_PROCESS[:2], f"--direct_num_workers={workers}"))
     assert inference.threads_per_process(options) == threads
     assert inference.threads_per_process(pipeline_options(IN_MEMORY)) is None

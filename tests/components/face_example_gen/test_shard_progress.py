@@ -27,7 +27,7 @@ def test_a_half_written_note_is_passed_over(tmp_path):
 def test_shows_the_last_state_even_when_the_work_fails(tmp_path, capsys):
     (tmp_path / "Split-val").mkdir()
     try:
-        with shard_progress.shown(str(tmp_path), 3):
+        with shard_progress.shown(str(tmp_path), 3, starting=""):
             shard_progress.note(str(tmp_path / "Split-val" / "shard-00000-of-00001.json"), 2, 7, 1)
             raise RuntimeError
     except RuntimeError:
