@@ -33,6 +33,7 @@ HISTORY = "history.jsonl"
 
 # --- `evaluation`, `blessing`, `infra_blessing`, `pushed_model`
 METRICS = "metrics.json"
+SCORES = "scores.parquet"  # every score that the metrics are computed from
 REPORT = "report.html"
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 INFRA_BLESSED, INFRA_NOT_BLESSED = "INFRA_BLESSED", "INFRA_NOT_BLESSED"

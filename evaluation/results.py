@@ -115,15 +115,28 @@ class AucMatrix(TypedDict):
 
 
 class RobustnessRow(TypedDict):
-    """The AUC on one data set after a change of the faces; severity 0 is unchanged and has no strength."""
+    """The AUC on one data set after a change of what the model sees.
+
+    Attributes:
+        change, severity: which change; severity 0 is unchanged and has no strength.
+        strength, unit: what the severity means.
+        dataset, method: whose AUC; `method` is None for all fakes of the data set.
+        real, fake: numbers of videos.
+        frame_auc, video_auc: None where there is none.
+        reason: why there is none.
+    """
 
     change: ChangeName
     severity: int
     strength: float | None
     unit: str
     dataset: str
+    method: str | None
+    real: int
+    fake: int
     frame_auc: float | None
     video_auc: float | None
+    reason: str | None
 
 
 class Metrics(TypedDict):

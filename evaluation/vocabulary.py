@@ -142,7 +142,35 @@ NO_FACE_POLICIES: dict[NoFacePolicy, str] = {
 Outcome = Literal["with_face", "no_face", "undecoded"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
-# --- The robustness sweep: changes of a face, in five severities each. `evaluation.robustness` defines them.
+# --- The robustness sweep: changes of what the model sees, each in several severities; 0 is unchanged.
 ChangeName = Literal["jpeg", "blur", "noise", "downscale", "brightness"]
 CHANGE_NAMES: tuple[ChangeName, ...] = get_args(ChangeName)
 SEVERITIES = (1, 2, 3, 4, 5)
+Changed = Literal["crops", "films"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One kind of change.
+
+    Attributes:
+        unit: of the strengths.
+        strengths: for severity 1, 2, ...
+        of: what is changed: the crops, as `evaluation.robustness` does, or the films that they are cut from.
+    """
+
+    unit: str
+    strengths: tuple[float, ...]
+    of: Changed = "crops"
+
+
+# The strengths are those of two common benchmarks. Hendrycks and Dietterich, "Benchmarking
+# Neural Network Robustness to Common Corruptions and Perturbations" (ICLR 2019), ImageNet-C: JPEG, brightness. Jiang et
+# al., "DeeperForensics-1.0" (CVPR 2020), whose perturbations later detectors are compared by: blur, noise, downscale.
+CHANGES: dict[ChangeName, Change] = {
+    "jpeg": Change("quality", (25, 18, 15, 10, 7)),
+    "blur": Change("pixels", (7, 9, 13, 17, 21)),
+    "noise": Change("variance", (0.001, 0.002, 0.005, 0.01, 0.05)),
+    "downscale": Change("times", (2, 3, 4, 5, 6)),
+    "brightness": Change("added", (0.1, 0.2, 0.3, 0.4, 0.5)),
+}

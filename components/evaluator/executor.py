@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from artifacts import face_examples, layout
 from artifacts.errors import InputError
@@ -14,21 +14,23 @@ from components.evaluator.component import EvaluatorParameters
 from components.evaluator.inference import write_predictions
 from components.evaluator.provenance import lineage, reproduce
 from evaluation import crops, metrics_table, robustness
+from evaluation.assembly import metrics_of
 from evaluation.blessing import bless
 from evaluation.columns import groups_of, plain_texts, take
-from evaluation.comparison import compare
 from evaluation.coverage import listed_videos
-from evaluation.matrix import auc_matrix
-from evaluation.metrics import evaluate
+from evaluation.metrics import ListedVideo
 from evaluation.projector import write_projector
 from evaluation.report.page import write_report
 from evaluation.report.projections import ModelEmbeddings
 from evaluation.report.showcase import choose, show
-from evaluation.results import AucMatrix, ComparisonRow, Metrics, RobustnessRow, Temperature, Thresholds
+from evaluation.results import Metrics, Temperature
 from evaluation.sampling import draw_evenly
+from evaluation.scores import BASELINE, THIS, HowScored, Part, ScoredModel, Scores, Split, Temperatures, other
+from evaluation.scores_file import write_scores
 from evaluation.video_scores import videos_of
 from evaluation.vocabulary import Level
 from model.saved_model import (
+    digest,
     find_saved_model,
     read_calibration,
     read_preprocessing,
@@ -36,26 +38,21 @@ from model.saved_model import (
     why_not_calibrated,
 )
 
-Split = Literal["test", "val"]
-
 
 def execute(context: Context) -> Mapping[str, Any]:
     """Evaluate on the test split.
 
-    Writes the predictions of the validation and test splits as Parquet, `metrics.json`, `report.html`, `tensorboard/`
-    with the embeddings, and `BLESSED` or `NOT_BLESSED` with the reasons.
+    Writes the predictions of the validation and test splits as Parquet, all scores in one file, `metrics.json` with
+    what follows from these, `report.html`, `tensorboard/` with the embeddings, and `BLESSED` or `NOT_BLESSED` with the
+    reasons.
     """
     parameters: EvaluatorParameters = context.parameters
     evaluation = Evaluation(context)
-    metrics = evaluation.metrics()
-    if "baseline" in context.inputs:
-        metrics["comparison"] = evaluation.comparison(metrics["thresholds"])
-    if parameters.models:
-        metrics["matrix"] = evaluation.matrix()
-    if parameters.robustness:
-        metrics["robustness"] = evaluation.robustness()
+    scores = evaluation.scores()
+    metrics = metrics_of(scores)
     blessed, reasons = bless(metrics, parameters.thresholds, metrics.get("comparison"), parameters.max_drop)
     verdict = layout.BLESSED if blessed else layout.NOT_BLESSED
+    write_scores(os.path.join(context.outputs["evaluation"], layout.SCORES), scores)
     write_json(os.path.join(context.outputs["evaluation"], layout.METRICS), metrics)
     write_text(os.path.join(context.outputs["blessing"], verdict), "".join(f"{reason}\n" for reason in reasons))
     evaluation.report(metrics, blessed, reasons)
@@ -80,6 +77,8 @@ class Evaluation:
         files: TFRecord files of each split.
         columns: predictions of each split.
         video_rule: how a video's frames are joined: the parameter, or else the model's.
+        listed: every video of the test split and what became of it; None if the inputs do not say.
+        lineage: where data and models come from.
         temperature: of the model's calibration, or None.
         videos: predictions of the test split, by video.
 
@@ -104,7 +103,9 @@ class Evaluation:
             self.files["val"] = self._files("val")
         except InputError as error:
             print(f"no threshold can be fixed on validation: {error}")
+        self.listed = self._listed()
         self.temperature = self._temperature(self.models["model"], "this model")
+        self.lineage = lineage(context.inputs, self.models["model"], self.others)
         self.columns = self._predictions(self.models["model"], self.folder)
         self.videos = videos_of(self.columns["test"], self.video_rule, self.temperature)
 
@@ -139,74 +140,66 @@ class Evaluation:
         write_predictions(self.files[split], split, saved_model, folder, beam_args, batch_size)
         return read_predictions(folder, split)
 
-    def metrics(self) -> Metrics:
-        """Compute all figures; see `evaluation.metrics.evaluate`."""
-        inputs, parameters = self.context.inputs, self.parameters
-        listed = None
-        if "videos" in inputs and "rejects" in inputs:
-            listed = listed_videos(inputs["videos"], inputs["rejects"], "test")
-        elif parameters.no_face != "left_out":
-            raise InputError(
-                f"no_face {parameters.no_face!r} needs the inputs videos and rejects, which say which videos have none"
-            )
-        found = evaluate(
-            self.columns["test"],
-            self.columns.get("val"),
-            listed,
-            video_rule=self.video_rule,
-            no_face=parameters.no_face,
-            resamples=parameters.resamples,
-            seed=parameters.seed,
-            temperature=self.temperature,
-        )
-        calibration = read_calibration(self.models["model"])
-        readout = calibration.get("readout") if calibration else None
-        return {"readout": readout, "split": "test", **found, "caveats": parameters.caveats}
-
-    def comparison(self, thresholds: Thresholds) -> list[ComparisonRow]:
-        """Compare the model with the last blessed one on the same faces; `thresholds` are the model's."""
-        baseline, parameters = self.models["baseline"], self.parameters
-        columns = self._predictions(baseline, os.path.join(self.folder, "baseline"))
-        temperature = self._temperature(baseline, "the last blessed model")
-        fixed = None
-        if "val" in columns:
-            fixed = evaluate(
-                columns["test"],
-                columns["val"],
-                video_rule=self.video_rule,
-                temperature=temperature,
-                resamples=0,
-            )["thresholds"]
-        return compare(
-            self.columns["test"],
-            columns["test"],
-            parameters.thresholds,
-            parameters.resamples,
-            parameters.seed,
-            video_rule=self.video_rule,
-            temperatures=(self.temperature, temperature),
-            fixed=(thresholds, fixed),
-        )
-
-    def matrix(self) -> AucMatrix:
-        """Compute the AUC of this and the other models on each data set, at video level."""
-        models = {self.parameters.name: self.videos}
+    # --- The scores
+    def scores(self) -> Scores:
+        """Score everything that the figures need: by this model, the last blessed one and others, and changed faces."""
+        parts = {Part(THIS, split): columns for split, columns in self.columns.items()}
+        models = {THIS: self._about(self.parameters.name, self.models["model"], self.temperature)}
+        if "baseline" in self.models:
+            name, path = "the last blessed model", self.models["baseline"]
+            of_splits = self._predictions(path, os.path.join(self.folder, "baseline"))
+            parts |= {Part(BASELINE, split): columns for split, columns in of_splits.items()}
+            models[BASELINE] = self._about(name, path, self._temperature(path, name))
         for number, (name, path) in enumerate(self.others.items()):
             columns = self._predict(path, os.path.join(self.folder, "models", str(number)), "test")
-            models[name] = videos_of(columns, self.video_rule, self._temperature(path, name))
-        return auc_matrix(models, "video", self.parameters.resamples, self.parameters.seed)
+            parts[Part(other(name), "test")] = columns
+            models[other(name)] = self._about(name, path, self._temperature(path, name))
+        if self.parameters.robustness:
+            parts |= self._robustness()
+        return Scores(self._how(models), parts, self.listed)
 
-    def robustness(self) -> list[RobustnessRow]:
-        """Compute the AUC on changed faces; see `evaluation.robustness.sweep`."""
+    def _about(self, name: str, saved_model: str, temperature: Temperature | None) -> ScoredModel:
+        temperatures = None if temperature is None else Temperatures(**temperature)
+        return ScoredModel(name=name, digest=digest(saved_model), temperature=temperatures)
+
+    def _how(self, models: dict[str, ScoredModel]) -> HowScored:
+        calibration, parameters = read_calibration(self.models["model"]), self.parameters
+        return HowScored(
+            models=models,
+            readout=calibration.get("readout") if calibration else None,
+            video_rule=self.video_rule,
+            no_face=parameters.no_face,
+            listed=self.listed is not None,
+            resamples=parameters.resamples,
+            seed=parameters.seed,
+            thresholds=parameters.thresholds,
+            max_drop=parameters.max_drop,
+            robustness=tuple(dict.fromkeys(parameters.robustness)),
+            caveats=parameters.caveats,
+            lineage=tuple(dict(line) for line in self.lineage),
+            reproduce=tuple(reproduce(self.context)),
+        )
+
+    def _listed(self) -> list[ListedVideo] | None:
+        inputs, no_face = self.context.inputs, self.parameters.no_face
+        if "videos" in inputs and "rejects" in inputs:
+            return listed_videos(inputs["videos"], inputs["rejects"], "test")
+        if no_face != "left_out":
+            raise InputError(
+                f"no_face {no_face!r} needs the inputs videos and rejects, which say which videos have none"
+            )
+        return None
+
+    def _robustness(self) -> dict[Part, Columns]:
+        """Score changed faces; see `evaluation.robustness.sweep`."""
         return robustness.sweep(
             self.files["test"],
             self.folder,
             "test",
             self.columns["test"],
             self.models["model"],
-            changes=self.parameters.robustness,
+            changes=tuple(dict.fromkeys(self.parameters.robustness)),
             most_videos=self.parameters.robustness_videos,
-            video_rule=self.video_rule,
             batch_size=self.parameters.batch_size,
             seed=self.parameters.seed,
         )
@@ -219,7 +212,7 @@ class Evaluation:
         if "val" in self.columns:
             validation["frame"] = self.columns["val"]
             validation["video"] = videos_of(self.columns["val"], self.video_rule, self.temperature)
-        lines = lineage(self.context.inputs, self.models["model"], self.others)
+        lines = list(self.lineage)
         chosen, shown = choose(test, self.parameters.panels), []
         if chosen:
             try:

@@ -15,6 +15,7 @@ from evaluation import vocabulary
 from evaluation.columns import Column
 from evaluation.report import projections, published, sections, tables
 from evaluation.report.panels import ShownFace, panels
+from evaluation.report.robustness import of_robustness
 from evaluation.results import Metrics
 from evaluation.vocabulary import VIDEO_FIRST, Level
 
@@ -87,7 +88,7 @@ def write_report(
         "calibration": sections.of_validation(validation or {}, metrics),
         "embeddings": projections.by_dataset(embeddings),
         "faces": panels(faces),
-        "robustness": sections.of_robustness(metrics.get("robustness", [])),
+        "robustness": of_robustness(metrics.get("robustness", [])),
         "matrix": tables.matrix(metrics["matrix"]) if metrics.get("matrix") else None,
         "comparison": tables.comparison(metrics["comparison"]) if metrics.get("comparison") else None,
         "lineage": list(lineage),

@@ -1,6 +1,6 @@
-"""What sections of the report show: plots of data sets, calibration and robustness, with legends."""
+"""What sections of the report show: plots of data sets and calibration, with legends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.special import expit
 from evaluation.columns import Column, encode
 from evaluation.report import curves, plots
 from evaluation.report.tables import Notes
-from evaluation.results import Metrics, RobustnessRow, Thresholds
+from evaluation.results import Metrics, Thresholds
 from evaluation.vocabulary import SCORES, VIDEO_FIRST, Level, ScoreName
 
 _SCORE_COLORS = {"logit": "ink", "center_similarity": "c6"}
@@ -39,15 +39,6 @@ class Validation(TypedDict):
     rows: list[FixedRow]
     notes: list[str]
     plots: list[plots.Plot]
-
-
-class Robustness(TypedDict):
-    """The robustness on one data set: plots of both levels, and rows by change and severity for a table."""
-
-    plots: list[plots.Plot]
-    changes: dict[str, dict[int, RobustnessRow]]
-    severities: list[int]
-    units: dict[str, str]
 
 
 class _Part(NamedTuple):
@@ -244,42 +235,3 @@ def _reliability(
     lines.append(plots.ReliabilityLine(curves.reliability(label, served), "ink"))
     legend.append(plots.Key("no temperature fitted" if temperature is None else f"after, T = {temperature:.3f}", "ink"))
     return plots.Plot(title, plots.reliability(name, lines, f"Reliability diagram of {of}"), legend)
-
-
-def of_robustness(rows: Sequence[RobustnessRow]) -> dict[str, Robustness]:
-    """Show the robustness on each data set."""
-    result: dict[str, Robustness] = {}
-    for number, dataset in enumerate(dict.fromkeys(row["dataset"] for row in rows)):
-        changes: dict[str, dict[int, RobustnessRow]] = {}
-        units: dict[str, str] = {}
-        for row in rows:
-            if row["dataset"] == dataset:
-                changes.setdefault(row["change"], {})[row["severity"]] = row
-                units[row["change"]] = row["unit"]
-        result[dataset] = {
-            "plots": [_robustness(f"r{number}-{level}", dataset, changes, level) for level in VIDEO_FIRST],
-            "changes": changes,
-            "severities": sorted({severity for by_severity in changes.values() for severity in by_severity}),
-            "units": units,
-        }
-    return result
-
-
-def _robustness(
-    name: str, dataset: str, changes: Mapping[str, Mapping[int, RobustnessRow]], level: Level
-) -> plots.Plot:
-    lines, legend = [], []
-    for number, (change, by_severity) in enumerate(changes.items()):
-        severities, aucs = [], []
-        for severity, row in sorted(by_severity.items()):
-            auc = row["video_auc"] if level == "video" else row["frame_auc"]
-            if auc is not None:
-                severities.append(severity)
-                aucs.append(auc)
-        if aucs:
-            lines.append(plots.RobustnessLine(severities, aucs, f"c{number % 8}"))
-            legend.append(plots.Key(change, f"c{number % 8}"))
-    title = f"AUC of {_PLURAL[level]} under changes"
-    if not lines:
-        return plots.Plot(title, why="no AUC could be computed")
-    return plots.Plot(title, plots.robustness(name, lines, f"{title}, {dataset}", level=level), legend)

@@ -8,9 +8,11 @@ from artifacts.predictions import read_predictions
 from components.evaluator.inference import write_predictions
 from evaluation import robustness
 from evaluation.crops import read_crops
-from evaluation.robustness import CHANGES
+from evaluation.robustness import APPLY
+from evaluation.robustness_rows import robustness_rows
 from evaluation.sampling import rows_of_some_videos
-from evaluation.vocabulary import SEVERITIES
+from evaluation.scores import THIS, HowScored, Part, ScoredModel, Scores
+from evaluation.vocabulary import CHANGES, SEVERITIES
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +23,10 @@ def photo():
 
 
 def apply(name, severity, crop, seed=0):
-    change = CHANGES[name]
-    return change.apply(crop, change.strengths[severity - 1], np.random.default_rng(seed))
+    return APPLY[name](crop, CHANGES[name].strengths[severity - 1], np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", APPLY)
 def test_a_change_grows_with_its_severity(name, photo):
     before = photo.copy()
     errors = []
@@ -38,7 +39,7 @@ def test_a_change_grows_with_its_severity(name, photo):
     assert np.array_equal(photo, before)
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", APPLY)
 def test_channels_stay_in_their_places(name):
     for channel in range(3):
         crop = np.full((256, 256, 3), 90, np.uint8)
@@ -90,7 +91,10 @@ def written(made, model_dir, tmp_path_factory):
 
 def sweep(written, model_dir, **options):
     files, folder, columns = written
-    return robustness.sweep(files, folder, "test", columns, str(model_dir), **options)
+    parts = robustness.sweep(files, folder, "test", columns, str(model_dir), **options)
+    models = {THIS: ScoredModel(name="m", digest="0", temperature=None)}
+    how = HowScored(models=models, robustness=tuple(options.get("changes", APPLY)))
+    return robustness_rows(Scores(how, parts | {Part(THIS, "test"): columns}))
 
 
 def auc(label, score):
@@ -114,7 +118,7 @@ def test_a_sweep_equals_a_loop(batch_size, written, model_dir):
                 for row in ours:
                     crop = crops[row]
                     if severity:
-                        crop = CHANGES[change].apply(crop, strength, np.random.default_rng([3, row]))
+                        crop = APPLY[change](crop, strength, np.random.default_rng([3, row]))
                     scores[row] = (crop.mean(dtype=np.float64) - 128) / 10  # as `Tiny` does
                 of_videos = {v: [scores[row] for row in ours if video[row] == v] for v in video[ours]}
                 label_of = dict(zip(video, columns["label"], strict=True))
@@ -125,6 +129,10 @@ def test_a_sweep_equals_a_loop(batch_size, written, model_dir):
                         "strength": strength,
                         "unit": CHANGES[change].unit,
                         "dataset": name,
+                        "method": None,
+                        "real": sum(label_of[v] == 0 for v in of_videos),
+                        "fake": sum(label_of[v] == 1 for v in of_videos),
+                        "reason": None if name == "d" else "only real examples",
                         "frame_auc": auc(columns["label"][ours], list(scores.values())),
                         "video_auc": auc([label_of[v] for v in of_videos], [np.mean(s) for s in of_videos.values()]),
                     }
@@ -139,7 +147,7 @@ def test_a_sweep_equals_a_loop(batch_size, written, model_dir):
 def test_all_changes_and_severities_by_default(written, model_dir):
     found = sweep(written, model_dir, most_videos=1)
     steps = {(row["change"], row["severity"]) for row in found}
-    assert steps == {(change, severity) for change in CHANGES for severity in range(6)} and len(found) == 2 * len(steps)
+    assert steps == {(change, severity) for change in APPLY for severity in range(6)} and len(found) == 2 * len(steps)
 
 
 @pytest.mark.slow

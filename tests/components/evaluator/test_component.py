@@ -12,6 +12,7 @@ from artifacts.rejects import Reject, write_rejects
 from artifacts.video_rules import VIDEO_RULES
 from components.base import Context, main
 from components.evaluator.component import COMPONENT, EvaluatorParameters
+from evaluation.recompute import main as recompute
 from model.saved_model import write_card, write_preprocessing
 
 pytestmark = pytest.mark.slow  # it predicts with a model
@@ -52,6 +53,12 @@ def run(tmp_path, model_dir, made, faces):
 
 def _metrics(tmp_path, into="out"):
     return json.loads((tmp_path / into / "evaluation" / "metrics.json").read_text())
+
+
+def _shipped(tmp_path, into="out"):
+    """Whether the figures follow from the shipped scores alone, each exactly as stored."""
+    folder = tmp_path / into / "evaluation"
+    return recompute([str(folder / "scores.parquet"), "--against", str(folder / "metrics.json")]) == 0
 
 
 def test_scores_and_blesses(run, tmp_path, capsys):
@@ -109,6 +116,7 @@ def test_thresholds_come_from_validation_and_temperatures_from_the_model(run, tm
     out, report = capsys.readouterr().out, (tmp_path / "out" / "evaluation" / "report.html").read_text()
     assert "this model: the probabilities of videos are not calibrated: few faces" in out
     assert all("a class-mean read-out of the embedding" in text for text in (out, report))
+    assert _shipped(tmp_path)
     # Above 70: the reals 105 and 155, and all fakes.
     assert metrics["video"]["all"]["logit"]["acc_val"]["value"] == pytest.approx(4 / 6)
 
@@ -137,6 +145,7 @@ def test_videos_without_a_face_count_as_they_should(run, tmp_path, faces, no_fac
     judged = 6 if no_face == "left_out" else 7
     assert group["coverage"] == {"listed": 8, "decoded": 7, "with_face": 6, "judged": judged}
     assert group["logit"]["auc"]["value"] == pytest.approx(auc)
+    assert _shipped(tmp_path)
 
 
 def test_a_policy_for_videos_without_a_face_needs_the_list(run):
@@ -159,6 +168,7 @@ def test_beside_the_last_blessed_model_and_others(run, tmp_path, model_dir):
     assert metrics["matrix"]["models"] == ["this model", "other"] and metrics["matrix"]["datasets"] == ["d"]
     assert metrics["matrix"]["auc"] == [[pytest.approx(6 / 9)], [pytest.approx(6 / 9)]]
     assert {row["severity"] for row in metrics["robustness"]} == {0, 1, 2, 3, 4, 5}
+    assert {row["method"] for row in metrics["robustness"]} == {None, "df", "nt"} and _shipped(tmp_path)
     assert result["verdict"] == "BLESSED"
 
 

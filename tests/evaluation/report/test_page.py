@@ -106,8 +106,9 @@ def test_has_all_sections(full, report_arguments):
     assert [id for id in ids if id in SECTIONS] == list(SECTIONS) and len(ids) == len(set(ids))
     assert {value[1:] for name, value in page.attributes if name == "href"} <= set(ids)
     assert page.tags.count("img") == 2 * len(report_arguments["faces"])
-    # Per data set six curves, two of robustness; two of validation; for each of two models a panel per method.
-    assert page.tags.count("svg") == 3 * (6 + 2) + 2 + 2 * (1 + 1 + 4)
+    # Per data set six curves, two of robustness and one for each of several methods; two of validation; for each of two
+    # models a panel per method.
+    assert page.tags.count("svg") == 3 * (6 + 2) + 4 + 2 + 2 * (1 + 1 + 4)
     assert "Not drawn" not in page.text and "Not in this report" not in page.text
 
 
@@ -172,8 +173,9 @@ def test_escapes_names(render, plain, report_arguments):
         "lineage": [{"name": HOSTILE, "value": HOSTILE}, {"name": "recipe", "value": HOSTILE}],
         "reproduce": [HOSTILE],
     }
-    row = {"change": HOSTILE, "severity": 0, "strength": None, "unit": HOSTILE, "dataset": HOSTILE}
-    arguments["metrics"]["robustness"] = [row | {"frame_auc": 0.5, "video_auc": 0.5}]
+    row = {"change": "jpeg", "severity": 0, "strength": None, "unit": "quality", "dataset": HOSTILE, "method": HOSTILE}
+    row |= {"real": 1, "fake": 1, "frame_auc": None, "video_auc": None, "reason": HOSTILE}
+    arguments["metrics"]["robustness"] = [row]
     text, page = render(arguments, reasons=[HOSTILE], **more)
     assert page.tags.count("script") == 1 and page.tags.count("img") == 2
     assert "onerror" not in {name for name, _ in page.attributes} and "<img src=x" not in text
