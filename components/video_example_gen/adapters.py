@@ -12,7 +12,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from artifacts.errors import InputError
-from components.video_example_gen import celeb_df, dfdc, faceforensics, folder
+from components.video_example_gen import (
+    celeb_df,
+    celeb_df_pp,
+    deeper_forensics,
+    deepfakebench,
+    df40,
+    dfdc,
+    dfdc_preview,
+    faceforensics,
+    folder,
+    kodf,
+    uadfv,
+)
 from components.video_example_gen.dataset_config import DatasetConfig as BaseConfig
 from components.video_example_gen.dataset_config import check_root
 from components.video_example_gen.dataset_files import subfolders
@@ -74,7 +86,14 @@ class Adapter:
 ADAPTERS = {
     "faceforensics": Adapter.of(faceforensics.FaceForensicsConfig, faceforensics),
     "dfdc": Adapter.of(dfdc.DfdcConfig, dfdc),
+    "dfdc_preview": Adapter.of(dfdc_preview.DfdcPreviewConfig, dfdc_preview),
+    "celeb_df_pp": Adapter.of(celeb_df_pp.CelebDfPpConfig, celeb_df_pp),
     "celeb_df": Adapter.of(celeb_df.CelebDfConfig, celeb_df),
+    "deeper_forensics": Adapter.of(deeper_forensics.DeeperForensicsConfig, deeper_forensics),
+    "kodf": Adapter.of(kodf.KodfConfig, kodf),
+    "uadfv": Adapter.of(uadfv.UadfvConfig, uadfv),
+    "deepfakebench": Adapter.of(deepfakebench.DeepfakeBenchConfig, deepfakebench),
+    "df40": Adapter.of(df40.Df40Config, df40),
     "folder": Adapter.of(folder.FolderConfig, folder),
     "crops": Adapter(folder.CropsConfig, folder.list_videos, "face crops", "the files of the CSV", lambda root: False),
     "sample": Adapter(SampleConfig, list_sample, "the sample", faceforensics.SIGNS, lambda root: False),
@@ -83,7 +102,14 @@ ADAPTERS = {
 DatasetConfig = Annotated[
     faceforensics.FaceForensicsConfig
     | dfdc.DfdcConfig
+    | dfdc_preview.DfdcPreviewConfig
+    | celeb_df_pp.CelebDfPpConfig
     | celeb_df.CelebDfConfig
+    | deeper_forensics.DeeperForensicsConfig
+    | kodf.KodfConfig
+    | uadfv.UadfvConfig
+    | deepfakebench.DeepfakeBenchConfig
+    | df40.Df40Config
     | folder.FolderConfig
     | folder.CropsConfig
     | SampleConfig,

@@ -63,17 +63,27 @@ def list_videos(config: CelebDfConfig) -> Listing:
             '(set "test_list")'
         )
         return listing
-    listing.to_fill = splits_to_fill({"test"})
-    people = {person for key in split for person in _people(config, key[1])}
-    if config.disjoint:
-        _leave_out_tested(listing, people)
-    else:
-        listing.shared_identities = {("train", "test"), ("val", "test")}
-        listing.notes.append(
-            f"the official test list shares people with training by its own protocol ({len(people)} celebrities are "
-            'in it); set "disjoint" to true to train without them'
-        )
+    follow_test_list(listing, {person for key in split for person in _people(config, key[1])}, config.disjoint)
     return listing
+
+
+def follow_test_list(listing: Listing, people: set[str], disjoint: bool) -> None:
+    """Divide what the official test list does not name into train and val; the list shares people with it.
+
+    Args:
+        listing: whose test videos have their split; it is changed.
+        people: the celebrities in the list.
+        disjoint: leave out the other videos of these people.
+    """
+    listing.to_fill = splits_to_fill({"test"})
+    if disjoint:
+        _leave_out_tested(listing, people)
+        return
+    listing.shared_identities = {("train", "test"), ("val", "test")}
+    listing.notes.append(
+        f"the official test list shares people with training by its own protocol ({len(people)} celebrities are "
+        'in it); set "disjoint" to true to train without them'
+    )
 
 
 def _leave_out_tested(listing: Listing, people: set[str]) -> None:

@@ -93,11 +93,11 @@ def list_videos(config: FaceForensicsConfig) -> Listing:
     found, spare = _files(config, places)
     listing.unlisted = relative(spare, config.folder)
     listing.notes = _notes(config, places)
-    splits = _official_splits(config)
     methods = [method for method in config.methods if method not in ACTORS]
+    splits = (_official_splits(config) if methods else None) or {}
     if splits:
         listing.to_fill = ()
-    else:
+    elif methods:
         listing.notes.append(
             "no train.json, val.json and test.json in the root or its splits/: divided by the people of both videos "
             'instead; figures are not comparable with published ones (set "splits" to the folder of the official files)'
@@ -178,7 +178,9 @@ def _above(config: FaceForensicsConfig, name: str) -> str:
 
 
 def _asked(config: FaceForensicsConfig) -> list[str]:
-    return ["real", *config.methods, *(["actors"] if "dfd" in config.methods else [])]
+    """Return the methods to list; the real videos of DeepFakeDetection are its actors', not those of the others."""
+    real = ["real"] if set(config.methods) - set(ACTORS) else []
+    return [*real, *config.methods, *(["actors"] if "dfd" in config.methods else [])]
 
 
 def _files(config: FaceForensicsConfig, places: Mapping[str, str]) -> tuple[dict[str, dict[str, str]], list[str]]:
@@ -202,6 +204,8 @@ def _notes(config: FaceForensicsConfig, places: Mapping[str, str]) -> list[str]:
     notes, flat = [], []
     for method, (above, _) in FOLDERS.items():
         asked = method in _asked(config)
+        if method == "real" and not asked:
+            continue
         use = "dfd" if method == "actors" else method
         if _is_flat(config, method, places[method]) and _has_video(places[method]):
             where = relative([places[method]], config.folder)[0]

@@ -115,6 +115,20 @@ def test_deepfakedetection_is_divided_by_its_actors_beside_the_official_splits(t
     assert 'DeepFakeDetection/c23 has 6 videos: add "dfd"' in notes and 'actors/c23 has 10 videos: add "dfd"' in notes
 
 
+def test_deepfakedetection_alone_has_its_own_real_videos(tree, touch, by_id):
+    touch(f"{ACTORS}/01__walking.mp4", f"{DFD}/01_02__walking__ABC1.mp4")
+    listing = list_videos(_config(tree, methods=["dfd"]))
+    assert set(by_id(listing)) == {"ff/real/01__walking", "ff/dfd/01_02__walking__ABC1"}
+    assert listing.missing == listing.unlisted == [] and listing.to_fill == ("train", "val", "test")
+    assert not any("train.json" in note or '"real"' in note for note in listing.notes)
+
+
+def test_faceshifter_is_in_the_official_splits(tree, touch, by_id):
+    touch(f"{DF.replace('Deepfakes', 'FaceShifter')}/004_005.mp4")
+    video = by_id(list_videos(_config(tree, methods=["fsh"])))["ff/fsh/004_005"]
+    assert (video.split, video.label, video.identities) == ("test", 1, ("ff/004", "ff/005"))
+
+
 @pytest.mark.parametrize("folder", [".", "elsewhere"])
 def test_split_files_may_lie_in_the_root_or_in_a_named_folder(tree, folder):
     for split in ("train", "val", "test"):
