@@ -33,6 +33,9 @@ class Video:
             (for a fake: the person in the original it was made from). Empty if the data set does not say.
         kind: "video", "image", or "crop" for a face that is already cut out.
         digest: of the content; see `artifacts.digests`.
+        clip: what a crop is a frame of, as `<dataset>/<method>/<name>`; "" for what stands for itself. All crops of a
+            clip are one video in face examples and figures.
+        frame: number of a crop in its clip.
     """
 
     video_id: str
@@ -44,9 +47,16 @@ class Video:
     identities: tuple[str, ...] = ()
     kind: str = "video"
     digest: str = ""
+    clip: str = ""
+    frame: int = 0
+
+    @property
+    def shown_as(self) -> str:
+        """The `video_id` of its face examples: that of its clip or, without one, its own."""
+        return self.clip or self.video_id
 
     def __post_init__(self) -> None:
-        for name in ("video_id", "dataset", "method"):
+        for name in ("video_id", "dataset", "method", "clip"):
             object.__setattr__(self, name, as_text(getattr(self, name)))  # the class is frozen
         object.__setattr__(self, "identities", tuple(map(as_text, self.identities)))
 
@@ -89,10 +99,12 @@ def _video(path: str, number: int, line: str) -> Video:
         video = Video(**{**fields, "identities": tuple(fields.get("identities", ()))})
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}:{number}: not a manifest line ({error})") from error
-    for name in ("video_id", "uri", "dataset", "method", "digest"):
+    for name in ("video_id", "uri", "dataset", "method", "digest", "clip"):
         text = getattr(video, name)
         if not isinstance(text, str) or "\0" in text:
             raise InputError(f"{path}:{number}: {name} is {text!r}; it must be text without a NUL")
+    if type(video.frame) is not int or video.frame < 0:
+        raise InputError(f"{path}:{number}: frame is {video.frame!r}; it must be a number, 0 or more")
     for name, allowed in (("label", LABELS), ("split", SPLITS), ("kind", KINDS)):
         if not isinstance(getattr(video, name), int | str) or getattr(video, name) not in allowed:
             raise InputError(

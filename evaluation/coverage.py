@@ -7,7 +7,7 @@ from evaluation.vocabulary import Outcome
 
 
 def listed_videos(videos_dir: str, rejects_dir: str, split: str) -> list[ListedVideo]:
-    """List a split's videos with what FaceExampleGen made of them.
+    """List a split's videos with what FaceExampleGen made of them; a clip whose crops are listed is one video.
 
     Args:
         videos_dir: a `videos` artifact.
@@ -18,16 +18,19 @@ def listed_videos(videos_dir: str, rejects_dir: str, split: str) -> list[ListedV
         InputError: a manifest or a list of rejects cannot be read.
     """
     reasons = {reject.video_id: reject.reason for reject in read_rejects(rejects_dir) if reject.scope == "video"}
-    return [
-        {
-            "video_id": video.video_id,
-            "dataset": video.dataset,
-            "method": video.method,
-            "label": video.label,
-            "outcome": _outcome(reasons.get(video.video_id)),
-        }
-        for video in read_manifest(videos_dir, split)
-    ]
+    rows: dict[str, ListedVideo] = {}
+    for video in read_manifest(videos_dir, split):
+        outcome = _outcome(reasons.get(video.video_id))
+        known = rows.get(video.shown_as)
+        if known is None or (outcome == "with_face" and video.clip):
+            rows[video.shown_as] = {
+                "video_id": video.shown_as,
+                "dataset": video.dataset,
+                "method": video.method,
+                "label": video.label,
+                "outcome": outcome,
+            }
+    return list(rows.values())
 
 
 def _outcome(reason: str | None) -> Outcome:

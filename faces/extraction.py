@@ -129,7 +129,7 @@ class FaceExtractor:
             (image,) = batch.images
             height, width = image.shape[:2]
             crop = alignment.fit_crop(image, self._settings.crop_size)
-            examples.append(self._example(video, crop, 0, 0.0, box=(0, 0, width, height)))
+            examples.append(self._example(video, crop, video.frame, 0.0, box=(0, 0, width, height)))
             watch(batch, len(examples))
         return examples
 
@@ -174,7 +174,7 @@ class FaceExtractor:
             label=video.label,
             dataset=video.dataset,
             method=video.method,
-            video_id=video.video_id,
+            video_id=video.shown_as,
             frame_index=frame_index,
             timestamp=timestamp,
             box=box,

@@ -53,14 +53,16 @@ class ShardSummary(TypedDict):
 
 
 def deal(videos: Sequence[Video], shards: int) -> list[tuple[ShardKey, Video]]:
-    """Give each video its shard.
+    """Give each video its shard, and all crops of a clip the same one.
 
-    The shards of a split differ by one video at most, and which video goes where depends on the videos' ids alone.
+    The shards of a split differ by one video or clip at most, and which goes where depends on their ids alone.
     """
     dealt = []
     for split in sorted({video.split for video in videos}):
-        of_split = sorted((v for v in videos if v.split == split), key=lambda v: (_hash(v.video_id), v.video_id))
-        dealt += [((split, number % shards), video) for number, video in enumerate(of_split)]
+        of_split = sorted((v for v in videos if v.split == split), key=lambda v: (_hash(v.shown_as), v.video_id))
+        names = list(dict.fromkeys(video.shown_as for video in of_split))
+        number = {name: index for index, name in enumerate(names)}
+        dealt += [((split, number[video.shown_as] % shards), video) for video in of_split]
     return dealt
 
 

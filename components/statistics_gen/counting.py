@@ -47,16 +47,17 @@ def compute(
             cannot be decoded, or the workers do not share the folder.
     """
     faces = _count_faces_of_splits(os.path.abspath(examples_dir), beam_args, work_dir)
-    listed: collections.Counter[GroupKey] = collections.Counter()
+    listed: dict[GroupKey, set[str]] = collections.defaultdict(set)
     splits_of_person: dict[str, dict[str, set[str]]] = {}  # data set -> person -> splits
     for split in SPLITS:
         for video in read_manifest(videos_dir, split):
-            listed[split, video.dataset, video.method, video.label] += 1
+            listed[split, video.dataset, video.method, video.label].add(video.shown_as)
             for person in video.identities:
                 splits_of_person.setdefault(video.dataset, {}).setdefault(person, set()).add(split)
     rejects = count_rejects(rejects_dir)
     groups = [
-        _group(key, listed[key], faces.get(key, Counts()), rejects.get(key, {})) for key in sorted({*listed, *faces})
+        _group(key, len(listed[key]), faces.get(key, Counts()), rejects.get(key, {}))
+        for key in sorted({*listed, *faces})
     ]
     return {
         "groups": groups,

@@ -12,13 +12,13 @@ from artifacts.words import counted
 from components.video_example_gen.dataset_config import DatasetConfig
 from components.video_example_gen.dataset_files import NOT_DOCUMENTS, find, relative
 from components.video_example_gen.deepfakebench_json import Entry, read_entries
-from components.video_example_gen.frames import FRAMES_HELP, Locator, chosen
+from components.video_example_gen.frames import FRAMES_HELP, Locator, chosen, numbers
 from components.video_example_gen.listing import Listing
 from components.video_example_gen.names import people_of
 from components.video_example_gen.protocol import follow_own_sets
 
 TITLE = "DeepfakeBench's crops"
-SIGNS = "JSON files in dataset_json/ or preprocessing/dataset_json/"
+SIGNS = 'JSON files in dataset_json/ or preprocessing/dataset_json/, or named by "json_files"'
 
 JSON_FOLDERS = ("dataset_json", "preprocessing/dataset_json")
 BESIDE = ("masks", "landmarks")  # folders beside frames/ that hold no faces
@@ -64,7 +64,7 @@ def recognises(root: str) -> bool:
 
 
 def list_videos(config: DeepfakeBenchConfig) -> Listing:
-    """List the crops that the JSON files name; each is one item, of kind "crop".
+    """List the crops that the JSON files name; each is one item, of kind "crop", and a frame of its clip.
 
     A video that they put into several splits (Celeb-DF's test videos are in train and val, too, all of UADFV and
     DeepFakeDetection is in all three) is a test video. Without validation videos, some are carved out of train, by
@@ -74,11 +74,11 @@ def list_videos(config: DeepfakeBenchConfig) -> Listing:
         A `Listing`. Missing crops are counted one by one.
 
     Raises:
-        InputError: there is no JSON file, or one is broken; names file, place and cure.
+        InputError: a JSON file is broken; names file, place and cure.
     """
     files = config.files()
     if not files:
-        raise InputError(f"json_files: no JSON file in {' or '.join(JSON_FOLDERS)} of {config.folder}; name them")
+        return Listing()
     labels = {name: int(label == "fake") for name, label in config.labels.items()}
     entries = [entry for path in files for entry in read_entries(path, config.compression, labels)]
     listing, kept = Listing(), _once(entries)
@@ -96,9 +96,9 @@ def list_videos(config: DeepfakeBenchConfig) -> Listing:
     for entry in kept:
         frames = chosen(entry.frames, config.frames_per_video)
         split = "" if carve and entry.split == "train" else entry.split
-        for frame in frames:
+        for frame, number in zip(frames, numbers(frames), strict=True):
             path = locator.find(frame)
-            video = _crop(config, entry, frame, path or frame, split)
+            video = _crop(config, entry, frame, path or frame, split, number)
             if video.video_id in seen:
                 continue
             seen.add(video.video_id)
@@ -141,12 +141,23 @@ def _place(frame: str) -> str:
     return "/".join(parts[-5:-1])
 
 
-def _crop(config: DeepfakeBenchConfig, entry: Entry, frame: str, path: str, split: str) -> Video:
+def _crop(config: DeepfakeBenchConfig, entry: Entry, frame: str, path: str, split: str, number: int) -> Video:
     method = entry.group.replace("/", "-") if entry.label else "real"
     people = tuple(f"{config.name}/{person}" for person in people_of(entry.name))
     parts = frame.replace("\\", "/").split("/")
-    video_id = f"{config.name}/{method}/{_place(frame)}/{os.path.splitext(parts[-1])[0]}"
-    return Video(video_id, path, config.name, method, entry.label, split, people, "crop")
+    folder = f"{config.name}/{method}/{_place(frame)}"
+    return Video(
+        video_id=f"{folder}/{os.path.splitext(parts[-1])[0]}",
+        uri=path,
+        dataset=config.name,
+        method=method,
+        label=entry.label,
+        split=split,
+        identities=people,
+        kind="crop",
+        clip=folder if os.path.basename(folder) == entry.name else f"{folder}/{entry.name}",
+        frame=number,
+    )
 
 
 def _unlisted(config: DeepfakeBenchConfig, present: Sequence[str], named: Collection[str | None]) -> list[str]:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import Field
@@ -13,7 +13,7 @@ from artifacts.media_files import kind_of
 from artifacts.words import counted
 from components.video_example_gen.dataset_config import DatasetConfig, splits_to_fill
 from components.video_example_gen.dataset_files import NOT_DOCUMENTS, find, relative, stem
-from components.video_example_gen.frames import FRAMES_HELP, chosen
+from components.video_example_gen.frames import FRAMES_HELP, chosen, numbers
 from components.video_example_gen.listing import Listing
 from components.video_example_gen.names import people_of
 from components.video_example_gen.protocol import follow_own_sets
@@ -51,6 +51,7 @@ class _File:
     video: str
     split: str
     source: str = ""
+    number: int = 0
 
 
 def recognises(root: str) -> bool:
@@ -116,7 +117,8 @@ def _folder_of(config: Df40Config, path: str) -> str:
 
 def _chosen(files: list[_File], count: int) -> list[_File]:
     by_path = {file.path: file for file in files}
-    return [by_path[path] for path in chosen(list(by_path), count)]
+    paths = chosen(list(by_path), count)
+    return [replace(by_path[path], number=number) for path, number in zip(paths, numbers(paths), strict=True)]
 
 
 def _people(config: Df40Config, file: _File) -> tuple[str, ...]:
@@ -133,6 +135,17 @@ def _video(config: Df40Config, file: _File, tested: set[str]) -> Video:
     place = os.path.splitext(os.path.relpath(file.path, config.folder).replace(os.sep, "/"))[0]
     label = int(file.method != "real")
     split = "test" if is_test else ""
+    video_id = f"{config.name}/{file.method}/{place}"
+    is_frame = kind == "crop" and os.path.basename(os.path.dirname(place)) == file.video
     return Video(
-        f"{config.name}/{file.method}/{place}", file.path, config.name, file.method, label, split, people, kind
+        video_id=video_id,
+        uri=file.path,
+        dataset=config.name,
+        method=file.method,
+        label=label,
+        split=split,
+        identities=people,
+        kind=kind,
+        clip=os.path.dirname(video_id) if is_frame else "",
+        frame=file.number if is_frame else 0,
     )

@@ -34,8 +34,11 @@ class DfdcPreviewConfig(DatasetConfig):
 
 def recognises(root: str) -> bool:
     """Tell whether a folder looks like this data set."""
-    has_folder = any(os.path.isdir(os.path.join(root, folder)) for folder in FOLDERS)
-    return has_folder and os.path.isfile(os.path.join(root, TABLE))
+    return _has_folder(root) and os.path.isfile(os.path.join(root, TABLE))
+
+
+def _has_folder(root: str) -> bool:
+    return any(os.path.isdir(os.path.join(root, folder)) for folder in FOLDERS)
 
 
 def list_videos(config: DfdcPreviewConfig) -> Listing:
@@ -50,6 +53,8 @@ def list_videos(config: DfdcPreviewConfig) -> Listing:
         InputError: dataset.json is missing or broken; names the file, the entry and the cure.
     """
     path = config.path(config.table or TABLE)
+    if not config.table and not os.path.exists(path) and not _has_folder(config.folder):
+        return Listing()
     content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f'{path}: must be an object, as {{"method_A/x.mp4": {{"label": "fake", "set": "train"}}}}')

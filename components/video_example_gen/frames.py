@@ -14,6 +14,12 @@ def chosen(frames: Sequence[str], count: int) -> list[str]:
     return [ordered[index * len(ordered) // count] for index in range(count)]
 
 
+def numbers(frames: Sequence[str]) -> list[int]:
+    """Return the number of each frame: its name where all names are different numbers, else its place."""
+    named = [_order(frame)[0] for frame in frames]
+    return named if min(named, default=0) >= 0 and len(set(named)) == len(named) else list(range(len(frames)))
+
+
 def _order(path: str) -> tuple[int, str]:
     name = os.path.splitext(os.path.basename(path.replace("\\", "/")))[0]
     return (int(name) if name.isascii() and name.isdigit() else -1, path)

@@ -5,7 +5,7 @@ import pytest
 from artifacts.errors import InputError
 from artifacts.manifest import Video, manifest_path, read_manifest, write_manifest
 
-VIDEO = Video("d/real/a", "a.mp4", "d", "real", 0, "val", ("d/p", "d/q"), "crop", "00ff")
+VIDEO = Video("d/real/a", "a.mp4", "d", "real", 0, "val", ("d/p", "d/q"), "crop", "00ff", "d/real/clip", 3)
 
 
 def test_round_trip_in_the_order_of_the_ids(tmp_path):
@@ -23,6 +23,9 @@ def test_round_trip_in_the_order_of_the_ids(tmp_path):
         ("}", "", "not a manifest"),
         ('"a.mp4"', '"a\\u0000.mp4"', r"uri is 'a\\x00\.mp4'; it must be text without a NUL"),
         ('"a.mp4"', "7", "uri is 7; it must be text"),
+        ('"frame": 3', '"frame": -1', "frame is -1; it must be a number, 0 or more"),
+        ('"frame": 3', '"frame": true', "frame is True"),
+        ('"d/real/clip"', "7", "not a manifest line"),
         ('"label": 0', '"label": [0]', r"label is \[0\]"),
         ('"label": 0', '"label": ' + "[" * 100_000, "not a manifest line"),
     ],
@@ -52,6 +55,10 @@ def test_names_of_any_bytes_come_back(tmp_path):
     assert (video.video_id, video.identities) == (r"d/real/caf\xe9", (r"d/caf\xe9",))
     write_manifest(str(tmp_path), [video])
     assert read_manifest(str(tmp_path), "val") == [video] and os.fsencode(video.uri) == b"/v/caf\xe9.mp4"
+
+
+def test_a_crop_is_shown_as_its_clip():
+    assert VIDEO.shown_as == "d/real/clip" and Video("d/real/b", "b.png", "d", "real", 0).shown_as == "d/real/b"
 
 
 def test_absent_manifest(tmp_path):

@@ -39,6 +39,19 @@ def test_what_a_reject_means(scope, reason, outcome, videos, tmp_path):
     assert found == {"d/df/a": "with_face", "d/df/b": outcome}
 
 
+def test_a_clip_is_one_video_and_has_a_face_if_any_of_its_crops_was_read(videos, tmp_path):
+    crops = [
+        Video(f"d/df/{k}", "", "d", "df", 1, "test", kind="crop", clip=f"d/{k[0]}") for k in ("b", "b2", "c1", "c2")
+    ]
+    rows = [Video("d/df/b", "", "d", "df", 1, "test", kind="crop", clip="d/lost"), *crops[1:]]
+    write_manifest(tmp_path / "videos", rows)
+    rejects = _rejects(tmp_path / "rejects", "video", "undecodable")
+    found = {row["video_id"]: row["outcome"] for row in listed_videos(videos, rejects, "test")}
+    assert found == {"d/lost": "undecoded", "d/b": "with_face", "d/c": "with_face"}
+    write_manifest(tmp_path / "videos", crops)
+    assert [row["outcome"] for row in listed_videos(videos, rejects, "test")] == ["with_face", "with_face"]
+
+
 @pytest.mark.parametrize("line", ["{", "[]", '{"scope": "video"}'])
 def test_a_broken_line_is_named(line, videos, tmp_path):
     rejects = _rejects(tmp_path / "rejects", "note", "hdr")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,11 @@ def test_a_crop_needs_no_detector(picture, video, run):
     assert rejects == [] and np.array_equal(pixels(example), image)
     assert tuple(example.box) == (0, 0, 256, 256) and example.landmarks is None and example.score is None
     assert (example.frame_index, example.timestamp) == (0, 0.0)
+
+
+def test_a_crop_of_a_clip_is_a_frame_of_it(picture, video, run):
+    (example,), _ = run(replace(video(picture[0], kind="crop"), clip="d/real/clip", frame=15))
+    assert (example.video_id, example.frame_index) == ("d/real/clip", 15)
 
 
 def test_a_picture_is_a_video_of_one_frame(picture, clips, video, run):

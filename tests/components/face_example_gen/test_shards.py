@@ -76,6 +76,18 @@ def test_the_deal_mixes_what_lies_together():
     assert len(fakes) == 8 and min(fakes.values()) > 30 and max(fakes.values()) < 70
 
 
+def test_the_crops_of_a_clip_are_in_one_shard():
+    crops = [
+        Video(f"d/{clip}/{k}", f"/{clip}/{k}.png", "d", "m", 1, "train", kind="crop", clip=f"d/{clip}", frame=k)
+        for clip in "abcdefgh"
+        for k in range(5)
+    ]
+    dealt = deal(crops, 4)
+    places = {video.clip: {shard for (_, shard), other in dealt if other.clip == video.clip} for video in crops}
+    assert all(len(shards) == 1 for shards in places.values()) and {len(dealt)} == {40}
+    assert Counter(shard for (_, shard), _ in dealt) == {0: 10, 1: 10, 2: 10, 3: 10}
+
+
 def test_names():
     assert shard_name("faces", 3, 16, "tfrecord") == "faces-00003-of-00016.tfrecord"
 

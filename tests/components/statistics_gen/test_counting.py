@@ -1,6 +1,7 @@
 """Statistics of handmade face examples."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -99,6 +100,15 @@ def test_counts_and_rates(statistics):
     assert (fake["videos"], fake["videos_with_face"], fake["faces"], fake["frames"]) == (1, 1, 3, 4)
     assert fake["frame_detection_rate"] == 0.75 and fake["video_detection_rate"] == 1
     assert real["sizes"] == {"256x256": 3} and real["formats"] == {"png": 3} and real["flat_crops"] == 0
+
+
+def test_a_clip_whose_crops_are_listed_is_one_video(tmp_path):
+    crops = [
+        replace(_video(f"{clip}/{k}"), kind="crop", clip=f"d/real/{clip}", frame=k) for clip in "ab" for k in (0, 5)
+    ]
+    faces = {("train", "a"): [_face("a", 0), _face("a", 5)], ("train", "b"): [_face("b", 0), _face("b", 5)]}
+    (group,) = compute(*_artifacts(tmp_path / "x", faces, crops, []), RUNNER)["groups"]
+    assert (group["videos"], group["videos_with_face"], group["faces"]) == (2, 2, 4)
 
 
 def test_pixels_boxes_and_scores(statistics):

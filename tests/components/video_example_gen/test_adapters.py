@@ -57,6 +57,12 @@ def test_a_data_set_one_level_below_its_root_is_named(touch, there):
         list_videos(_config("celeb_df" if there != "celeb_df" else "faceforensics", root))
 
 
+@pytest.mark.parametrize("asked", ["dfdc_preview", "deepfakebench"])
+def test_a_root_without_the_lists_that_a_kind_needs(touch, asked):
+    with pytest.raises(InputError, match='does not look like .*json.*: set "type": "kodf"'):
+        list_videos(_config(asked, touch(LAYOUTS["kodf"])))
+
+
 def test_a_root_of_no_kind(touch):
     with pytest.raises(InputError, match="does not look like DFDC .no metadata.json.*nor like any other"):
         list_videos(_config("dfdc", touch("a/b.mp4")))

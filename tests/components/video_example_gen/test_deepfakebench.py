@@ -204,6 +204,19 @@ def test_one_video_with_two_labels(tree):
         list_videos(_config(tree))
 
 
-def test_without_files(touch):
-    with pytest.raises(InputError, match="json_files: no JSON file in dataset_json or preprocessing/dataset_json"):
-        list_videos(_config(touch("a/b.png")))
+def test_the_frames_of_a_video_are_one_clip(tree):
+    crops = [v for v in list_videos(_config(tree)).videos if v.identities[0] == "bench/ff000"]
+    assert {(v.clip, v.frame) for v in crops} == {
+        (f"bench/{clip}", frame)
+        for clip in ("FF-DF/Deepfakes/c23/frames/000_003", "real/youtube/c23/frames/000")
+        for frame in (0, 15)
+    }
+
+
+def test_pictures_in_one_folder_are_clips_by_themselves(touch):
+    """As e4e of DF40 has them."""
+    videos = {k: {"label": "e4e_Fake", "frames": [f"DF40/e4e/ff/inversions/{k}.jpg"]} for k in ("00001", "00002")}
+    root = touch(*_paths(videos))
+    _write(root, "e4e_ff.json", {"e4e_ff": {"e4e_Fake": {"test": videos}}})
+    listing = list_videos(_config(root))
+    assert {v.clip for v in listing.videos} == {f"bench/e4e_Fake/DF40/e4e/ff/inversions/{k}" for k in videos}

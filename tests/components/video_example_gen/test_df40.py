@@ -79,7 +79,11 @@ def test_frames_per_video_and_flat_folders(touch):
     flat = [f"DF40/MidJourney/fake/{k}.png" for k in range(8)]
     videos = list_videos(_config(touch(*frames, *flat), frames_per_video=2)).videos
     assert Counter(v.method for v in videos) == {"simswap": 2, "MidJourney": 8}
-    assert [v.uri[-7:] for v in videos if v.method == "simswap"] == ["000.png", "004.png"]
+    clip = "df40/simswap/DF40/simswap/ff/frames/953_974"
+    assert [(v.uri[-7:], v.clip, v.frame) for v in videos if v.method == "simswap"] == [
+        ("000.png", clip, 0), ("004.png", clip, 4),
+    ]  # fmt: skip
+    assert {v.clip for v in videos if v.method == "MidJourney"} == {""}
 
 
 def test_chosen_methods_and_pictures_that_are_no_crops(touch):

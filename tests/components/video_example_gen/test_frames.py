@@ -1,6 +1,6 @@
 import os
 
-from components.video_example_gen.frames import Locator, chosen
+from components.video_example_gen.frames import Locator, chosen, numbers
 
 
 def test_frames_are_evenly_spaced_in_the_order_of_their_numbers():
@@ -8,6 +8,11 @@ def test_frames_are_evenly_spaced_in_the_order_of_their_numbers():
     assert chosen(frames, 4) == ["v/0.png", "v/3.png", "v/6.png", "v/9.png"]
     assert chosen(frames, 12) == chosen(frames, 100) == [f"v/{k}.png" for k in range(12)]
     assert chosen(["v\\b.png", "v\\a.png"], 5) == ["v\\a.png", "v\\b.png"] and chosen([], 3) == []
+
+
+def test_numbers_of_frames():
+    assert numbers(["v/003.png", "v/010.png"]) == [3, 10]
+    assert numbers(["v/a.png", "v/010.png"]) == numbers(["v/1.png", "v/01.png"]) == [0, 1] and numbers([]) == []
 
 
 def test_paths_of_another_machine_are_found_by_their_end(tmp_path):
