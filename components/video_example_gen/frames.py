@@ -38,14 +38,21 @@ class Locator:
         self._root = root
         self._present = set(present)
         self._dropped = [0]  # how many folders in front to leave out, the last that fitted first
+        self._folders: dict[str, str] = {}  # folder as it was listed -> where it is
 
     def find(self, path: str) -> str | None:
         """Return where a file is, or None. At least its name, its folder and the one above must be as listed."""
-        parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
+        listed = path.replace("\\", "/")
+        folder, _, name = listed.rpartition("/")
+        known = f"{self._folders.get(folder)}{os.sep}{name}"
+        if known in self._present:
+            return known
+        parts = [part for part in listed.split("/") if part not in ("", ".")]
         for drop in (*self._dropped, *range(len(parts) - 2)):
             if drop <= max(len(parts) - 3, 0):
                 candidate = os.path.join(self._root, *parts[drop:])
                 if candidate in self._present:
                     self._dropped = [drop]
+                    self._folders[folder] = os.path.dirname(candidate)
                     return candidate
         return None
