@@ -85,7 +85,9 @@ def make(options: argparse.Namespace) -> str:
         made = os.path.join(folder, VERSION)
         export_again(options.model, made, half_precision=True)
         how = read_preprocessing(options.model) or Preprocessing()
-        preprocessing.write(replace(how, min_face=options.min_face), os.path.join(made, PREPROCESSING_ASSET))
+        how = replace(how, min_face=options.min_face)
+        preprocessing.write(how, os.path.join(made, PREPROCESSING_ASSET))
+        card["preprocessing"] = how.as_dict()
         rows, as_trained = (assess(model, clips, options.min_face) for model in (made, find_saved_model(options.model)))
         changed = [a["clip"] for a, b in zip(rows, as_trained, strict=True) if a["verdict"] != b["verdict"]]
         if changed:

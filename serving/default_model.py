@@ -13,6 +13,13 @@ NOTE = (
 )
 
 
+def name_of(path: str) -> str:
+    """The name of a SavedModel: that of its folder, or of the folder with the versions."""
+    path = os.path.abspath(path)
+    name = os.path.basename(path)
+    return os.path.basename(os.path.dirname(path)) if name.isdecimal() else name
+
+
 def choose_model(named: str | None) -> tuple[str, str | None]:
     """Choose a model's folder.
 

@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
     except KeyboardInterrupt:  # before the first verdict, or a second time
+        print(f"stopped by {(stop.number or signal.SIGINT).name}", file=sys.stderr)
         return stop.acknowledge()
     except Exception:  # a bug; Python's own exit code for it, 1, would say that a fake was found
         traceback.print_exc()
@@ -73,11 +75,11 @@ def predict(options: Options, stop: StopSignals) -> int:
         from serving.verdict.outputs import Outputs
         from serving.verdict.scores import ScoringModel
 
-    model = ScoringModel.of_served(served, name_of(served.path))
+    model = ScoringModel.of_served(served)
     verdict = options.verdict.for_model(model.preprocessing)
     with (
         Assessor(verdict, options.limits) as assessor,
-        Outputs(options.outputs, files, verdict, stop, annotator) as outputs,
+        Outputs(options.outputs, files, stop, annotator) as outputs,
     ):
         assessments = assessor.assess_all(
             files.paths,
@@ -148,13 +150,6 @@ def _load(folder: str) -> "ServedModel":
     from model.served import ServedModel
 
     return ServedModel(folder)
-
-
-def name_of(path: str) -> str:
-    """The name of a SavedModel: that of its folder, or of the folder with the versions."""
-    path = os.path.abspath(path)
-    name = os.path.basename(path)
-    return os.path.basename(os.path.dirname(path)) if name.isdecimal() else name
 
 
 def exit_code(verdicts: Sequence[Verdict], problems: bool = False, failed: bool = False) -> int:

@@ -14,7 +14,7 @@ from faces.decoder import MAX_PIXELS, Limits
 from serving.default_model import CHOICE
 from serving.verdict.input_files import KINDS, Kind
 from serving.verdict.output_paths import OutputPaths
-from serving.verdict.verdict_options import RENAMED, VerdictOptions
+from serving.verdict.verdict_options import MODELS_OWN, RENAMED, VerdictOptions
 
 DESCRIPTION = """\
 Tell whether your own videos and pictures are fake: how likely that is, how sure the model is, and what it looked at.
@@ -36,7 +36,8 @@ the verdict:
   likely fake, likely real  the probability and its whole interval lie on that
                             side of --threshold
   unsure                    the threshold lies within the interval, or closer
-                            to the probability than 5 %
+                            to the probability than 5 %; or only a face that
+                            is seen too briefly looks fake
   cannot judge              no face, too small, in too few frames, or a file
                             that cannot be read; the line says which
   not judged                the model has no card, was tested on nothing or on
@@ -102,6 +103,8 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     verdict_group = parser.add_argument_group("how the files are assessed")
     limit_flags = Flags(limit_group, FileLimits)
     verdict_flags = Flags(verdict_group, VerdictOptions)
+    for action in verdict_group._group_actions:  # the default in force is often not that of the field
+        action.help = (action.help or "").replace(f"{MODELS_OWN} (default: ", "(default: the model's, else ")
     parsed = parser.parse_args(arguments)
     limits = limit_flags.read(parsed)
     return Options(
@@ -153,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         "--annotate",
         metavar="PATH",
         help="draw boxes and verdicts on copies: an .mp4 for a video, a .png or .jpg for a picture, or a folder for "
-        "several files. The sound is kept",
+        "several files, whose copies are called NAME-marked.mp4 there. The sound is kept",
     )
     output.add_argument(
         "--overwrite",

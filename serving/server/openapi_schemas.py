@@ -91,6 +91,13 @@ def _of_videos() -> dict[str, Schema]:
         },
     )
     looked_at = {"type": "array", "items": _COUNT, "description": "Indices of the examined frames, rising."}
+    shown = {
+        "made_by": {**_TEXT, "description": "The program."},
+        "version": {**_TEXT, "description": "Of the program."},
+        "caveats": {"type": "array", "items": _TEXT, "description": "What belongs to every verdict of the model."},
+        "looked_at": looked_at,
+        "pictures": pictures,
+    }
     job = {
         "id": {"type": "string", "description": "Cannot be guessed; whoever knows it may read the verdict."},
         "state": {"enum": list(get_args(JobState))},
@@ -118,7 +125,7 @@ def _of_videos() -> dict[str, Schema]:
     return {
         "View": {
             "description": "A verdict with the addresses of its pictures.",
-            "allOf": [ref("Verdict"), _object("What the page shows.", {"looked_at": looked_at, "pictures": pictures})],
+            "allOf": [ref("Verdict"), _object("What made it, and what the page shows.", shown)],
         },
         "Job": _object("An uploaded file, and how far the work on it is.", job),
         "Model": {"allOf": [ref("ModelDescription"), _object("Limits and options of this server.", model)]},

@@ -148,7 +148,7 @@ class VideoApi:
         return json_response(about | {"limits": self._limits.model_dump(), "parameters": parameters}, 200, _NO_STORE)
 
     def _describe(self, version: ModelVersion) -> ModelDescription:
-        return describe(version.model, self._state.options.model_name)
+        return describe(version.model)
 
     def _job(self, request: Request) -> VideoJob:
         return self.queue.get(request.path_params["id"])

@@ -10,11 +10,11 @@ from artifacts.visible import as_text
 from evaluation.results import Temperature
 from evaluation.video_scores import divisor, videos_of
 from model.saved_model import Calibration, temperature_of, why_not_calibrated
-from serving.verdict.doubt import doubt_of
+from serving.verdict.doubt import doubt_of, is_surely_a_face
 from serving.verdict.finding import Found
 from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, NOT_JUDGED, REAL, UNSURE, Outcome, decide
 from serving.verdict.scores import SCORES, FaceScores
-from serving.verdict.statement import statement
+from serving.verdict.statement import percent, statement, why_doubtful
 from serving.verdict.uncertainty import interval
 from serving.verdict.verdict_json import FaceVerdict, FrameScore, ModelDescription, Verdict
 from serving.verdict.verdict_options import VerdictOptions
@@ -25,7 +25,7 @@ SEVERAL_FACES = (
     "the file it tends to be too high."
 )
 UNDECODABLE = "undecodable_frame"  # of a reject: nobody knows whether a face is in it
-SUSPECT = "Doubtful face {} looks fake, but no verdict rests on a doubtful face."
+SUSPECT = "Doubtful face {} looks fake ({}), but no verdict rests on it: {}."
 
 
 def now() -> str:
@@ -53,7 +53,8 @@ def verdict_of(
     faces = tuple(rows.face(track) for track in sorted({example.track for example in found.examples}))
     assessed = [face for face in faces if not face.doubtful]
     outcome, joined, bounds = rows.together(assessed)
-    suspect = rows.suspect(faces)
+    suspects = rows.suspects(faces)
+    suspect = next((face for face in suspects if _may_decide(face)), None)
     decisive: FaceVerdict | None
     if suspect is not None and outcome == REAL:
         faces = tuple(suspect if face.track == suspect.track else face for face in faces)
@@ -87,24 +88,40 @@ def verdict_of(
         judged=_count_frames(assessed),
         doubtful=sum(face.doubtful for face in faces),
         faces=faces,
-        notes=_notes(found, assessed, calibration, suspect if outcome != FAKE else None),
+        notes=_notes(found, assessed, calibration, suspects if outcome != FAKE else [], options),
         info=found.info,
         judged_at=now(),
         model={**model, "calibrated": problem is None, "calibration_problem": problem},
+        parameters=options.model_dump(),
     )
     return replace(verdict, statement=statement(verdict, whole_file.detail if whole_file else ""))
 
 
 def _notes(
-    found: Found, assessed: Sequence[FaceVerdict], calibration: Calibration | None, suspect: FaceVerdict | None
+    found: Found,
+    assessed: Sequence[FaceVerdict],
+    calibration: Calibration | None,
+    suspects: Sequence[FaceVerdict],
+    options: VerdictOptions,
 ) -> dict[str, str]:
-    """What else users should know: reason -> sentence; `suspect` is a doubtful face that looks fake."""
+    """What else users should know: reason -> sentence; `suspects` are doubtful faces that look fake."""
     notes = {reject.reason: reject.detail for reject in found.rejects if reject.scope in ("note", "part")}
-    if suspect is not None and suspect not in assessed:
-        notes["doubtful_face"] = SUSPECT.format(suspect.track + 1)
-    if len(assessed) > 1 and calibration is not None and calibration.get("several_faces") == 0:
+    left = [face for face in suspects if all(face.track != other.track for other in assessed)]
+    if left:
+        notes["doubtful_face"] = " ".join(
+            SUSPECT.format(number, percent(probability), why_doubtful(face, found.wanted, options.min_face))
+            for face in left
+            for number, probability in ((face.track + 1, face.fake_probability or 0.0),)
+        )
+    several = sum(not face.doubtful for face in assessed) > 1
+    if several and calibration is not None and calibration.get("several_faces") == 0:
         notes["several_faces"] = SEVERAL_FACES
     return notes
+
+
+def _may_decide(face: FaceVerdict) -> bool:
+    """Whether a doubtful face may make a verdict unsure: only one that is surely a face, and is just seen briefly."""
+    return face.reason == "too_few_frames" and is_surely_a_face(face.frames)
 
 
 class _Rows:
@@ -135,8 +152,8 @@ class _Rows:
         bounds = _interval_of_the_highest(faces)
         return self.outcome(joined["fake_probability"], bounds), joined, bounds
 
-    def suspect(self, faces: Sequence[FaceVerdict]) -> FaceVerdict | None:
-        """The doubtful face that looks most like a fake, assessed and called unsure, if any would be called fake."""
+    def suspects(self, faces: Sequence[FaceVerdict]) -> list[FaceVerdict]:
+        """The doubtful faces that would be called fake, assessed and called unsure; the most like a fake first."""
         suspects = []
         for face in faces:
             if not face.doubtful:
@@ -144,7 +161,7 @@ class _Rows:
             probability, bounds = self._assess(face.track)
             if self.outcome(probability, bounds) == FAKE:
                 suspects.append(replace(face, verdict=UNSURE, fake_probability=probability, interval=bounds))
-        return max(suspects, key=lambda face: face.logit, default=None)
+        return sorted(suspects, key=lambda face: -face.logit)
 
     def _assess(self, track: int) -> tuple[float, tuple[float, float] | None]:
         """The probability of one track and its interval."""

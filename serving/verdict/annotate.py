@@ -13,11 +13,12 @@ from typing import TypedDict, cast
 from artifacts.errors import InputError
 from artifacts.writing import check_writable, make_folder, whole
 from commands.output_files import OutputFile, check_outputs
+from commands.parser import version
 from faces.decoder import NO_LIMITS, Limits
 from faces.reading import start_process
 from serving.verdict.copy_names import PICTURE_SUFFIXES, VIDEO_SUFFIXES, CopyNames
 from serving.verdict.drawing_plan import plan_of
-from serving.verdict.own_outputs import is_copy
+from serving.verdict.own_outputs import MARK, is_copy
 from serving.verdict.stages import DRAWING, StageProgress, no_progress
 from serving.verdict.verdict_json import Verdict
 
@@ -97,6 +98,7 @@ class Annotator:
                 "source": os.path.abspath(source),
                 "target": os.path.abspath(partial),
                 "sound": _beside(os.path.abspath(partial)),
+                "comment": comment_of(verdict),
                 "limits": asdict(self.limits),
                 "time": self.time_limit,
             }
@@ -106,6 +108,13 @@ class Annotator:
             if problem:
                 raise InputError(f"{target}: could not be drawn from {source} ({problem})")
         return target
+
+
+def comment_of(verdict: Verdict) -> str:
+    """What a copy says of itself in its metadata; by its beginning it is known as a copy."""
+    digest = f" with the SHA-256 {verdict.info['sha256']}" if "sha256" in verdict.info else ""
+    model = f"{verdict.model['name']} {verdict.model.get('digest', '')}".strip()
+    return f"{MARK} ({version()}) from a file{digest}; model {model}; judged at {verdict.judged_at}"
 
 
 def _beside(path: str) -> str:

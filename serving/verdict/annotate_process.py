@@ -5,7 +5,8 @@ on and encoded one at a time; then the sound is added. As with `reading_process`
 crashes this process alone.
 
 In:  the fields of a `drawing_plan.DrawingPlan`, and
-     {"source": path, "target": path, "sound": path, "limits": {...}, "time": seconds that one frame may take}
+     {"source": path, "target": path, "sound": path, "comment": text for the copy's metadata, "limits": {...},
+      "time": seconds that one frame may take}
      The file with sound is made at the path "sound" and takes the target's place when it is whole.
 Out: {"done": frames, "of": frames}                                  now and then
      {"drawn": null}                                                 the target is whole, but for a film's sound
@@ -35,7 +36,6 @@ from faces.reading_process import guard, out_of_memory, say
 from faces.source import open_source
 from faces.streams import film_of
 from serving.verdict.drawing import Painter
-from serving.verdict.own_outputs import MARK
 from serving.verdict.sound import add_sound
 
 TICKS = 90_000  # per second; every usual frame rate divides it, those over 1001 included
@@ -62,7 +62,7 @@ class _VideoFormat:
 
 
 def draw_video(
-    source: str, target: str, painter: Painter, limits: Limits, progress: Callable[[int, int], None]
+    source: str, target: str, painter: Painter, comment: str, limits: Limits, progress: Callable[[int, int], None]
 ) -> bool:
     """Write a video with the drawing on each frame of another, each at its own time. The sound is left out.
 
@@ -72,6 +72,7 @@ def draw_video(
         source: path of the video.
         target: path of the copy.
         painter: draws on the frames.
+        comment: on the copy, kept in its metadata.
         limits: what the video may hold.
         progress: called with (frames done, frames in all).
 
@@ -83,7 +84,7 @@ def draw_video(
     source_format = _format_of_animation(frames.info) if isinstance(frames, Animation) else _format_of(source)
     options = {"movflags": "+faststart"} if target.endswith((".mp4", ".mov")) else {}
     with av.open(target, "w", options=options) as file:
-        file.metadata["comment"] = MARK
+        file.metadata["comment"] = comment
         stream, last = None, -1
         for done, (_, seconds, view) in enumerate(frames.pictures(), start=1):
             image = np.array(view)  # a copy to draw on, and in one piece
@@ -141,21 +142,21 @@ def _fitted(image: np.ndarray, stream: av.VideoStream) -> np.ndarray:
     return np.asarray(fitted)
 
 
-def draw_picture(source: str, target: str, painter: Painter, limits: Limits) -> None:
+def draw_picture(source: str, target: str, painter: Painter, comment: str, limits: Limits) -> None:
     """Write a picture with the drawing on another; arguments and exceptions as in `draw_video`."""
     ((_, _, view),) = open_source(source, "image", 1, limits).pictures()
     image = np.array(view)
     painter.paint(image, 0.0)
     picture = Image.fromarray(image)
     if target.lower().endswith((".jpg", ".jpeg")):
-        picture.save(target, quality=95, subsampling=0, comment=MARK)
+        picture.save(target, quality=95, subsampling=0, comment=comment)
     elif target.lower().endswith(".png"):
         marked = PngInfo()
-        marked.add_text("Comment", MARK)
+        marked.add_text("Comment", comment)
         picture.save(target, pnginfo=marked)
     else:
         exif = Image.Exif()
-        exif[_DESCRIPTION] = MARK
+        exif[_DESCRIPTION] = comment
         picture.save(target, exif=exif)
 
 
@@ -163,8 +164,9 @@ def main() -> None:
     """Carry out the request on standard input."""
     guard()
     request = json.loads(sys.stdin.readline())
-    painter = Painter(request["tracks"], request["step"], request["captions"], request["verdict"])
-    source, target, limits = request["source"], request["target"], Limits(**request["limits"])
+    painter = Painter(request["tracks"], request["step"], request["captions"], request["verdict"], request["origins"])
+    source, target, comment, limits = (request[name] for name in ("source", "target", "comment", "limits"))
+    limits = Limits(**limits)
     # The kernel ends this process when the time is over, even inside a decoder that never returns.
 
     def beat() -> None:
@@ -173,13 +175,13 @@ def main() -> None:
     beat()
     try:
         if request["kind"] == "video":
-            is_joined = draw_video(source, target, painter, limits, _progress(request["time"]))
+            is_joined = draw_video(source, target, painter, comment, limits, _progress(request["time"]))
             say(drawn=None)
             lost = _add_sound(request, is_joined)
             if lost:
                 say(lost=lost)
         else:
-            draw_picture(source, target, painter, limits)
+            draw_picture(source, target, painter, comment, limits)
     except (DecodeError, OSError, ValueError, av.error.FFmpegError) as error:
         say(failed=getattr(error, "strerror", None) or str(error))
     except MemoryError:
@@ -197,7 +199,7 @@ def _add_sound(request: Mapping[str, Any], is_joined: bool) -> str | None:
 
     beat()
     try:
-        lost = add_sound(source, target, sound, {"comment": MARK}, is_joined, beat)
+        lost = add_sound(source, target, sound, {"comment": request["comment"]}, is_joined, beat)
         if os.path.exists(sound):
             os.replace(sound, target)
         return lost

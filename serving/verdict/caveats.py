@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from evaluation.vocabulary import READOUTS
 from serving.verdict.verdict_json import Json, ModelDescription
 
+AUC = "AUC 1 tells all fakes from reals, 0.5 guesses"
 INTERVAL = (
     "The interval shows how far the probability would move if other frames of the same file had been examined. It "
     "does not cover kinds of fakes that the model has not seen."
@@ -20,6 +21,10 @@ READY_CROPS = (
     "This model learnt, at least in part, from crops that were cut elsewhere: scores of faces that are found and cut "
     "out here may mean less than its test figures say."
 )
+ONE_FACE_EACH = (
+    "Its test and its calibration are of single faces, one of each video: how often a verdict over many frames of a "
+    "clip is right was not measured."
+)
 NO_CARD = "This model has no card: what it was trained and tested on is not known."
 
 
@@ -33,11 +38,13 @@ def caveats_of(model: ModelDescription) -> list[str]:
         caveats = [caveats]
     sentences = [] if card else [NO_CARD]
     sentences += [_sentence(text) for text in caveats]
+    if tests_one_face_each(card):
+        sentences.append(ONE_FACE_EACH)
     if model["preprocessing"] is None:
         sentences.append(NO_PREPROCESSING)
     elif model["preprocessing"].get("ready_crops"):
         sentences.append(READY_CROPS)
-    if model["readout"] == "class_means":
+    if model.get("readout") == "class_means":
         sentences.append(READOUTS["class_means"])
     if not model["calibrated"]:
         sentences.append(NOT_CALIBRATED.format(model["calibration_problem"]))
@@ -53,8 +60,19 @@ def about(model: ModelDescription) -> list[str]:
         lines.append("Trained on " + "; ".join(trained))
     tested = list(_tested_on(card))
     if tested:
-        lines.append("Tested on " + "; ".join(tested) + " (videos that it was not trained on)")
+        lines.append("Tested on " + "; ".join(tested) + f" ({'; '.join(('videos that it was not trained on', AUC))})")
     return lines
+
+
+def tests_one_face_each(card: Json) -> bool:
+    """Whether a model was tested on a single face of each video: then it has as many faces as videos, of each kind."""
+    rows = [row for row in card.get("tested_on") or [] if row.get("method") is None]
+    of = {
+        level: {row.get("dataset"): (row.get("real"), row.get("fake")) for row in rows if row.get("level") == level}
+        for level in ("video", "frame")
+    }
+    counted = all(None not in counts for counts in of["video"].values())
+    return bool(of["video"]) and counted and of["video"] == of["frame"]
 
 
 def _trained_on(card: Json) -> list[str]:
@@ -69,20 +87,22 @@ def _trained_on(card: Json) -> list[str]:
             methods.setdefault(dataset, []).append(str(row.get("method")))
     texts = []
     for dataset, counts in videos.items():
-        fakes = f" ({', '.join(methods[dataset])})" if dataset in methods else ""
+        told = [method for method in methods.get(dataset, []) if method != "fake"]
+        fakes = f" ({', '.join(told)})" if told else ""
         texts.append(f"{dataset}: {counts['real']:,} real and {counts['fake']:,} fake videos{fakes}")
     return texts
 
 
 def _tested_on(card: Json) -> Iterator[str]:
     """Yield the AUC of each data set's videos, and how many these are."""
+    unit = "one face of each of " if tests_one_face_each(card) else ""
     for row in card.get("tested_on") or []:
         auc = row.get("auc") or {}
         if row.get("level") == "video" and row.get("method") is None and auc.get("value") is not None:
             real, fake = row.get("real"), row.get("fake")
             rests_on = ""
             if real is not None and fake is not None:
-                rests_on = f" on {real:,} real and {fake:,} fake video{'s' * (fake != 1)}"
+                rests_on = f" on {unit}{real:,} real and {fake:,} fake video{'s' * (fake != 1)}"
             yield f"{row.get('dataset')} AUC {_figure(auc)}{rests_on}"
 
 

@@ -1,4 +1,4 @@
-"""What the drawn copies of some files are called."""
+"""What drawn copies are called: in a folder NAME-marked.mp4, so that none is taken for its source."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -64,6 +64,7 @@ class CopyNames:
             name, suffix = os.path.splitext(os.path.basename(source))
             picture_suffix = ".jpg" if suffix.lower() in (".jpg", ".jpeg") else ".png"
             suffix = ".mp4" if is_video else picture_suffix
+            name += "-marked"
             number, unique = 1, name + suffix
             while unique.casefold() in self._taken:  # two folders may hold the same name, in either case
                 number += 1

@@ -34,7 +34,7 @@ def doubt_of(
         kind: of the file; a crop is a face because the user says so.
         options: the limits.
     """
-    score = float(np.median([frame.detector_score for frame in frames]))
+    score = detector_score(frames)
     if score < options.min_score:
         return "doubtful_face"
     is_video = kind == "video"
@@ -45,6 +45,16 @@ def doubt_of(
     if is_video and len(frames) < options.min_frames:
         return "too_few_frames"
     return None
+
+
+def is_surely_a_face(frames: Sequence[FrameScore]) -> bool:
+    """Whether the detector is so sure of a face that it does not matter how steadily it is found."""
+    return detector_score(frames) >= SURE
+
+
+def detector_score(frames: Sequence[FrameScore]) -> float:
+    """The detector's confidence in a face: the median of its frames."""
+    return float(np.median([frame.detector_score for frame in frames]))
 
 
 def steadiness(seen: Sequence[int], examined: Sequence[int]) -> float:

@@ -66,10 +66,19 @@ class Painter:
         step: seconds between two examined frames.
         captions: the caption in several lengths, the longest first.
         verdict: on the file; it colours the caption.
+        origins: a second line below the caption, in several lengths, the longest first.
     """
 
-    def __init__(self, tracks: Sequence[TrackPlan], step: float, captions: Sequence[str], verdict: Outcome) -> None:
-        self._tracks, self._step, self._captions, self._verdict = tracks, step, captions, verdict
+    def __init__(
+        self,
+        tracks: Sequence[TrackPlan],
+        step: float,
+        captions: Sequence[str],
+        verdict: Outcome,
+        origins: Sequence[str] = (),
+    ) -> None:
+        self._tracks, self._step, self._verdict = tracks, step, verdict
+        self._lines = [captions, origins] if origins else [captions]
         self._places: dict[Hashable, Place] = {}  # of the labels in the last frame
 
     def paint(self, image: np.ndarray, seconds: float) -> None:
@@ -84,7 +93,7 @@ class Painter:
         thickness = max(2, round(short_side / 200))
         for track, area in reversed(seen.values()):  # the most prominent is drawn last, on top of the others
             _draw_box(image, area, COLOURS[track["verdict"]][0], thickness, track["doubtful"])
-        band = _draw_caption(image, self._captions, self._verdict, size)
+        band = _draw_caption(image, self._lines, self._verdict, size)
         self._draw_labels(image, seen, Area(0, 0, image.shape[1], image.shape[0] - band), size)
 
     def _draw_labels(
@@ -144,17 +153,23 @@ def _label_images(track: TrackPlan, size: int, most: int) -> list[np.ndarray]:
     return [text_image(text, size, ground, ink, most) for text in (track["label"], *track["short_labels"])]
 
 
-def _draw_caption(image: np.ndarray, captions: Sequence[str], verdict: Outcome, size: int) -> int:
-    """Draw the longest caption that fits, on a dark band at the bottom; returns the height of the band."""
+def _draw_caption(image: np.ndarray, lines: Sequence[Sequence[str]], verdict: Outcome, size: int) -> int:
+    """Draw lines on a dark band at the bottom, of each the longest text that fits; returns the height of the band."""
     height, width = image.shape[:2]
     ground, _ = COLOURS[verdict]
-    fits = [text for text in captions if _text_size(text, size)[0] <= width - size]
-    text = text_image(fits[0] if fits else captions[-1], size, (0, 0, 0), (255, 255, 255), width - size // 2)
-    band = min(text.shape[0] + size // 4, height)
+    texts = []
+    for number, line in enumerate(lines):
+        pixels = size if number == 0 else max(9, round(0.7 * size))
+        fits = [text for text in line if _text_size(text, pixels)[0] <= width - size]
+        texts.append(text_image(fits[0] if fits else line[-1], pixels, (0, 0, 0), (255, 255, 255), width - size // 2))
+    band = min(sum(text.shape[0] for text in texts) + size // 4, height)
     below = image[height - band :]
     below[:] = (below * _BAND).astype(np.uint8)
     below[:, : max(3, size // 3)] = ground
-    _paste(image, text, size // 2, height - text.shape[0] - size // 8)
+    bottom = height - size // 8
+    for text in reversed(texts):
+        bottom -= text.shape[0]
+        _paste(image, text, size // 2, bottom)
     return int(band)
 
 

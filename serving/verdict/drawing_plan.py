@@ -2,8 +2,8 @@
 
 from typing import TypedDict
 
-from serving.verdict.outcomes import NOT_JUDGED, REAL, UNSURE, WORDS, Outcome
-from serving.verdict.statement import from_to, percent, why_not
+from serving.verdict.outcomes import FAKE, NOT_JUDGED, WORDS, Outcome
+from serving.verdict.statement import examined, from_to, percent, why_not
 from serving.verdict.verdict_json import FaceVerdict, Verdict
 
 # What is written at a doubtful face; any other one may be no face.
@@ -38,6 +38,7 @@ class DrawingPlan(TypedDict):
         verdict: on the file; it colours the caption.
         step: seconds between two examined frames.
         captions: the caption in several lengths, the longest first.
+        origins: which model judged, and when, in several lengths, the longest first.
         tracks: everyone who was seen, the most prominent first.
     """
 
@@ -45,6 +46,7 @@ class DrawingPlan(TypedDict):
     verdict: Outcome
     step: float
     captions: list[str]
+    origins: list[str]
     tracks: list[TrackPlan]
 
 
@@ -69,6 +71,7 @@ def plan_of(verdict: Verdict) -> DrawingPlan:
         "verdict": verdict.verdict,
         "step": verdict.info.get("seconds", 0.0) / max(verdict.wanted, 1),
         "captions": captions_of(verdict),
+        "origins": origins_of(verdict),
         "tracks": tracks,
     }
 
@@ -82,17 +85,29 @@ def captions_of(verdict: Verdict) -> list[str]:
     if verdict.verdict == NOT_JUDGED:
         score = f"score {percent(face.fake_probability)}"
         return [f"{words}: this model {verdict.model['not_judged']}; {score}", f"{words}; {score}", words]
-    short = f"{words}: fake {percent(face.fake_probability)}"
+    short = f"{words}: fake probability {percent(face.fake_probability)}"
     if face.doubtful:
         only = f"{words}: only a doubtful face looks fake, {percent(face.fake_probability)}"
         return [only, f"{words}: a doubtful face, {percent(face.fake_probability)}", short]
     captions = [short]
     if face.interval is not None:
         captions.insert(0, f"{short} ({from_to(face.interval)})")
-        captions.insert(0, f"{captions[0]}, {len(face.frames)} of {verdict.wanted} frames assessed")
+    if seen := examined(verdict, face):
+        captions.insert(0, f"{captions[0]}, {seen}")
     if verdict.doubtful:
         captions.insert(0, f"{captions[0]}; {verdict.doubtful} doubtful face{'s' * (verdict.doubtful > 1)} not counted")
     return captions
+
+
+def origins_of(verdict: Verdict) -> list[str]:
+    """Which model judged the file, and when, in several lengths, the longest first."""
+    day, _, time = verdict.judged_at.removesuffix("+00:00").partition("T")
+    digest = str(verdict.model.get("digest", ""))
+    return [
+        f"judged by {verdict.model['name']} {digest} on {day} at {time} UTC",
+        f"{verdict.model['name']} {digest[:8]}, {day} {time} UTC",
+        f"{digest[:8]}, {day}",
+    ]
 
 
 def _labels(face: FaceVerdict, several: bool) -> list[str]:
@@ -104,10 +119,11 @@ def _labels(face: FaceVerdict, several: bool) -> list[str]:
         name = f"doubtful {number}" if several else "doubtful"
         said = f"fake {score}" if score else DOUBTS.get(str(face.reason), "may be no face")
         return [f"{name}: {said}", name, f"{number}?"]
-    before = {REAL: "real, fake ", UNSURE: "unsure, fake ", NOT_JUDGED: "not judged, score "}.get(face.verdict, "fake ")
+    words = WORDS[face.verdict]
+    long = f"{words}, {'' if face.verdict == FAKE else 'score ' if face.verdict == NOT_JUDGED else 'fake '}{score}"
     if not several:
-        return [f"{before}{score}", score]
-    return [f"face {number}: {before}{score}", f"{number}: {score}", number]
+        return [long, words, score]
+    return [f"face {number}: {long}", f"{number}: {words}", f"{number}: {score}", number]
 
 
 def _whole_percent(probability: float) -> str:

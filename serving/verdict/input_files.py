@@ -20,12 +20,12 @@ class InputFiles:
 
     Attributes:
         paths: of the files, in the order of the arguments, within a folder by name; each file once.
-        passed_over: number of other files in the folders and among the matches of the patterns, without hidden ones.
+        passed_over: paths of the other files in the folders and among the matches of the patterns, without hidden ones.
         problems: sentences on arguments that give no file.
     """
 
     paths: list[str]
-    passed_over: int
+    passed_over: list[str]
     problems: list[str]
 
 
@@ -38,7 +38,7 @@ def find_files(arguments: Sequence[str], skip: Callable[[str], bool] = lambda pa
         skip: tells of a file that no argument names itself whether it is passed over.
     """
     taken: dict[str, str] = {}  # real path -> path
-    other: set[str] = set()
+    other: dict[str, str] = {}  # real path -> path
     problems = []
     for argument in arguments:
         found: list[str] = []
@@ -51,10 +51,11 @@ def find_files(arguments: Sequence[str], skip: Callable[[str], bool] = lambda pa
             (found if is_named or (is_media(path) and os.path.isfile(path)) else passed_over).append(path)
         for path in found:
             taken.setdefault(os.path.realpath(path), path)
-        other.update(map(os.path.realpath, passed_over))
+        for path in passed_over:
+            other.setdefault(os.path.realpath(path), path)
         if not found:
             problems.append(f"{argument}: {_why_none(argument, len(passed_over))}")
-    return InputFiles(list(taken.values()), len(other - taken.keys()), problems)
+    return InputFiles(list(taken.values()), [path for real, path in other.items() if real not in taken], problems)
 
 
 def _why_none(argument: str, others: int) -> str:

@@ -5,12 +5,12 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from artifacts import writing
 from artifacts.errors import InputError
-from artifacts.visible import as_text, printable
+from artifacts.visible import printable
 from artifacts.words import counted
 from commands.output_files import check_existing
 from commands.signals import StopSignals
@@ -24,9 +24,10 @@ from serving.verdict.outcomes import CANNOT_JUDGE, WORDS
 from serving.verdict.output_paths import STANDARD_OUTPUT, OutputPaths
 from serving.verdict.stage_bars import StageBars
 from serving.verdict.verdict_json import Verdict, verdicts_json
-from serving.verdict.verdict_options import VerdictOptions
-from serving.verdict.view.html_report import HtmlReport, inline
+from serving.verdict.view.html_report import HtmlReport, NotInIt, inline
+from serving.verdict.view.verdict_view import VerdictView
 
+SHOWN = 5  # names in a line of the terminal; all of them are in JSON and in the report
 COUNTED = {**WORDS, CANNOT_JUDGE: "not assessed"}  # what stands after the number of files with an outcome
 
 
@@ -38,7 +39,6 @@ class Outputs:
     Args:
         paths: where the outputs go.
         files: which files are assessed.
-        options: of the verdicts.
         stop: the signals that end the command.
         annotator: draws copies of the files, or None.
 
@@ -52,14 +52,14 @@ class Outputs:
         self,
         paths: OutputPaths,
         files: InputFiles,
-        options: VerdictOptions,
         stop: StopSignals,
         annotator: Annotator | None = None,
     ) -> None:
-        self._paths, self._files, self._options = paths, files, options
+        self._paths, self._files = paths, files
         self._stop, self._annotator = stop, annotator
         self.verdicts: list[Verdict] = []
         self.interrupted, self.failed = 0, False
+        self._not_drawn: list[str] = []
         self._table: TextIO | None = None
         if not paths.quiet:
             self._table = sys.stderr if STANDARD_OUTPUT in (paths.json, paths.csv) else sys.stdout
@@ -86,16 +86,34 @@ class Outputs:
             self._print(*verdict_table.header_of(verdict, alone))
         self.verdicts.append(verdict)
         self._print(*verdict_table.lines_of(verdict, alone))
-        if self._annotator:
-            try:
-                self._annotator.draw(verdict, path, self.progress, self._note)
-            except InputError as error:
-                self._note_error(str(error))
-        if self._report and not self._attempt(self._report.path, self._report.add, assessment.view(inline)):
-            self._report.close()
-            self._report = None
+        try:
+            self._draw(path, verdict)
+            self._add_to_report(assessment.view(inline) if self._report else None)
+        except KeyboardInterrupt:
+            self._add_to_report(assessment.view())  # its verdict was printed: at least the figures belong in there
+            raise
         self._bars.file_done()
         self._stop.check()
+
+    def _draw(self, path: str, verdict: Verdict) -> None:
+        """Draw the copy of a file, if copies are wanted."""
+        if self._annotator is None or verdict.kind is None:
+            return
+        self._not_drawn.append(path)  # until it is
+        try:
+            self._annotator.draw(verdict, path, self.progress, self._note)
+        except InputError as error:
+            self._note_error(str(error))
+        else:
+            self._not_drawn.pop()
+
+    def _add_to_report(self, view: VerdictView | None) -> None:
+        """Add a file to the report, once; without a report nothing is added."""
+        if self._report is None or view is None or self._report.files == len(self.verdicts):
+            return
+        if not self._attempt(self._report.path, self._report.add, view):
+            self._report.close()
+            self._report = None
 
     def on_interrupt(self) -> None:
         """Note that a signal ended the work early."""
@@ -108,7 +126,7 @@ class Outputs:
             return
         try:
             if self._report and self._still_free(self._report.path):
-                self._attempt(self._report.path, self._report.write)
+                self._attempt(self._report.path, self._report.write, self._beside())
         except KeyboardInterrupt:
             self.on_interrupt()
         for path, write in ((self._paths.json, self._write_json), (self._paths.csv, self._write_csv)):
@@ -145,28 +163,33 @@ class Outputs:
         content = verdicts_json(
             self.verdicts,
             caveats=caveats_of(self.verdicts[0].model),
-            parameters=self._options.model_dump(),
-            passed_over=self._files.passed_over,
-            problems=[as_text(problem) for problem in self._files.problems],
+            problems=self._files.problems,
             interrupted=bool(self.interrupted),
+            **self._beside(),
         )
         if path == STANDARD_OUTPUT:
             print(json.dumps(content, indent=1, allow_nan=False))
         else:
             writing.write_json(path, content)
 
+    def _beside(self) -> NotInIt:
+        """The names of the files that lack something."""
+        not_examined = self._files.paths[len(self.verdicts) :]
+        return {"passed_over": self._files.passed_over, "not_examined": not_examined, "not_drawn": self._not_drawn}
+
     def _write_csv(self, path: str) -> None:
+        left = self._beside()["not_examined"]
         if path == STANDARD_OUTPUT:
             if sys.stdout.isatty():
-                verdict_table.write_csv(sys.stdout, self.verdicts, "\n")
+                verdict_table.write_csv(sys.stdout, self.verdicts, "\n", left)
             else:  # a pipe gets every name as it is
-                verdict_table.write_csv(unguarded(sys.stdout), self.verdicts)
+                verdict_table.write_csv(unguarded(sys.stdout), self.verdicts, not_examined=left)
             return
         with (
             writing.whole(path) as partial,
             open(partial, "w", encoding="utf-8", newline="") as stream,
         ):
-            verdict_table.write_csv(stream, self.verdicts)
+            verdict_table.write_csv(stream, self.verdicts, not_examined=left)
 
     def _conclude(self) -> None:
         """Below the table: the number of files with each outcome, and what the user must know about the model."""
@@ -175,9 +198,18 @@ class Outputs:
         if self.interrupted:
             parts.append(f"interrupted: {len(self._files.paths) - len(self.verdicts)} not examined")
         if self._files.passed_over:
-            parts.append(f"{counted(self._files.passed_over, 'other file')} passed over")
-        self._print("", f"{len(self.verdicts)} file{'s' * (len(self.verdicts) != 1)}: {', '.join(parts)}", "")
+            parts.append(f"{counted(len(self._files.passed_over), 'other file')} passed over")
+        self._print("", f"{len(self.verdicts)} file{'s' * (len(self.verdicts) != 1)}: {', '.join(parts)}")
+        lacking = self._beside()
+        for what, names in (
+            ("not examined", lacking["not_examined"]),
+            ("no copy drawn of", lacking["not_drawn"]),
+            ("passed over", lacking["passed_over"]),
+        ):
+            if names:
+                self._print(printable(f"{what}: {first_of(names)}"))
         model = self.verdicts[0].model
+        self._print("", *(explained := verdict_table.explained(self.verdicts)), *[""] * bool(explained))
         self._print(*map(printable, about(model) + caveats_of(model)))
 
     def _print(self, *lines: str) -> None:
@@ -190,3 +222,9 @@ class Outputs:
         except BrokenPipeError:  # nobody reads on, as with `| head`; the files are written all the same
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._table.fileno())
             self._table = None
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The first few of some names, and how many there are beside them."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")

@@ -13,6 +13,7 @@ from artifacts.preprocessing import Preprocessing
 from model.input_pipeline import load_crop
 from model.saved_model import Calibration, why_not_calibrated
 from model.served import ServedModel
+from serving.default_model import name_of
 from serving.verdict.reliance import why_not_judged
 from serving.verdict.stages import JUDGING, StageProgress, no_progress
 from serving.verdict.verdict_json import ModelDescription
@@ -45,17 +46,17 @@ class ScoringModel:
     description: ModelDescription
 
     @classmethod
-    def of_served(cls, model: ServedModel, name: str = "model") -> "ScoringModel":
+    def of_served(cls, model: ServedModel) -> "ScoringModel":
         """A `ServedModel` that is called directly."""
-        return cls(model.predict, model.heat_maps, model.calibration, model.preprocessing, describe(model, name))
+        return cls(model.predict, model.heat_maps, model.calibration, model.preprocessing, describe(model))
 
 
-def describe(model: ServedModel, name: str = "model") -> ModelDescription:
+def describe(model: ServedModel) -> ModelDescription:
     """What verdicts by the default options tell about a model."""
     defaults = VerdictOptions().for_model(model.preprocessing)
     problem = why_not_calibrated(model.calibration, defaults.video_rule, defaults.faces)
     return {
-        "name": name,
+        "name": name_of(model.path),
         "version": model.version,
         "digest": model.digest,
         "calibrated": problem is None,

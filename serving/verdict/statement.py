@@ -1,11 +1,15 @@
 """A verdict in plain words."""
 
-import statistics
-
+from serving.verdict.doubt import detector_score
 from serving.verdict.outcomes import NOT_JUDGED, WORDS
 from serving.verdict.verdict_json import FaceVerdict, Verdict
 
 PICTURES = ("image", "crop")
+DOUBTED = {  # why what was found is doubted, where the statement is about nothing else
+    "doubtful_face": "the detector doubts that what it found is a face (it is {} sure)",
+    "unsteady_face": "the detector is {} sure that what it found is a face, and often loses it, as happens with "
+    "backgrounds",
+}
 
 
 def statement(verdict: Verdict, detail: str = "") -> str:
@@ -19,12 +23,14 @@ def statement(verdict: Verdict, detail: str = "") -> str:
     if face is None or face.fake_probability is None:
         return f"Cannot judge: {why_not(verdict, detail)}."
     bounds = f" (95 % interval {from_to(face.interval)})" if face.interval else ""
-    based = "" if verdict.kind in PICTURES else f", based on {len(face.frames)} of {verdict.wanted} frames"
+    seen = examined(verdict, face)
+    based = f", based on {seen}" if seen else ""
     probability = percent(face.fake_probability)
     if face.doubtful:
+        why = why_doubtful(face, verdict.wanted, verdict.parameters["min_face"])
         return (
             f"Unsure: only a doubtful face ({face.track + 1}) looks fake, with a probability of {probability}{bounds}"
-            f"{based}; {why_doubtful(face, verdict.wanted)}. Without it the file would be likely real."
+            f"{based}; {why}. Without it the file would be likely real."
         )
     who = _who(verdict, face)
     if verdict.verdict == NOT_JUDGED:
@@ -34,6 +40,22 @@ def statement(verdict: Verdict, detail: str = "") -> str:
         words = WORDS[verdict.verdict].capitalize()
         said = f"{words}: {who} is fake with a probability of {probability}{bounds}{based}."
     return said + _others(verdict.doubtful)
+
+
+def examined(verdict: Verdict, face: FaceVerdict | None) -> str:
+    """In how many of the frames that were examined a face is seen, and how many the clip has; "" for a picture.
+
+    Args:
+        verdict: on the file.
+        face: the one that decides; None if nothing is assessed.
+    """
+    if verdict.kind in PICTURES or not verdict.wanted:
+        return ""
+    text = f"{len(face.frames) if face else 0} of {verdict.wanted} frames examined"
+    total = verdict.info.get("frames")
+    if not total:
+        return text
+    return f"{text}, all that the clip has" if total <= verdict.wanted else f"{text}, evenly spaced over its {total:,}"
 
 
 def _who(verdict: Verdict, face: FaceVerdict) -> str:
@@ -54,16 +76,22 @@ def _others(doubtful: int) -> str:
     return f" There are also {doubtful} doubtful faces, which are not counted."
 
 
-def why_doubtful(face: FaceVerdict, wanted: int) -> str:
-    """Why a face is doubtful, as a clause."""
-    sure = percent(_detector_score(face))
+def why_doubtful(face: FaceVerdict, wanted: int, least: float) -> str:
+    """Why a face is doubtful, as a clause with its size.
+
+    Args:
+        face: the doubtful one.
+        wanted: number of frames examined.
+        least: pixels, from which on a face is large enough; see `VerdictOptions.min_face`.
+    """
+    size, sure = f"{face.size:.0f} pixels", percent(detector_score(face.frames))
     if face.reason == "too_small":
-        return f"it is {face.size:.0f} pixels large, too small"
+        return f"it is {size} large, and less than {least:g} are too small (--min_face)"
     if face.reason == "too_few_frames":
-        return f"it is seen in {len(face.frames)} of {wanted} frames, too few"
+        return f"it is seen in {len(face.frames)} of {wanted} frames, too few ({size})"
     if face.reason == "unsteady_face":
-        return f"the detector is {sure} sure that it is a face, and often loses it, as with backgrounds"
-    return f"the detector is only {sure} sure that it is a face"
+        return f"it may be no face: the detector is {sure} sure, and often loses it, as with backgrounds ({size})"
+    return f"it may be no face: the detector is only {sure} sure ({size})"
 
 
 def why_not(verdict: Verdict, detail: str = "") -> str:
@@ -73,23 +101,16 @@ def why_not(verdict: Verdict, detail: str = "") -> str:
             return "no face was found in the picture"
         return f"no face was found in any of the {verdict.wanted} examined frames"
     if verdict.reason == "too_small":
-        return f"the faces are too small ({verdict.faces[0].size:.0f} pixels)"
-    if verdict.reason == "doubtful_face":
-        sure = percent(_detector_score(verdict.faces[0]))
-        return f"the detector doubts that what it found is a face (it is {sure} sure)"
-    if verdict.reason == "unsteady_face":
-        sure = percent(_detector_score(verdict.faces[0]))
-        return (
-            f"the detector is {sure} sure that what it found is a face, and often loses it, as happens with backgrounds"
-        )
+        least = verdict.parameters["min_face"]
+        faces = "the face is" if len(verdict.faces) == 1 else "the faces are"
+        return f"{faces} too small ({verdict.faces[0].size:.0f} pixels; --min_face asks for {least:g})"
+    if verdict.reason in DOUBTED:
+        return DOUBTED[verdict.reason].format(percent(detector_score(verdict.faces[0].frames)))
     if verdict.reason == "too_few_frames":
         most = max(len(face.frames) for face in verdict.faces)
-        return f"too few frames show a face ({most} of the {verdict.wanted} examined)"
+        least = verdict.parameters["min_frames"]
+        return f"too few frames show a face ({most} of the {verdict.wanted} examined; --min_frames asks for {least})"
     return detail or str(verdict.reason).replace("_", " ")
-
-
-def _detector_score(face: FaceVerdict) -> float:
-    return statistics.median(frame.detector_score for frame in face.frames)
 
 
 def percent(probability: float) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from typing_extensions import TypedDict  # pydantic, which describes these types to clients, needs it up to Python 3.11
 
+from artifacts.visible import as_text
 from commands.parser import version
 from model.saved_model import Readout
 from serving.verdict.outcomes import Outcome
@@ -22,7 +23,7 @@ class ModelDescription(TypedDict):
     """What verdicts tell about the model.
 
     Attributes:
-        name: of the model.
+        name: of the model: of its folder, or of the folder with its versions.
         version: its number in a model server's folder; null elsewhere.
         digest: of its graph and weights; the same digest means the same model.
         calibrated: whether its probabilities, by the verdict's video rule, were calibrated on a validation split.
@@ -145,6 +146,8 @@ class Verdict:
         info: digest, size and length of the file.
         judged_at: when, in UTC, as in "2026-11-26T18:30:05+00:00".
         model: in the document of `predict --json` it stands once, beside `files`.
+        parameters: the options that the verdict was reached with, see `verdict_options.ModelOptions`; they stand there
+            once, too.
     """
 
     file: str
@@ -167,6 +170,7 @@ class Verdict:
     info: FileInfo
     judged_at: str
     model: ModelDescription
+    parameters: Json
 
     @property
     def decisive(self) -> FaceVerdict | None:
@@ -184,13 +188,16 @@ class VerdictsJson(TypedDict):
     Attributes:
         made_by: "deepfake-predict": by it, and by being first, an earlier output is known from other files.
         version: of this package.
-        files: a `Verdict` for each examined file, without `model`.
+        files: a `Verdict` for each examined file, without `model` and `parameters`.
         model: see `ModelDescription`.
         caveats: sentences on what a verdict of this model does not tell.
-        parameters: the options of the verdicts, see `verdict_options.VerdictOptions`.
-        passed_over: number of other files in the folders and among the matches of the patterns.
+        parameters: the options of the verdicts, those in force, see `verdict_options.ModelOptions`.
+        passed_over: names of the other files in the folders and among the matches of the patterns, which by their
+            suffix are no videos or pictures, or are drawn copies of an earlier run.
         problems: sentences on arguments that gave no file.
         interrupted: whether the command was stopped before the last file.
+        not_examined: names of the files on which there is no verdict, since the command was stopped.
+        not_drawn: names of the files that have a verdict, but not the drawn copy that was asked for.
     """
 
     made_by: str
@@ -199,32 +206,37 @@ class VerdictsJson(TypedDict):
     model: ModelDescription
     caveats: list[str]
     parameters: Json
-    passed_over: int
+    passed_over: list[str]
     problems: list[str]
     interrupted: bool
+    not_examined: list[str]
+    not_drawn: list[str]
 
 
 def verdicts_json(
     verdicts: Sequence[Verdict],
     *,
     caveats: list[str],
-    parameters: Json,
-    passed_over: int,
-    problems: list[str],
-    interrupted: bool,
+    passed_over: Sequence[str] = (),
+    problems: Sequence[str] = (),
+    interrupted: bool = False,
+    not_examined: Sequence[str] = (),
+    not_drawn: Sequence[str] = (),
 ) -> VerdictsJson:
     """The document about some verdicts of one model, at least one; for the arguments see `VerdictsJson`."""
     files = [verdict.as_dict() for verdict in verdicts]
     for file in files:
-        del file["model"]
+        del file["model"], file["parameters"]
     return {
         "made_by": PROGRAM,
         "version": version(),
         "files": files,
         "model": verdicts[0].model,
         "caveats": caveats,
-        "parameters": parameters,
-        "passed_over": passed_over,
-        "problems": problems,
+        "parameters": verdicts[0].parameters,
+        "passed_over": [as_text(name) for name in passed_over],
+        "problems": [as_text(problem) for problem in problems],
         "interrupted": interrupted,
+        "not_examined": [as_text(name) for name in not_examined],
+        "not_drawn": [as_text(name) for name in not_drawn],
     }

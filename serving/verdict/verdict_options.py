@@ -13,6 +13,8 @@ from faces.settings import CROP_MARGIN, ExtractionSettings, MinFaceSize
 # Former names of options -> their names.
 RENAMED = {"least_face": "min_face", "least_score": "min_score", "least_frames": "min_frames"}
 
+MODELS_OWN = "Not given: the model's own."  # ends the description of what a model may bring with it
+
 
 class VerdictOptions(Parameters):
     """Options of a verdict.
@@ -27,20 +29,20 @@ class VerdictOptions(Parameters):
     )
     min_face_size: MinFaceSize = Field(
         39.8,
-        description="Smallest face to search for, pixels: 20, 28.2, 39.8, 56.1 or 79.1. If it is not given, the "
-        "model's own, with which its training faces were found.",
+        description="Smallest face to search for, pixels: 20, 28.2, 39.8, 56.1 or 79.1. By default "
+        f"that with which the model's training faces were found. {MODELS_OWN}",
     )
     detect_every: PositiveInt = Field(
         1,
         description="Search the whole of every k-th frame, and of the others only around the last faces: 8 is faster. "
-        "If it is not given, the model's own.",
+        f"{MODELS_OWN}",
     )
     decode_time_limit: PositiveFloat = Field(300.0, description="Seconds that decoding one file may take.")
     min_face: float = Field(
         32.0,
         ge=0,
         description="Faces smaller than this, in pixels, are doubtful: they are shown, but no verdict rests on "
-        "them. If it is not given, the model's own.",
+        f"them. {MODELS_OWN}",
     )
     min_score: float = Field(
         0.88, ge=0, le=1, description="Faces of which the detector is less sure than this are doubtful, too."
@@ -58,7 +60,7 @@ class VerdictOptions(Parameters):
     threshold: float = Field(0.5, gt=0, lt=1, description="Fake probability from which on a face is called fake.")
     video_rule: VideoRule = Field(
         "mean_logit",
-        description="How the scores of a face in all frames are joined into one. If it is not given, the model's own.",
+        description=f"How the scores of a face in all frames are joined into one. {MODELS_OWN}",
     )
 
     def for_model(self, preprocessing: Preprocessing | None) -> "ModelOptions":

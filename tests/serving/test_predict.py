@@ -21,7 +21,9 @@ from faces.detector import Face
 from faces.extraction import FaceExtractor
 from serving import predict
 from serving.default_model import SHIPPED
+from serving.verdict.annotate import Annotator
 from serving.verdict.assessor import Assessor
+from serving.verdict.caveats import AUC
 from serving.verdict.outcomes import CANNOT_JUDGE, FAKE, REAL, UNSURE
 from serving.verdict.verdict_json import Verdict, VerdictsJson
 from serving.verdict.verdict_options import VerdictOptions
@@ -157,9 +159,10 @@ def test_the_table_then_what_must_be_known(run, pictures, tmp_path):
     assert "    Cannot judge: no face was found in the picture." in lines
     assert "    Likely fake: the face is fake with a probability of 99.7 %." in run("fake.png").out.splitlines()
     assert "4 files: 1 likely fake, 1 likely real, 2 not assessed, 1 other file passed over" in lines
+    assert "passed over: ./notes.txt" in lines and any(line.startswith("no interval: a single") for line in lines)
     assert lines[-5:-1] == [
         "Model: toys, recipe toy",
-        "Tested on others AUC 0.900 (0.800 to 1.000) (videos that it was not trained on)",
+        f"Tested on others AUC 0.900 (0.800 to 1.000) (videos that it was not trained on; {AUC})",
         "Toys: they are no faces.",
         "This model is not calibrated (the model has no calibration): its probabilities rank faces, but 90 % need not "
         "mean that nine in ten are fake.",
@@ -182,11 +185,18 @@ def test_json_and_csv(run, pictures):
     assert first["verdict"] == "fake" and first["faces"][0]["frames"][0]["box"] == [20, 12, 60, 60]
     assert "model" not in first and content["model"]["digest"] == "d1" and content["model"]["card"] == run.model.card
     assert set(content) == set(VerdictsJson.__annotations__)
-    assert set(first) == {field.name for field in fields(Verdict)} - {"model"}
+    assert set(first) == {field.name for field in fields(Verdict)} - {"model", "parameters"}
     assert content["parameters"]["frames"] == 9 and content["interrupted"] is False and len(content["caveats"]) == 3
+    assert content["not_examined"] == content["not_drawn"] == content["passed_over"] == []
     rows = list(csv.DictReader(io.StringIO(Path("a.csv").read_text())))
     assert [row["file"] for row in rows] == ["fake.png", "empty.png"]
     assert float(rows[0]["fake_probability"]) == first["fake_probability"] and rows[1]["reason"] == "no_face"
+    for row in rows:
+        assert (row["threshold"], row["video_rule"], row["min_face"], row["min_score"]) == (
+            "0.5", "mean_logit", "32.0", "0.88",
+        )  # fmt: skip
+        assert row["model"] == "toys" and row["model_digest"] == "d1"
+    assert [row["notes"] for row in rows] == [" ".join(file["notes"]) for file in content["files"]]
 
 
 @pytest.mark.slow
@@ -204,7 +214,7 @@ def test_standard_output_can_be_for_a_program(option, run, pictures):
 @pytest.mark.slow
 def test_a_report_and_drawn_copies(run, pictures):
     done = run("fake.png", "real.png", "--report=a.html", "--annotate=out")
-    assert done.code == 1 and sorted(os.listdir("out")) == ["fake.png", "real.png"]
+    assert done.code == 1 and sorted(os.listdir("out")) == ["fake-marked.png", "real-marked.png"]
     page = Path("a.html").read_text()
     assert "fake.png" in page and page.count('class="verdict"') >= 2 and "data:image/webp" in page
     one = run("fake.png", "--annotate=one.jpg")
@@ -242,14 +252,14 @@ def test_names_of_arguments_and_of_the_model_are_shown_harmlessly(run, pictures)
 # --- what must not be lost --------------------------------------------------------------------------------------------
 @pytest.fixture
 def evidence(pictures, tmp_path):
-    """hard.png and soft.png are fake.png by other names, own.png is somebody's, inbox/own.png another; letter.txt.
+    """hard.png and soft.png are fake.png by other names, own-marked.png and inbox/own.png are somebody's; letter.txt.
 
     evidence() fails if any file has changed, or one has appeared.
     """
     os.link("fake.png", "hard.png")
     os.symlink("fake.png", "soft.png")
     (tmp_path / "letter.txt").write_text("a letter")
-    (tmp_path / "own.png").write_bytes((tmp_path / "real.png").read_bytes())
+    (tmp_path / "own-marked.png").write_bytes((tmp_path / "real.png").read_bytes())
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "own.png").write_bytes((tmp_path / "fake.png").read_bytes())
 
@@ -274,8 +284,8 @@ def evidence(pictures, tmp_path):
         (["fake.png", "--json", "a", "--csv", "./a"], "--csv ./a: is also --json a; one would be lost"),
         (["fake.png", "--json", "a", "--report", "A"], "--report A: is also --json a"),
         (["fake.png", "--json", "a.png", "--annotate", "a.png"], "--annotate a.png: is also --json a.png"),
-        (["inbox", "--annotate", "."], "--annotate ./own.png: this file exists"),
-        (["inbox", "--annotate", "inbox"], "--annotate inbox/own.png: is an input"),
+        (["inbox", "--annotate", "."], "--annotate ./own-marked.png: this file exists"),
+        (["inbox", "--annotate", "inbox/own.png"], "--annotate inbox/own.png: is an input"),
         (["fake.png", "--csv", f"{SHIPPED}/1/saved_model.pb", "--overwrite"], "is a file of the model"),
     ],
 )
@@ -289,14 +299,15 @@ def test_no_output_eats_anything(arguments, words, run, evidence, monkeypatch):
 @pytest.mark.usefixtures("one_moment")
 def test_a_command_may_be_repeated_and_overwrites_what_it_is_told(run, evidence, tmp_path):
     command = ["inbox", "--json=a.json", "--csv=a.csv", "--report=a.html", "--annotate=inbox", "--frames=4"]
-    (tmp_path / "inbox" / "own.png").rename(tmp_path / "inbox" / "clip.jpeg")  # its copy is clip.jpg
+    (tmp_path / "inbox" / "own.png").rename(tmp_path / "inbox" / "clip.jpeg")  # its copy is clip-marked.jpg
     assert run(*command).code == 1
-    before = {name: Path(name).read_bytes() for name in ("a.json", "a.csv", "a.html", "inbox/clip.jpg")}
+    before = {name: Path(name).read_bytes() for name in ("a.json", "a.csv", "a.html", "inbox/clip-marked.jpg")}
     again = run(*command)
     assert again.code == 1 and "1 file: 1 likely fake, 1 other file passed over" in again.out, again
-    assert {name: Path(name).read_bytes() for name in before if name != "a.json"} == {
-        name: content for name, content in before.items() if name != "a.json"
+    assert {name: Path(name).read_bytes() for name in ("a.csv", "inbox/clip-marked.jpg")} == {
+        name: before[name] for name in ("a.csv", "inbox/clip-marked.jpg")
     }
+    assert read("a.json")["passed_over"] == ["inbox/clip-marked.jpg"]  # the copy of before
     assert run("fake.png", "--json=a.csv").code == 2  # of another kind
     assert run("fake.png", "--json=letter.txt", "--overwrite").code == 1
     assert read("letter.txt")["made_by"] == "deepfake-predict"
@@ -361,14 +372,6 @@ def test_without_a_model_the_packages_own_is_used_and_named(quiet, tmp_path, mon
     assert ("comes with the package" in capsys.readouterr().err) is not quiet
 
 
-@pytest.mark.parametrize(
-    "path, name",
-    [("a/serving_model/1764", "serving_model"), ("a/mine", "mine"), ("/x/Format-Serving/", "Format-Serving")],
-)
-def test_what_a_model_is_called(path, name):
-    assert predict.name_of(path) == name
-
-
 def test_limits(run, pictures):
     done = run("fake.png", "--max_pixels=1000")
     assert done.code == 2 and "pictures of 128x96 are more than 1,000 pixels" in done.out
@@ -417,12 +420,40 @@ def test_interrupted_it_keeps_what_is_done(number, code, report, run, pictures, 
 
     monkeypatch.setattr(Assessor, "assess", assess)
     before = signal.getsignal(signal.SIGTERM)
-    done = run("fake.png", "real.png", "empty.png", "--json=a.json", *["--report=a.html"] * report)
+    done = run("fake.png", "real.png", "empty.png", "--json=a.json", "--csv=a.csv", *["--report=a.html"] * report)
     assert done.code == code and f"stopped by {number.name}" in done.err
     content = read("a.json")
     assert [file["file"] for file in content["files"]] == ["fake.png"] and content["interrupted"] is True
+    assert content["not_examined"] == ["real.png", "empty.png"]
     assert "1 file: 1 likely fake, interrupted: 2 not examined" in done.out
+    assert "not examined: real.png, empty.png" in done.out.splitlines()
+    with open("a.csv", newline="") as stream:
+        rows = [(row["file"], row["verdict"], row["reason"]) for row in csv.DictReader(stream)]
+    assert rows[1:] == [(name, "not_examined", "interrupted") for name in ("real.png", "empty.png")]
+    if report:
+        assert "Interrupted: 2 of 3 files were not examined." in Path("a.html").read_text()
     assert Path("a.html").exists() == report and signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.slow
+def test_a_copy_that_was_interrupted_is_named_and_its_verdict_stays_in_every_output(run, pictures, monkeypatch):
+    def draw(self, verdict, path, progress, note):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Annotator, "draw", draw)
+    outputs = ["--json=a.json", "--csv=a.csv", "--report=a.html", "--annotate=out"]
+    done = run("fake.png", "real.png", *outputs)
+    assert done.code == 130 and "no copy drawn of: fake.png" in done.out.splitlines()
+    content, page = read("a.json"), Path("a.html").read_text()
+    assert (content["not_drawn"], content["not_examined"]) == (["fake.png"], ["real.png"])
+    assert "No copy could be drawn of:" in page and "Interrupted: 1 of 2 files was not examined." in page
+    assert page.count('class="verdict">') == 1 and "The face is fake" not in page
+
+
+def test_ctrl_c_while_the_model_loads_says_so_in_one_line(run, pictures, monkeypatch):
+    monkeypatch.setattr(predict, "_load", lambda folder: signal.raise_signal(signal.SIGINT))
+    done = run("fake.png")
+    assert done.code == 130 and done.err == "stopped by SIGINT\n" and done.out == ""
 
 
 # --- the help, and the command as a process ---------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from model.served import ServedModel
 from serving import predict
 from serving.default_model import SHIPPED
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data"
 pytestmark = pytest.mark.slow  # it loads a model
 real_files = pytest.mark.skipif(not DATA.is_dir(), reason="no shared/data with real files beside the repository")
 
@@ -58,12 +60,38 @@ def test_it_knows_how_its_faces_are_cut_and_how_small_they_may_be(model):
 def test_the_command_gives_the_verdicts_of_the_card(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = {row["clip"]: row for row in model.card["clips"]["verdicts"]}
-    clips = [next(DATA.rglob(f"{name}.mp4")) for name in ("519", "519_515")]
+    clips = [next(DATA.rglob(f"{name}.mp4")) for name in ("519", "519_515", "004_982")]  # right, right, wrong
     assert predict.main([*map(str, clips), "--json=v.json", "--quiet"]) == 1
-    for found in json.loads((tmp_path / "v.json").read_text())["files"]:
+    content = json.loads((tmp_path / "v.json").read_text())
+    for found in content["files"]:
         row = rows[Path(found["file"]).stem]
-        assert found["verdict"] == row["verdict"] == row["label"]
+        assert found["verdict"] == row["verdict"] and found["face"] == 0
         assert found["fake_probability"] == pytest.approx(row["fake_probability"], abs=0.02)
+    assert "doubtful_face" in content["files"][2]["notes"]  # a piece of skyline, which does not decide
+    model = content["model"]
+    assert model["preprocessing"]["min_face"] == model["card"]["preprocessing"]["min_face"] == 80
+    assert content["parameters"]["min_face"] == 80
+
+
+def test_the_docs_and_the_readme_tell_what_the_card_tells(model):
+    """The table of real clips, row by row, and the counts."""
+    text = (ROOT / "docs" / "detector.md").read_text()
+    table = re.findall(
+        r"^\| (?:FaceForensics\+\+|DFDC) (\w+).*? \| (real|fake) \| \W*(\w+)\W* \| (.+?) \|$", text, re.M
+    )
+    rows = {row["clip"]: row for row in model.card["clips"]["verdicts"]}
+    assert {clip for clip, *_ in table} == set(rows)
+    for clip, label, outcome, figures in table:
+        row = rows[clip]
+        said = "unsure" if row["verdict"] == "unsure" else "right" if row["verdict"] == row["label"] else "wrong"
+        assert (label, outcome) == (row["label"], said)
+        shown = re.sub(r"[^\d.]", "", figures.split("%")[0])
+        assert abs(float(shown) - 100 * row["fake_probability"]) < 0.06 or row["fake_probability"] > 0.999
+    counts = model.card["clips"]["counts"]
+    right, wrong, unsure = (counts["real"][name] + counts["fake"][name] for name in ("right", "wrong", "unsure"))
+    words = dict(enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight"]))
+    said = f"{words[right]} are right, {words[wrong]} is wrong, {words[unsure]} are unsure"
+    assert said in " ".join((ROOT / "README.md").read_text().split())
 
 
 @real_files

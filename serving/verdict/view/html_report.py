@@ -8,11 +8,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict, cast
 
 import jinja2
 
 from artifacts import writing
-from artifacts.visible import for_page
+from artifacts.visible import as_text, for_page
 from commands.parser import version
 from serving.verdict.outcomes import WORDS
 from serving.verdict.own_outputs import MARK
@@ -25,6 +26,17 @@ _IN_MEMORY = 1 << 24  # bytes of a report that are held before they go to a temp
 _SCRIPTS = ("elements.js", "timeline.js", "about.js", "verdict.js")
 # "<" could end a script element; the others could harm programs that read the page and are no browsers.
 _HARMLESS = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+
+
+class NotInIt(TypedDict):
+    """Names of files that lack something; for all three see `VerdictsJson`."""
+
+    passed_over: Sequence[str]
+    not_examined: Sequence[str]
+    not_drawn: Sequence[str]
+
+
+ALL_IN_IT: NotInIt = {"passed_over": (), "not_examined": (), "not_drawn": ()}
 
 
 class HtmlReport:
@@ -53,13 +65,21 @@ class HtmlReport:
         self._rows.append(view | {"pictures": None})
         self._data.write(_embedded(view))
 
-    def write(self) -> None:
+    @property
+    def files(self) -> int:
+        """How many files are in it."""
+        return len(self._rows)
+
+    def write(self, lacking: NotInIt = ALL_IN_IT) -> None:
         """Write the page.
+
+        Args:
+            lacking: which files lack something.
 
         Raises:
             InputError: it cannot be written.
         """
-        head, tail = _render(self._rows)
+        head, tail = _render(self._rows, lacking)
         self._data.seek(0)
         with (
             writing.whole(self.path) as partial,
@@ -121,7 +141,7 @@ def _embedded(view: VerdictView) -> str:
     return f'<script type="application/json" class="verdict">{text}</script>\n'
 
 
-def _render(rows: Sequence[VerdictView]) -> tuple[str, str]:
+def _render(rows: Sequence[VerdictView], lacking: NotInIt = ALL_IN_IT) -> tuple[str, str]:
     """What stands before and after the data of the verdicts."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
@@ -138,6 +158,7 @@ def _render(rows: Sequence[VerdictView]) -> tuple[str, str]:
     page = environment.get_template("report.html.j2").render(
         verdicts=rows,
         names=short_names([row["file"] for row in rows]),
+        lacking={name: [as_text(path) for path in cast(Sequence[str], paths)] for name, paths in lacking.items()},
         version=version(),
         mark=MARK,
         words=WORDS,

@@ -1,6 +1,6 @@
 /* Draws a verdict: the JSON of serving.verdict.view.verdict_view becomes elements. The report and the server's page share it. */
 const Verdict = (() => {
-  const { WORDS, make, isNumber, figure, many, plain, percent, bounds, clock, duration, icon, scale, section, notes } = Elements;
+  const { WORDS, make, isNumber, count, figure, many, plain, percent, bounds, clock, duration, icon, scale, section, notes } = Elements;
   const { Selection, timesOf, scoreOf, who, timeline, legend } = Timeline;
   const NOTES = {
     damaged_file: "Damaged file",
@@ -14,7 +14,8 @@ const Verdict = (() => {
   };
   const HELP = {
     no_face: "Faces are found if they are seen from the front or half from the side, and are at least about 20 pixels wide.",
-    too_small: "A copy with a higher resolution may help, or a part of the clip in which the face is closer.",
+    too_small: "The original, before anything made it smaller, may help, or a part of the clip in which the face is closer; not a copy that "
+      + "was enlarged. A smaller limit (min_face) gives a score, of which less is known.",
     doubtful_face: "What was found may not be a face: a drawing, a pattern, or someone who looks away.",
     unsteady_face: "What was found may not be a face: the detector loses it again and again, as it does with backgrounds.",
     too_few_frames: "A longer part of the clip with the same face may help, or examining more frames.",
@@ -48,11 +49,11 @@ const Verdict = (() => {
     const assessed = isNumber(view.fake_probability), face = decisive(view);
     const words = view.verdict !== "not_judged", what = words ? " fake probability" : " bare score";
     const label = view.faces.length > 1 && assessed ? `${what}, ${face.doubtful ? "doubtful " : ""}face ${view.face + 1}` : what;
-    const share = view.wanted > 0 ? view.judged / view.wanted : 0;
+    const seen = assessed ? face.frames.length : 0, whole = info.frames > view.wanted ? `, evenly spaced over the clip's ${count(info.frames)}` : "";
     const meter = view.kind === "video" && view.wanted > 0 && make("div.share", {},
-      make("span", {}, `${view.judged} of ${many(view.wanted, "frame")} assessed`,
-        view.with_face !== view.judged && `, a face in ${view.with_face}`),
-      make("progress", { max: 1, value: share, "aria-label": "Share of frames assessed" }));
+      make("span", {}, `${assessed ? "This face is seen" : "A face that can be assessed is seen"} in ${seen} of the ${many(view.wanted, "frame")} examined${whole}`,
+        view.with_face !== seen && `; any face in ${view.with_face}`),
+      make("progress", { max: 1, value: view.wanted > 0 ? seen / view.wanted : 0, "aria-label": "Share of the examined frames" }));
     return make(`section.headline.is-${view.verdict}`, { "aria-labelledby": id },
       make("p.file", {}, make("strong", {}, view.file), " ", make("span", {}, facts.join(" · "))),
       make("div.word", {}, icon(view.verdict), make("h2", { id, tabindex: -1 }, WORDS[view.verdict] || plain(view.verdict)),
@@ -67,9 +68,16 @@ const Verdict = (() => {
   function identity(view) {
     const digest = (view.info || {}).sha256, lines = [
       digest && ["SHA-256 of the file", digest], view.judged_at && ["Judged", view.judged_at.replace("T", " ").replace("+00:00", " UTC")],
-      view.model && view.model.digest && ["Model", `${view.model.name}, ${view.model.digest}`],
+      view.model && view.model.digest && ["Model", `${view.model.name}, ${view.model.digest}`], view.version && ["Made by", view.version],
+      view.parameters && ["Options", options(view.parameters)],
     ].filter(Boolean);
     return lines.length > 0 && make("dl.identity", {}, lines.map(([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text))));
+  }
+
+  /** The options in force, as the command takes them. */
+  function options(parameters) {
+    return Object.entries(parameters).filter(([, value]) => value != null)
+      .map(([name, value]) => `${name} ${isNumber(value) ? Number(value.toFixed(4)) : value}`).join(", ");
   }
 
   function notesOf(view) {
@@ -146,7 +154,8 @@ const Verdict = (() => {
 
   function whyNot(view, face) {
     const why = {
-      too_small: `too small, ${Math.round(face.size)} pixels`,
+      too_small: `too small, ${Math.round(face.size)} pixels`
+        + (view.parameters && isNumber(view.parameters.min_face) ? `, less than the ${view.parameters.min_face} of min_face` : ""),
       doubtful_face: "it may be no face, the detector is not sure of it",
       unsteady_face: "it may be no face, the detector loses it again and again",
       too_few_frames: `seen in ${face.frames.length} of ${view.wanted} frames, too few`,

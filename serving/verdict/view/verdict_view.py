@@ -8,12 +8,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from commands.parser import version
 from evaluation.report.panels import overlay
 from serving.verdict import thumbnails
+from serving.verdict.caveats import caveats_of
 from serving.verdict.finding import Found
+from serving.verdict.own_outputs import PROGRAM
 from serving.verdict.verdict_json import Json, Verdict
 
-VerdictView = Json  # the fields of `Verdict`, `looked_at` and `pictures`; see `verdict_view`
+VerdictView = Json  # the fields of `Verdict`, and some more; see `verdict_view`
 
 # Called with (path, WebP bytes) of each picture; returns the address under which the page finds it.
 PictureAddress = Callable[[str, bytes], str]
@@ -39,14 +42,16 @@ def verdict_view(
             "heat/0/12.webp". None leaves the pictures out.
 
     Returns:
-        The fields of `Verdict`, and two more: `looked_at`, the rising indices of the examined frames, and
-        `pictures`, {"frames": {index: address}, "faces": {track: {index: {"face": address, "heat": address or None}}}},
+        The fields of `Verdict`, and some more: `made_by` and `version` of this program, `caveats`, the sentences that
+        belong to every verdict of the model, `looked_at`, the rising indices of the examined frames, and `pictures`,
+        {"frames": {index: address}, "faces": {track: {index: {"face": address, "heat": address or None}}}},
         with the numbers as text. A heat picture is the face with its heat map laid over it.
     """
     indices = {example.frame_index for example in found.examples} | found.frames.keys()
     indices |= {reject.frame for reject in found.rejects if reject.frame is not None}
     pictures = {"frames": {}, "faces": {}} if address is None else _pictures(found, heat_maps, address)
-    return verdict.as_dict() | {"looked_at": sorted(indices), "pictures": pictures}
+    told = {"made_by": PROGRAM, "version": version(), "caveats": caveats_of(verdict.model)}
+    return told | verdict.as_dict() | {"looked_at": sorted(indices), "pictures": pictures}
 
 
 def _pictures(found: Found, heat_maps: _HeatMaps, address: PictureAddress) -> Json:

@@ -200,9 +200,35 @@ def test_a_doubtful_face_that_alone_looks_fake_makes_the_verdict_unsure(made):
     assert (real.verdict, doubtful.verdict, doubtful.doubtful) == (REAL, UNSURE, True)
     assert (verdict.with_face, verdict.judged, verdict.doubtful) == (11, 11, 1)
     assert verdict.statement == (
-        "Unsure: only a doubtful face (2) looks fake, with a probability of 88.1 %, based on 2 of 32 frames; it is "
-        "seen in 2 of 32 frames, too few. Without it the file would be likely real."
+        "Unsure: only a doubtful face (2) looks fake, with a probability of 88.1 %, based on 2 of 32 frames examined, "
+        "evenly spaced over its 250; it is seen in 2 of 32 frames, too few (80 pixels). Without it the file would be "
+        "likely real."
     )
+
+
+@pytest.mark.parametrize(
+    ("seen", "fields", "reason"),
+    [
+        (range(0, 32, 2), {"score": 0.92, "size": 54.0}, "unsteady_face"),  # a skyline in a real clip and its fake
+        (range(32), {"score": 0.85}, "doubtful_face"),
+        (range(32), {"size": 31.0}, "too_small"),
+        ((3,), {"score": 0.92}, "too_few_frames"),  # found once, so never lost; but nobody is sure that it is a face
+    ],
+)
+def test_what_may_be_no_face_or_is_too_small_never_decides_beside_a_sound_face(seen, fields, reason, made):
+    found, scores = made.found_of([(0, k, -4.0) for k in range(32)] + [(1, k, 4.0) for k in seen])
+    place = {"size": 80.0} | fields
+    examples = [
+        made.example(1, example.frame_index, **place) if example.track else example for example in found.examples
+    ]
+    calibration = {**CALIBRATION, "several_faces": 0}
+    verdict = made.verdict_of(replace(found, examples=examples), scores, VerdictOptions(), calibration)
+    assert (verdict.verdict, verdict.face, verdict.reason) == (REAL, 0, None)
+    assert verdict.fake_probability == verdict.faces[0].fake_probability < 0.01
+    assert verdict.faces[1].reason == reason and verdict.faces[1].fake_probability is None
+    assert verdict.notes["doubtful_face"].startswith("Doubtful face 2 looks fake (above 99.9 %), but no verdict")
+    assert f"{place['size']:.0f} pixels" in verdict.notes["doubtful_face"]
+    assert "several_faces" not in verdict.notes and verdict.statement.startswith("Likely real: the face is fake")
 
 
 def test_a_doubtful_face_that_looks_fake_beside_an_unsure_one_or_alone_is_noted(made):

@@ -16,9 +16,10 @@ from PIL import Image
 from artifacts.errors import InputError
 from faces.decoder import MAX_PIXELS, NO_LIMITS, OPENING, DecodeError
 from serving.verdict import annotate_process
-from serving.verdict.annotate import Annotator
+from serving.verdict.annotate import Annotator, comment_of
 from serving.verdict.assessor import Assessor
 from serving.verdict.drawing_plan import plan_of
+from serving.verdict.own_outputs import MARK
 from serving.verdict.scores import ScoringModel
 from serving.verdict.verdict_options import VerdictOptions
 from tests.fixtures.sounding_film import write_film
@@ -61,7 +62,9 @@ class Mark:
 
 def film(source, target, painter=None):
     seen = []
-    annotate_process.draw_video(str(source), str(target), painter or Mark(), NO_LIMITS, lambda *of: seen.append(of))
+    annotate_process.draw_video(
+        str(source), str(target), painter or Mark(), MARK, NO_LIMITS, lambda *of: seen.append(of)
+    )
     return seen
 
 
@@ -250,7 +253,7 @@ def test_several_files_go_into_a_folder_under_their_names(judged, films, made, t
     ]
     annotator = Annotator(str(tmp_path / "out" / "deep"), paths)
     targets = [annotator.draw(judged(path), path) for path in paths]
-    names = ["fake.mp4", "fake.jpg", "fake-2.jpg"]
+    names = ["fake-marked.mp4", "fake-marked.jpg", "fake-marked-2.jpg"]
     assert [os.path.basename(target) for target in targets] == names
     assert sorted(os.listdir(tmp_path / "out" / "deep")) == sorted(names)
 
@@ -280,9 +283,14 @@ def test_what_cannot_be_is_said_before_the_work(target, sources, words, tmp_path
 def test_no_original_is_written_over(judged, films, tmp_path):
     source = tmp_path / "fake.mp4"
     source.write_bytes(before := Path(films["fake"]).read_bytes())
-    annotator = Annotator(str(tmp_path), [str(source), films["real"]])
+    verdict = judged(source)
     with pytest.raises(InputError, match=r"fake\.mp4: is an input"):
-        annotator.draw(judged(source), str(source))
+        Annotator(str(source), [str(source)]).draw(verdict, str(source))
+    marked = tmp_path / "fake-marked.mp4"  # somebody's file that is called like a copy
+    marked.write_bytes(before)
+    with pytest.raises(InputError, match=r"fake-marked\.mp4: is an input"):
+        Annotator(str(tmp_path), [str(source), str(marked)]).draw(verdict, str(source))
+    assert marked.read_bytes() == before
     assert source.read_bytes() == before
 
 
@@ -381,7 +389,10 @@ def test_a_stray_line_of_a_library_is_passed_over(judged, films, tmp_path, monke
 
 def test_the_plan_names_faces_as_the_table_does(judged, films):
     plan = plan_of(judged(films["fake"]))
-    assert [track["label"] for track in plan["tracks"]] == ["face 1: fake 99.7 %", "face 2: real, fake 0.4 %"]
+    assert [track["label"] for track in plan["tracks"]] == [
+        "face 1: likely fake, 99.7 %",
+        "face 2: likely real, fake 0.4 %",
+    ]
     assert plan["step"] == pytest.approx(0.8 / 6) and len(plan["tracks"][0]["times"]) == 6
     assert [len(text) for text in plan["captions"]] == sorted((len(t) for t in plan["captions"]), reverse=True)
 
@@ -399,3 +410,12 @@ def test_the_plan_tells_doubtful_faces_apart(made):
     plan = plan_of(suspect)
     assert plan["tracks"][1]["label"] == "doubtful 2: fake 88 %" and plan["tracks"][1]["doubtful"]
     assert plan["captions"][0] == "Unsure: only a doubtful face looks fake, 88.1 %"
+
+
+def test_a_copy_tells_who_judged_what_and_when(judged, films):
+    verdict = judged(films["fake"])
+    long, short, least = plan_of(verdict)["origins"]
+    digest, day = verdict.model["digest"], verdict.judged_at[:10]
+    assert digest in long and day in long and "UTC" in long and day in short and len(least) < len(short) < len(long)
+    comment = comment_of(verdict)
+    assert comment.startswith("Made by deepfake-predict") and verdict.judged_at in comment and digest in comment

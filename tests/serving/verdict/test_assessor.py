@@ -22,7 +22,7 @@ def assessor(halves):
 
 @pytest.fixture
 def model(made):
-    return ScoringModel.of_served(made.Brightness(), "toys")
+    return ScoringModel.of_served(made.Brightness())
 
 
 def test_verdicts_in_order_under_the_names_that_were_given(assessor, model, films, tmp_path, monkeypatch):

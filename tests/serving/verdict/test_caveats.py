@@ -3,8 +3,19 @@
 import pytest
 
 from artifacts.preprocessing import Preprocessing
-from serving.verdict.caveats import INTERVAL, NO_CARD, NO_PREPROCESSING, NOT_CALIBRATED, READY_CROPS, about, caveats_of
+from serving.verdict.caveats import (
+    AUC,
+    INTERVAL,
+    NO_CARD,
+    NO_PREPROCESSING,
+    NOT_CALIBRATED,
+    ONE_FACE_EACH,
+    READY_CROPS,
+    about,
+    caveats_of,
+)
 
+REAL_FAKE = ("real", "fake")
 FIGURE = {"value": 0.91, "low": 0.9, "high": 0.923, "reason": None}
 
 
@@ -57,8 +68,25 @@ def test_what_it_was_trained_and_tested_on():
         "Model: serving_model, recipe paper",
         "Trained on ffpp: 1,720 real and 740 fake videos (df, fs); dfdc: 0 real and 0 fake videos",
         "Tested on ffpp AUC 0.910 (0.900 to 0.923) on 1,140 real and 1 fake video; old AUC 0.910 (0.900 to 0.923) "
-        "(videos that it was not trained on)",
+        f"(videos that it was not trained on; {AUC})",
     ]
+
+
+def test_a_test_of_single_faces_is_not_told_as_one_of_clips():
+    """As with the detector in the package: one crop of each video, all of one method."""
+    trained = [{"dataset": "dfdc", "method": method, "label": k, "videos": 20} for k, method in enumerate(REAL_FAKE)]
+    tested = [
+        {"dataset": "dfdc", "method": method, "level": level, "auc": FIGURE, "real": 991, "fake": 963}
+        for level in ("video", "frame")
+        for method in (None, "fake")
+    ]
+    card = {"trained_on": trained, "tested_on": tested}
+    model = {"name": "m", "card": card, "calibrated": True, "readout": None, "preprocessing": {}}
+    assert about(model)[1] == "Trained on dfdc: 20 real and 20 fake videos"
+    assert "on one face of each of 991 real and 963 fake videos" in about(model)[2]
+    assert caveats_of(model) == [ONE_FACE_EACH, INTERVAL]
+    tested[2]["fake"] += 1  # of one video there were two faces
+    assert "one face" not in about(model)[2] and caveats_of(model) == [INTERVAL]
 
 
 @pytest.mark.parametrize("card", [None, {}, {"trained_on": None, "tested_on": []}])

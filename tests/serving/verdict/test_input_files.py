@@ -42,7 +42,8 @@ def tree(tmp_path, monkeypatch):
 )
 def test_names_folders_and_patterns(arguments, paths, passed_over, tree):
     found = find_files(arguments)
-    assert (found.paths, found.passed_over, found.problems) == (paths, passed_over, [])
+    assert (found.paths, len(found.passed_over), found.problems) == (paths, passed_over, [])
+    assert all(os.path.exists(path) for path in found.passed_over) and not set(paths) & set(found.passed_over)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,6 @@ def test_what_is_no_common_file_is_not_waited_for(tree):
     os.symlink("nowhere", "dangling.mp4")
     found = find_files([".", "pipe.mp4", os.devnull])
     assert found.paths == find_files(["."]).paths and "./pipe.mp4" not in found.paths
-    assert found.passed_over == 3 + 2 + 1
+    assert len(found.passed_over) == 3 + 2 + 1 and "./notes.txt" in found.passed_over
     assert found.problems == ["pipe.mp4: not a regular file", f"{os.devnull}: not a regular file"]
     assert find_files(["dangling.mp4"]).paths == ["dangling.mp4"]  # who names it is told what it lacks

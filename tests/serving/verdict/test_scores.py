@@ -58,7 +58,7 @@ def test_progress_may_give_up(made):
     ],
 )
 def test_a_model_tells_of_itself(calibration, problem, readout, made):
-    model = scores.describe(made.Brightness(calibration), "toys")
+    model = scores.describe(made.Brightness(calibration))
     assert model == {
         "name": "toys",
         "version": 7,

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from serving.verdict import verdict_table
+from serving.verdict.drawing_plan import plan_of
 from serving.verdict.statement import from_to, percent
 from serving.verdict.verdict_options import VerdictOptions
 
@@ -25,7 +27,8 @@ def rows(track, logit, count=8, swing=0.0):
 
 def test_one_face(said):
     assert said(rows(0, 0.0 + 2)) == (
-        "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 %), based on 8 of 32 frames."
+        "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 %), based on 8 of 32 frames "
+        "examined, evenly spaced over its 250."
     )
     assert said(rows(0, -9.0)).startswith("Likely real: the face is fake with a probability of below 0.1 %")
     assert said(rows(0, 0.1, swing=3.0)).startswith(
@@ -45,8 +48,8 @@ def test_of_several_faces_it_names_the_one_that_decides(said):
 def test_doubtful_faces_are_counted_apart(said):
     few = rows(1, -3.0, count=2)
     assert said(rows(0, 2.0) + few) == (
-        "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 %), based on 8 of 32 frames. "
-        "There is also 1 doubtful face, which is not counted."
+        "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 %), based on 8 of 32 frames "
+        "examined, evenly spaced over its 250. There is also 1 doubtful face, which is not counted."
     )
     text = said(rows(0, -2.0) + few + rows(2, -3.0, count=2) + rows(3, 2.0))
     assert text.startswith("Likely fake: face 4 is fake") and text.endswith(
@@ -67,15 +70,34 @@ def test_a_picture_has_no_frames(said):
          "Cannot judge: no face was found in the picture."),
         ([], {"kind": None, "wanted": 0, "rejects": [("video", "too_long", "its 700.0 s are more than 600 s")]},
          "Cannot judge: its 700.0 s are more than 600 s."),
-        (rows(0, 3.0), {"size": 25.0}, "Cannot judge: the faces are too small (25 pixels)."),
+        (rows(0, 3.0), {"size": 25.0}, "Cannot judge: the face is too small (25 pixels; --min_face asks for 32)."),
         (rows(0, 3.0), {"score": 0.8},
          "Cannot judge: the detector doubts that what it found is a face (it is 80.0 % sure)."),
-        (rows(0, 3.0, count=3), {}, "Cannot judge: too few frames show a face (3 of the 32 examined)."),
+        (rows(0, 3.0, count=3), {},
+         "Cannot judge: too few frames show a face (3 of the 32 examined; --min_frames asks for 4)."),
     ],
 )  # fmt: skip
 def test_why_it_cannot_be_judged(rows, fields, text, said, made):
     fields = fields | {"rejects": [made.reject(*row) for row in fields.get("rejects", ())]}
     assert said(rows, **fields) == text
+
+
+def test_a_clip_of_which_every_frame_was_examined(made):
+    found, scores = made.found_of(rows(0, 2.0), wanted=8)
+    found.info["frames"] = 8
+    verdict = made.verdict_of(found, scores, VerdictOptions())
+    assert verdict.statement.endswith("based on 8 of 8 frames examined, all that the clip has.")
+    del found.info["frames"]
+    assert made.verdict_of(found, scores, VerdictOptions()).statement.endswith("based on 8 of 8 frames examined.")
+
+
+def test_the_count_of_frames_is_one_wherever_it_stands(made):
+    """That of the face which decides, although others were judged in more frames."""
+    found, scores = made.found_of(rows(0, -3.0, count=23) + rows(1, 2.0))
+    verdict = made.verdict_of(found, scores, VerdictOptions())
+    assert verdict.judged == 23 and "based on 8 of 32 frames" in verdict.statement
+    assert "  8/32  " in verdict_table.lines_of(verdict)[0]
+    assert "8 of 32 frames" in plan_of(verdict)["captions"][0]
 
 
 def test_a_face_whose_number_is_beyond_how_many_there_are(made):

@@ -21,16 +21,16 @@ def test_json_has_all_of_it_and_no_nan(made):
 
 def test_the_document_names_the_model_once(made):
     verdicts = [made.verdict_of(*made.found_of([(0, k, 1.0) for k in range(6)]), VerdictOptions()) for _ in range(2)]
-    options = VerdictOptions().model_dump()
-    content = verdicts_json(
-        verdicts, caveats=["a"], parameters=options, passed_over=1, problems=["b"], interrupted=True
-    )
-    assert made.parse(json.dumps(content, allow_nan=False))["parameters"] == options
+    names = {"passed_over": ["n\udce9.txt"], "not_examined": ["c.mp4"], "not_drawn": ["d.mp4"]}
+    content = verdicts_json(verdicts, caveats=["a"], problems=["b"], interrupted=True, **names)
+    assert made.parse(json.dumps(content, allow_nan=False))["parameters"] == VerdictOptions().model_dump()
     assert content["model"] == verdicts[0].model and len(content["files"]) == 2
-    assert all("model" not in file and file["verdict"] == "fake" for file in content["files"])
+    assert all(
+        "model" not in file and "parameters" not in file and file["verdict"] == "fake" for file in content["files"]
+    )
     assert (content["caveats"], content["passed_over"], content["problems"], content["interrupted"]) == (
         ["a"],
-        1,
+        ["n\\xe9.txt"],
         ["b"],
         True,
     )

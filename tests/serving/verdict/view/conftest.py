@@ -30,9 +30,12 @@ CARD = {
     ],
     "calibration": None,
     "tested_on": [
-        {"dataset": "ffpp", "method": None, "level": level, "real": 140, "fake": 560, "auc": FIGURE, "tpr_1": NONE}
-        for level in ("video", "frame")
+        {"dataset": "ffpp", "method": None, "level": level, "real": real, "fake": 560, "auc": FIGURE, "tpr_1": NONE}
+        for level, real in (("video", 140), ("frame", 4480))
     ],
+    "unknown": "Fakes by other means.",
+    "small_faces": {"sides": {"32": {"auc": 0.825, "reals_called_fake": 0.418}}, "so": "they are shown"},
+    "clips": {"verdicts": [{"clip": "004_982", "label": "fake", "verdict": "real", "fake_probability": 0.0132}]},
     "caveats": {"ffpp": "its test split is small"},
     "date": "2026-11-25",
 }
@@ -95,10 +98,10 @@ def conclude(found, logits, model):
 def made():
     """Files as (verdict, found, heat): `clip`, `picture`, `nobody`, `nothing`; functions that make more, and names."""
     model = {"name": "deepfake", "version": 7, "digest": "0123456789abcdef", "calibrated": False, "card": CARD}
-    model |= {"not_judged": None}
+    model |= {"not_judged": None, "readout": None, "calibration_problem": None}
     model["preprocessing"] = Preprocessing().as_dict()
     bare = {"name": "model", "version": None, "digest": "0123456789abcdef", "calibrated": True, "card": None}
-    bare |= {"preprocessing": model["preprocessing"], "not_judged": why_not_judged(None)}
+    bare |= {"preprocessing": model["preprocessing"], "not_judged": why_not_judged(None), "readout": None}
     return SimpleNamespace(
         clip=of_clip(HOSTILE, model),
         picture=of_picture("two.jpg", bare),

@@ -135,6 +135,25 @@ def test_a_name_that_is_no_unicode_or_controls_how_it_is_shown(made, tmp_path, n
     assert data["file"] == shown
 
 
+def test_what_it_lacks_is_named_on_top(made, tmp_path):
+    lacking = {"passed_over": ["raw.h264"], "not_examined": ["<b>.mp4", "c.mp4"], "not_drawn": ["two.jpg"]}
+    with contextlib.closing(HtmlReport(tmp_path / "cut.html")) as report:
+        report.add(verdict_view(*made.picture, inline))
+        report.write(lacking)
+    text = " ".join(" ".join(_Page((tmp_path / "cut.html").read_text()).text).split())
+    assert "Interrupted: 2 of 3 files were not examined." in text and "<b>.mp4 c.mp4" in text.replace("  ", " ")
+    assert "No copy could be drawn of: two.jpg" in text and "1 other file passed over" in text and "raw.h264" in text
+    write_report(tmp_path / "whole.html", [made.picture])
+    assert not any(word in (tmp_path / "whole.html").read_text() for word in ("Interrupted:", "No copy", "passed over"))
+
+
+def test_each_view_has_what_a_verdict_rests_on(report, made):
+    data = [json.loads(text) for kind, text in _Page(report).scripts if kind.get("type") == "application/json"]
+    for view in data:
+        assert view["made_by"] == "deepfake-predict" and view["version"].startswith("multi-metric-deepfake-detector")
+        assert view["parameters"]["frames"] == 32 and view["parameters"]["min_face"] == 32 and view["caveats"]
+
+
 def test_a_page_of_pictures_that_lie_elsewhere_is_the_same(made, tmp_path):
     pictures = {}
 

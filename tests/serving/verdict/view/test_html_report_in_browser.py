@@ -45,7 +45,10 @@ def test_says_what_the_verdict_says(opened, made):
     assert label == (
         f"fake probability {percent(face.fake_probability)}, 95 % interval {low} to {high}, threshold 50.0 %"
     )
-    assert "10 of 12 frames assessed, a face in 12" in opened.text(".share")
+    assert (
+        "This face is seen in 10 of the 12 frames examined, evenly spaced over the clip's 48; any face in 12"
+        in opened.text(".share")
+    )
     notes = opened.text(".notes")
     for word in ("High dynamic range", "its test split is small", "Not calibrated"):
         assert word in notes
@@ -142,7 +145,10 @@ def test_marks_faces_where_they_are(opened, made):
 def test_says_of_each_face_whether_and_why_not_it_is_judged(opened):
     people = opened.run("return [...document.querySelectorAll('.person')].map((p) => p.innerText)")
     assert people[0].startswith("Face 1: likely fake, ") and "Seen in 10 frames, 80 pixels." in people[0]
-    assert people[1].startswith("Doubtful face 2") and "Doubtful: too small, 20 pixels." in people[1]
+    assert (
+        people[1].startswith("Doubtful face 2")
+        and "Doubtful: too small, 20 pixels, less than the 32 of min_face." in people[1]
+    )
     assert people[2].startswith("Doubtful face 3") and "seen in 2 of 12 frames, too few" in people[2]
 
 
@@ -162,7 +168,9 @@ def test_tells_of_the_model_as_much_as_is_known(opened):
     about = opened.text("#about-model")
     for text in ("resnet34", "720", "23,040", "0.812", "0.700–0.900", "Calibratedno", "6 real examples; it needs 100"):
         assert text in about
-    assert len(opened.driver.find_elements("css selector", "#about-model table")) == 3
+    assert len(opened.driver.find_elements("css selector", "#about-model table")) == 5
+    for text in ("Fakes by other means.", "41.8", "So they are shown.", "004_982", "real, wrong", "1.3"):
+        assert text in about, "what it does not know"
 
 
 def test_other_files_and_what_they_lack(opened):

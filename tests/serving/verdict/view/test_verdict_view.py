@@ -29,7 +29,7 @@ def test_is_the_verdict_and_more(shown, made):
     content, _ = shown
     verdict = made.clip[0].as_dict()
     assert {key: content[key] for key in verdict} == verdict
-    assert set(content) - set(verdict) == {"looked_at", "pictures"}
+    assert set(content) - set(verdict) == {"made_by", "version", "caveats", "looked_at", "pictures"}
     assert content["looked_at"] == list(made.FRAMES)
     assert json.loads(json.dumps(content, allow_nan=False))["pictures"] == content["pictures"]
 
