@@ -33,6 +33,8 @@ def metrics_of(scores: Scores) -> Metrics:
         metrics["matrix"] = _matrix(scores)
     if how.robustness:
         metrics["robustness"] = robustness_rows(scores)
+    if how.left_out:
+        metrics["left_out"] = how.left_out
     return metrics
 
 

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from artifacts.words import counted
 from evaluation.results import AucMatrix, FigureValue, Group, Metrics, matrix_cells
 from evaluation.vocabulary import (
     NO_FACE_POLICIES,
@@ -140,5 +141,8 @@ def _notes(metrics: Metrics) -> Iterator[str]:
     if readout:
         yield READOUTS[readout]
     yield f"95 % intervals: bootstrap over videos, {count}. ACC val: at the threshold fixed on validation."
+    for dataset, reasons in sorted(metrics.get("left_out", {}).items()):
+        for reason, films in reasons.items():
+            yield f"NOTE on {dataset}: {counted(films, 'film')} not coded again: {reason}."
     for dataset in sorted(metrics.get("caveats", {}).keys() & metrics["video"]["datasets"].keys()):
         yield f"NOTE on {dataset}: {metrics['caveats'][dataset]}"

@@ -139,6 +139,9 @@ class RobustnessRow(TypedDict):
     reason: str | None
 
 
+LeftOut = dict[str, dict[str, int]]  # data set -> why films could not be coded again -> how many of the chosen ones
+
+
 class Metrics(TypedDict):
     """Everything that an evaluation found, as `metrics.json` holds it.
 
@@ -159,6 +162,7 @@ class Metrics(TypedDict):
     comparison: NotRequired[list[ComparisonRow]]
     matrix: NotRequired[AucMatrix]
     robustness: NotRequired[list[RobustnessRow]]
+    left_out: NotRequired[LeftOut]
 
 
 def matrix_cells(matrix: AucMatrix, model: int) -> list[FigureValue]:

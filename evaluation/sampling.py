@@ -1,10 +1,11 @@
 """Draw rows so that every group is represented, for what cannot show or process all of them."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
-from evaluation.columns import Column, encode
+from evaluation.columns import Column, encode, groups_of
 
 
 def draw_evenly(group: np.ndarray, most: int | None = None, each: int | None = None, seed: int = 0) -> np.ndarray:
@@ -35,12 +36,15 @@ def draw_evenly(group: np.ndarray, most: int | None = None, each: int | None = N
     return np.sort(np.concatenate(chosen))
 
 
-def rows_of_some_videos(columns: Mapping[str, Column], most: int | None = None) -> np.ndarray:
+def rows_of_some_videos(
+    columns: Mapping[str, Column], most: int | None = None, each: Literal["label", "method"] = "label"
+) -> np.ndarray:
     """Choose all rows of some videos.
 
     Args:
         columns: one row per face; see `evaluation.columns`.
-        most: videos of each data set and label at most, evenly spaced among them; None takes all.
+        most: videos of each group at most, evenly spaced among them; None takes all.
+        each: what makes a group: a data set and a label, or a data set, a label and a method.
 
     Returns:
         Ascending row numbers, int64.
@@ -48,9 +52,9 @@ def rows_of_some_videos(columns: Mapping[str, Column], most: int | None = None) 
     if most is None:
         return np.arange(len(columns["label"]))
     video, _ = encode(columns["video_id"])
-    dataset, _ = encode(columns["dataset"])
+    kind = groups_of(columns) if each == "method" else encode(columns["dataset"])[0]
     codes, first = np.unique(video, return_index=True)
-    group = 2 * dataset[first] + columns["label"][first]
+    group = 2 * kind[first] + columns["label"][first]
     chosen = [np.zeros(0, codes.dtype)]
     for name in np.unique(group):
         of_group = codes[group == name]

@@ -76,6 +76,9 @@ class HowScored(Parameters):
     thresholds: tuple[Threshold, ...] = Field((), description="What the model must reach to be blessed.")
     max_drop: float = Field(0.02, ge=0, le=1, description="Tolerated drop against the last blessed model.")
     robustness: tuple[ChangeName, ...] = Field((), description="The changes of the robustness sweep.")
+    left_out: dict[str, dict[str, int]] = Field(
+        {}, description="Data set -> why films were not coded again in the sweep -> how many of the chosen ones."
+    )
     caveats: dict[str, str] = Field({}, description="Data set -> a sentence to print with its figures.")
     lineage: tuple[dict[str, str], ...] = Field((), description="Where data and model come from: name and value.")
     reproduce: tuple[str, ...] = Field((), description="The command that made the scores, line by line.")

@@ -143,9 +143,8 @@ Outcome = Literal["with_face", "no_face", "undecoded"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 # --- The robustness sweep: changes of what the model sees, each in several severities; 0 is unchanged.
-ChangeName = Literal["jpeg", "blur", "noise", "downscale", "brightness"]
-CHANGE_NAMES: tuple[ChangeName, ...] = get_args(ChangeName)
-SEVERITIES = (1, 2, 3, 4, 5)
+ChangeName = Literal["jpeg", "blur", "noise", "downscale", "brightness", "h264", "h265", "vp9", "messenger"]
+SEVERITIES = (1, 2, 3, 4, 5)  # of the changes of crops
 Changed = Literal["crops", "films"]
 
 
@@ -156,7 +155,8 @@ class Change:
     Attributes:
         unit: of the strengths.
         strengths: for severity 1, 2, ...
-        of: what is changed: the crops, as `evaluation.robustness` does, or the films that they are cut from.
+        of: what is changed: the crops, as `evaluation.robustness` does, or the films that they are cut from, as
+            `faces.reencoding` does.
     """
 
     unit: str
@@ -167,10 +167,16 @@ class Change:
 # The strengths are those of two common benchmarks. Hendrycks and Dietterich, "Benchmarking
 # Neural Network Robustness to Common Corruptions and Perturbations" (ICLR 2019), ImageNet-C: JPEG, brightness. Jiang et
 # al., "DeeperForensics-1.0" (CVPR 2020), whose perturbations later detectors are compared by: blur, noise, downscale.
+# Films: H.264 at the rate factors of FaceForensics++ (Rössler et al., ICCV 2019), c23 and c40; H.265 and VP9 at their
+# encoders' usual factors for about the quality of c23, and well beyond; a messenger's small films at low bitrates.
 CHANGES: dict[ChangeName, Change] = {
     "jpeg": Change("quality", (25, 18, 15, 10, 7)),
     "blur": Change("pixels", (7, 9, 13, 17, 21)),
     "noise": Change("variance", (0.001, 0.002, 0.005, 0.01, 0.05)),
     "downscale": Change("times", (2, 3, 4, 5, 6)),
     "brightness": Change("added", (0.1, 0.2, 0.3, 0.4, 0.5)),
+    "h264": Change("crf", (23, 40), "films"),
+    "h265": Change("crf", (28, 42), "films"),
+    "vp9": Change("crf", (32, 52), "films"),
+    "messenger": Change("lines", (480, 240), "films"),
 }

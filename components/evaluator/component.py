@@ -31,10 +31,15 @@ class EvaluatorParameters(Parameters):
     resamples: int = Field(1000, ge=2, description="Bootstrap resamples of videos for the 95 % intervals.")
     seed: NonNegativeInt = Field(0, description="Seed of the resamples and of the faces drawn for the report.")
     robustness: tuple[ChangeName, ...] = Field(
-        (), description="Changes of the faces to test, in five severities each; each takes five more evaluations."
+        (),
+        description="Changes to test: of the crops (jpeg, blur, noise, downscale, brightness; each takes five more "
+        "evaluations), or of the films, which are coded again (h264, h265, vp9, messenger; minutes a film).",
     )
     robustness_videos: PositiveInt | None = Field(
-        100, description="Videos of each data set and label used for that; null takes all."
+        100, description="Videos of each data set and label used for changes of the crops; null takes all."
+    )
+    reencoding_videos: PositiveInt | None = Field(
+        10, description="Films of each data set and method that are coded again; null takes all."
     )
     name: str = Field("this model", description="The model's name beside other models.")
     models: dict[str, str] = Field(
@@ -95,7 +100,10 @@ COMPONENT = Component(
     parameters=EvaluatorParameters,
     execute=execute,
     late_imports=("tensorflow", "apache_beam", "sklearn", "matplotlib"),
-    libraries=("tensorflow-cpu", "tensorflow", "scikit-learn", "scipy", "pyarrow", "matplotlib", "jinja2", "pillow"),
+    libraries=(
+        *("tensorflow-cpu", "tensorflow", "scikit-learn", "scipy", "pyarrow", "matplotlib", "jinja2", "pillow"),
+        *("av", "opencv-python-headless", "scikit-image"),  # films coded again
+    ),
     resumable=True,
     uses_beam=True,
     sources=_other_models,

@@ -13,6 +13,7 @@ from components.base import Context
 from components.evaluator.component import EvaluatorParameters
 from components.evaluator.inference import write_predictions
 from components.evaluator.provenance import lineage, reproduce
+from components.evaluator.reencoding import Films, FilmSweep, check_encoders
 from evaluation import crops, metrics_table, robustness
 from evaluation.assembly import metrics_of
 from evaluation.blessing import bless
@@ -23,12 +24,12 @@ from evaluation.projector import write_projector
 from evaluation.report.page import write_report
 from evaluation.report.projections import ModelEmbeddings
 from evaluation.report.showcase import choose, show
-from evaluation.results import Metrics, Temperature
+from evaluation.results import LeftOut, Metrics, Temperature
 from evaluation.sampling import draw_evenly
 from evaluation.scores import BASELINE, THIS, HowScored, Part, ScoredModel, Scores, Split, Temperatures, other
 from evaluation.scores_file import write_scores
 from evaluation.video_scores import videos_of
-from evaluation.vocabulary import Level
+from evaluation.vocabulary import CHANGES, Changed, ChangeName, Level
 from model.saved_model import (
     digest,
     find_saved_model,
@@ -98,6 +99,7 @@ class Evaluation:
         self._check_preprocessing()
         how = read_preprocessing(self.models["model"]) or Preprocessing()
         self.video_rule = self.parameters.video_rule or how.video_rule
+        self._check_reencoding()
         self.files: dict[Split, list[str]] = {"test": self._files("test")}
         try:
             self.files["val"] = self._files("val")
@@ -115,6 +117,19 @@ class Evaluation:
         how = read_of_examples(examples)
         for path in (*self.models.values(), *self.others.values()):
             require_same_geometry(how, examples, read_preprocessing(path), path)
+
+    def _changes(self, changed: Changed) -> tuple[ChangeName, ...]:
+        return tuple(name for name in dict.fromkeys(self.parameters.robustness) if CHANGES[name].of == changed)
+
+    def _check_reencoding(self) -> None:
+        """Refuse what would fail only after everything was scored."""
+        films = self._changes("films")
+        check_encoders(films)
+        if films and "videos" not in self.context.inputs:
+            raise InputError(
+                f"robustness: {films[0]} codes the films again, and the input videos says where they are. Give it, or "
+                f"leave {', '.join(films)} out: coding a row of crops as a film would be something else"
+            )
 
     def _files(self, split: Split) -> list[str]:
         try:
@@ -154,15 +169,19 @@ class Evaluation:
             columns = self._predict(path, os.path.join(self.folder, "models", str(number)), "test")
             parts[Part(other(name), "test")] = columns
             models[other(name)] = self._about(name, path, self._temperature(path, name))
-        if self.parameters.robustness:
+        left_out: LeftOut = {}
+        if self._changes("crops"):
             parts |= self._robustness()
-        return Scores(self._how(models), parts, self.listed)
+        if self._changes("films"):
+            films, left_out = self._reencoding()
+            parts |= films
+        return Scores(self._how(models, left_out), parts, self.listed)
 
     def _about(self, name: str, saved_model: str, temperature: Temperature | None) -> ScoredModel:
         temperatures = None if temperature is None else Temperatures(**temperature)
         return ScoredModel(name=name, digest=digest(saved_model), temperature=temperatures)
 
-    def _how(self, models: dict[str, ScoredModel]) -> HowScored:
+    def _how(self, models: dict[str, ScoredModel], left_out: LeftOut) -> HowScored:
         calibration, parameters = read_calibration(self.models["model"]), self.parameters
         return HowScored(
             models=models,
@@ -175,6 +194,7 @@ class Evaluation:
             thresholds=parameters.thresholds,
             max_drop=parameters.max_drop,
             robustness=tuple(dict.fromkeys(parameters.robustness)),
+            left_out=left_out,
             caveats=parameters.caveats,
             lineage=tuple(dict(line) for line in self.lineage),
             reproduce=tuple(reproduce(self.context)),
@@ -198,11 +218,26 @@ class Evaluation:
             "test",
             self.columns["test"],
             self.models["model"],
-            changes=tuple(dict.fromkeys(self.parameters.robustness)),
+            changes=self._changes("crops"),
             most_videos=self.parameters.robustness_videos,
             batch_size=self.parameters.batch_size,
             seed=self.parameters.seed,
         )
+
+    def _reencoding(self) -> Films:
+        """Score faces of films that are coded again; see `components.evaluator.reencoding`."""
+        inputs = self.context.inputs
+        sweep = FilmSweep(
+            self.files["test"],
+            self.folder,
+            self.columns["test"],
+            inputs["videos"],
+            inputs["examples"],
+            self.models["model"],
+            self._changes("films"),
+            self.parameters.batch_size,
+        )
+        return sweep.run(self.parameters.reencoding_videos)
 
     # --- The report
     def report(self, metrics: Metrics, blessed: bool, reasons: list[str]) -> None:

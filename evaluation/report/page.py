@@ -88,7 +88,7 @@ def write_report(
         "calibration": sections.of_validation(validation or {}, metrics),
         "embeddings": projections.by_dataset(embeddings),
         "faces": panels(faces),
-        "robustness": of_robustness(metrics.get("robustness", [])),
+        "robustness": of_robustness(metrics.get("robustness", []), metrics.get("left_out")),
         "matrix": tables.matrix(metrics["matrix"]) if metrics.get("matrix") else None,
         "comparison": tables.comparison(metrics["comparison"]) if metrics.get("comparison") else None,
         "lineage": list(lineage),

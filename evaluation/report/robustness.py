@@ -1,10 +1,11 @@
 """The report's section on robustness: curves per data set and method, and the same as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from artifacts.words import counted
 from evaluation.report import plots
-from evaluation.results import RobustnessRow
+from evaluation.results import LeftOut, RobustnessRow
 from evaluation.vocabulary import CHANGES, VIDEO_FIRST, Changed, ChangeName, Level
 
 _WHAT: dict[Changed, str] = {"crops": "changes of the crops", "films": "re-encoding of the films"}
@@ -32,6 +33,7 @@ class Robustness(TypedDict):
         plots: of all fakes at both levels, then of each method's videos.
         rows: of the table, for videos.
         severities: its columns.
+        left_out: sentences on films that were not coded again.
     """
 
     changed: Changed
@@ -41,17 +43,30 @@ class Robustness(TypedDict):
     plots: list[plots.Plot]
     rows: list[TableRow]
     severities: list[int]
+    left_out: list[str]
 
 
-def of_robustness(rows: Sequence[RobustnessRow]) -> dict[str, list[Robustness]]:
-    """Show the robustness on each data set."""
+def of_robustness(rows: Sequence[RobustnessRow], left_out: LeftOut | None = None) -> dict[str, list[Robustness]]:
+    """Show the robustness on each data set; `left_out` are films that were not coded again."""
     found: dict[str, dict[Changed, list[RobustnessRow]]] = {}
     for row in rows:
         found.setdefault(row["dataset"], {}).setdefault(CHANGES[row["change"]].of, []).append(row)
+    for dataset in left_out or ():
+        found.setdefault(dataset, {}).setdefault("films", [])
     return {
-        dataset: [_robustness(f"r{number}-{changed}", dataset, changed, of) for changed, of in by_kind.items()]
-        for number, (dataset, by_kind) in enumerate(found.items())
+        dataset: [
+            {
+                **_robustness(f"r{number}-{changed}", dataset, changed, of),
+                "left_out": _sentences((left_out or {}).get(dataset, {})) if changed == "films" else [],
+            }
+            for changed, of in found[dataset].items()
+        ]
+        for number, dataset in enumerate(sorted(found))
     }
+
+
+def _sentences(reasons: Mapping[str, int]) -> list[str]:
+    return [f"{counted(count, 'film')} not coded again: {reason}." for reason, count in reasons.items()]
 
 
 def _robustness(name: str, dataset: str, changed: Changed, rows: Sequence[RobustnessRow]) -> Robustness:
@@ -66,8 +81,8 @@ def _robustness(name: str, dataset: str, changed: Changed, rows: Sequence[Robust
     return {
         "changed": changed,
         "title": _WHAT[changed],
-        "real": rows[0]["real"],
-        "fake": rows[0]["fake"],
+        "real": rows[0]["real"] if rows else 0,
+        "fake": rows[0]["fake"] if rows else 0,
         "plots": drawn,
         "rows": [
             {"method": method, "change": change, "unit": CHANGES[change].unit, "cells": cells}
@@ -75,6 +90,7 @@ def _robustness(name: str, dataset: str, changed: Changed, rows: Sequence[Robust
             for change, cells in of_method.items()
         ],
         "severities": sorted({row["severity"] for row in rows}),
+        "left_out": [],
     }
 
 

@@ -3,7 +3,7 @@ import pyarrow
 import pytest
 
 from evaluation.columns import groups_of
-from evaluation.sampling import draw_evenly
+from evaluation.sampling import draw_evenly, rows_of_some_videos
 
 
 def make_columns(sizes):
@@ -51,3 +51,17 @@ def test_so_many_of_each_group():
     assert {group: int((groups[rows] == group).sum()) for group in (5, -1, 2)} == {5: 10, -1: 3, 2: 10}
     assert draw_evenly(groups, 12, each=10).size == 12 and draw_evenly(np.array([]), each=10).size == 0
     assert draw_evenly(groups, each=1000).tolist() == list(range(123)) == draw_evenly(groups).tolist()
+
+
+def test_some_videos_of_each_method():
+    """Of a label, the many videos of one method would leave none of another."""
+    method = np.repeat(["real", "a", "b"], [6, 20, 2]).astype(object)
+    columns = {
+        "video_id": np.array([f"d/{m}/{k:02}" for k, m in enumerate(method)], object),
+        "dataset": np.full(28, "d", object),
+        "method": method,
+        "label": (method != "real").astype(np.int8),
+    }
+    rows = rows_of_some_videos(columns, 3, each="method")
+    assert sorted(method[rows]) == ["a"] * 3 + ["b"] * 2 + ["real"] * 3
+    assert len(rows_of_some_videos(columns, 3)) == 6 and len(rows_of_some_videos(columns, each="method")) == 28

@@ -106,9 +106,10 @@ def test_has_all_sections(full, report_arguments):
     assert [id for id in ids if id in SECTIONS] == list(SECTIONS) and len(ids) == len(set(ids))
     assert {value[1:] for name, value in page.attributes if name == "href"} <= set(ids)
     assert page.tags.count("img") == 2 * len(report_arguments["faces"])
-    # Per data set six curves, two of robustness and one for each of several methods; two of validation; for each of two
-    # models a panel per method.
-    assert page.tags.count("svg") == 3 * (6 + 2) + 4 + 2 + 2 * (1 + 1 + 4)
+    # Per data set six curves; of robustness, for crops and for films, two and one for each of several methods; two of
+    # validation; for each of two models a panel per method.
+    assert page.tags.count("svg") == 3 * 6 + 2 * (3 * 2 + 4) + 2 + 2 * (1 + 1 + 4)
+    assert "3 films not coded again: the file is not where the list of videos says." in page.text
     assert "Not drawn" not in page.text and "Not in this report" not in page.text
 
 
