@@ -5,7 +5,10 @@ that show a line backwards. After `guard_terminal`, all that a command prints is
 tracebacks included.
 """
 
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from artifacts.visible import printable
@@ -28,13 +31,28 @@ class GuardedStream:
 
     def write(self, text: str) -> int:
         """Write a text; returns its length, as streams do."""
-        self.unguarded.write(printable(text, keep=_LAYOUT))
+        with self._nobody_may_read():
+            self.unguarded.write(printable(text, keep=_LAYOUT))
         return len(text)
+
+    def flush(self) -> None:
+        """Write what is still held."""
+        with self._nobody_may_read():
+            self.unguarded.flush()
 
     def writelines(self, lines: Any) -> None:
         """Write several texts."""
         for line in lines:
             self.write(line)
+
+    @contextlib.contextmanager
+    def _nobody_may_read(self) -> Iterator[None]:
+        """Where the reader is gone, as with `| head`, this and all that follows is thrown away; the work goes on."""
+        try:
+            yield
+        except BrokenPipeError:
+            with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), self.unguarded.fileno())
 
     def __eq__(self, other: object) -> bool:
         """Tell whether both write to the same place: tqdm compares streams to find the bars above which to print."""

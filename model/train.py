@@ -27,6 +27,7 @@ from commands.problems import of_flags
 from commands.quiet import import_tensorflow
 from commands.signals import STOP, Interrupted, StopSignals, exit_code, leave
 from commands.terminal import guard_terminal
+from model.flag_errors import in_words
 from model.recipes import RECIPES, Recipe, get_recipe
 
 FLAGS = flags.FLAGS
@@ -43,7 +44,7 @@ def define_flags() -> None:
     flags.DEFINE_string("examples", None, "Folder of face examples with Split-train/ and Split-val/.", required=True)
     flags.DEFINE_string("model_dir", None, "Folder for the model and the run's files.", required=True)
     flags.DEFINE_enum("recipe", "paper", list(RECIPES), "Named set of choices; the flags below override its fields.")
-    flags.DEFINE_integer("validate_every", None, "Steps between validations. Default: a tenth of the steps.")
+    flags.DEFINE_integer("validate_every", None, "Steps between validations. Default: a tenth of the steps.", 1)
     flags.DEFINE_integer("cpu_replicas", None, "Divide the CPU into so many replicas, to try distribution.", 1)
     flags.DEFINE_bool("list_recipes", False, "Show the recipes, one line each, and exit.")
     flags.DEFINE_bool("version", False, "Show the version and exit.")
@@ -64,6 +65,12 @@ def define_flags() -> None:
             flags.DEFINE_float(name, None, text)
         else:
             flags.DEFINE_string(name, None, text)
+
+
+def help_text() -> str:
+    """Return what the command does and all its flags, without absl's own."""
+    _, _, flags_of_this = FLAGS.main_module_help().partition(":\n")  # the first line is this file's path
+    return f"{(__doc__ or '').strip()}\n\nflags:\n\n{flags_of_this.rstrip()}"
 
 
 def main(_: Sequence[str]) -> int:
@@ -129,18 +136,20 @@ def _fail(message: str) -> int:
 def parse_flags(argv: list[str]) -> list[str]:
     """Parse the command line; a wrong flag exits with 2 and the flag's name, --help and --list_recipes with 0."""
     argv = underscored(argv, FLAGS)
-    answers = {"list_recipes": recipe_list, "version": version}
+    answers = {"help": help_text, "h": help_text, "list_recipes": recipe_list, "version": version}
     for name, answer in answers.items():
-        if any(argument.lstrip("-") == name for argument in argv[1:]):  # without the required flags
+        if any(argument in (f"-{name}", f"--{name}") for argument in argv[1:]):  # without the required flags
             print(answer())
             sys.exit(0)
     try:
         rest: list[str] = FLAGS(argv)
-        return rest
     except flags.Error as error:
-        sys.exit(_fail(f"{error} (--help lists the flags)"))
+        sys.exit(_fail(f"{in_words(error)} (--help lists the flags)"))
     except SystemExit:  # absl has shown the help and exits with 1
         sys.exit(0)
+    if rest[1:]:
+        sys.exit(_fail(f"unrecognized arguments: {' '.join(rest[1:])} (--help lists the flags)"))
+    return rest
 
 
 def run() -> None:

@@ -114,7 +114,14 @@ class _Server(uvicorn.Server):
         self._state.stopping = True
         self._last_resort.within(self._options.limits.stop_seconds + STOPPING_SECONDS)
         print("finishing the requests that have begun ...", flush=True)
-        await super().shutdown(sockets)
+        if self._state.videos is not None:
+            self._state.videos.queue.close()  # who waits for a video is answered now
+        log = logging.getLogger("uvicorn.error")
+        log.addFilter(_in_words)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            log.removeFilter(_in_words)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         try:
@@ -127,6 +134,14 @@ class _Server(uvicorn.Server):
     def _remove_uploads(self) -> None:
         if self._state.videos is not None and self._state.videos.folder is not None:
             self._state.videos.folder.close()
+
+
+def _in_words(record: logging.LogRecord) -> bool:
+    """Say in plain words what uvicorn logs when its patience with clients is over; everything else as it is."""
+    if not str(record.msg).startswith("Cancel %s running task"):
+        return True
+    print("note: requests that had not ended in time were given up", file=sys.stderr, flush=True)
+    return False
 
 
 def _listen(host: str, port: int) -> socket.socket:

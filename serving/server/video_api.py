@@ -26,6 +26,7 @@ from serving.verdict.verdict_json import ModelDescription
 from serving.verdict.verdict_options import VerdictOptions
 
 _SPARE = 1.0  # seconds before a request's time is over at which the answer stops to wait for the job
+_PATIENCE = 3.0  # seconds for which the end of the server waits for work on cancelled jobs
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -75,7 +76,7 @@ class VideoApi:
         try:
             yield
         finally:
-            self.queue.stop()
+            self.queue.stop(_PATIENCE)
             self.folder.close()
 
     def routes(self) -> list[BaseRoute]:
@@ -106,7 +107,7 @@ class VideoApi:
         if job.state == FAILED and job.error is not None:
             self.queue.cancel(job)  # forgotten: the client never learned its id
             raise job.error
-        if job.state == CANCELLED:
+        if job.state == CANCELLED or (job.stop == CANCELLED and not job.is_over):  # or will be as soon as it notices
             raise VideoRefusal(409, "cancelled", "it was cancelled")
         return self._job_response(job, 200 if job.state == DONE else 202, {"Location": job.address})
 

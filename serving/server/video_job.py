@@ -64,7 +64,7 @@ class VideoJob:
         stop: the state in which the job is to end early: CANCELLED, or FAILED when its time is over. Otherwise None.
         error: why it failed, or None.
         result: set when it is done.
-        when_over: called once each when the job is over.
+        when_over: called once each when the job is over, or is cancelled.
     """
 
     def __init__(self, upload: Upload, options: VideoOptions) -> None:

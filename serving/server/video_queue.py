@@ -73,13 +73,17 @@ class VideoQueue:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, patience: float = 10.0) -> None:
-        """Cancel all jobs and end the threads; wait for them at most `patience` seconds."""
+    def close(self) -> None:
+        """Cancel all jobs, and take no more; who waits for one is answered as soon as it notices."""
         with self._changed:
             self._closing = True
             for job in (*self._queue, *self._running):
                 self._cancel(job)
             self._changed.notify_all()
+
+    def stop(self, patience: float = 10.0) -> None:
+        """Cancel all jobs and end the threads; wait for them at most `patience` seconds."""
+        self.close()
         until = time.monotonic() + patience
         for thread in self._threads:
             thread.join(max(until - time.monotonic(), 0))
@@ -106,9 +110,13 @@ class VideoQueue:
         """Put a job into the queue.
 
         Raises:
-            VideoRefusal: 429, the queue has become full while a slow upload was received. Its file is deleted.
+            VideoRefusal: 429, the queue has become full while a slow upload was received; 503, the server has begun to
+                stop. The upload's file is deleted.
         """
         with self._changed:
+            if self._closing:
+                job.upload.delete()
+                raise VideoRefusal(503, "not_ready", "the server is stopping", retry_after=5)
             if len(self._queue) >= self._limits.jobs:
                 job.upload.delete()
                 raise self._full()
@@ -144,7 +152,7 @@ class VideoQueue:
                 self._changed.notify_all()
 
     async def wait(self, job: VideoJob, seconds: float) -> None:
-        """Wait until a job is over, at most for some seconds."""
+        """Wait until a job is over or cancelled, at most for some seconds."""
         loop, over = asyncio.get_running_loop(), asyncio.Event()
 
         def tell() -> None:
@@ -152,7 +160,7 @@ class VideoQueue:
                 loop.call_soon_threadsafe(over.set)
 
         with self._changed:
-            if job.is_over:
+            if job.is_over or job.stop == CANCELLED:
                 return
             job.when_over.append(tell)
         try:
@@ -204,6 +212,7 @@ class VideoQueue:
         elif job.stop is None and not job.is_over:
             job.stop = CANCELLED
             self._running[job].abort()
+            self._tell(job)  # it may take a while to notice, and nobody need wait for that
 
     def _end(
         self, job: VideoJob, state: JobState, *, result: VideoResult | None = None, error: VideoRefusal | None = None
@@ -213,10 +222,13 @@ class VideoQueue:
         job.result, job.error = result, error
         job.state, job.ended = state, time.monotonic()
         self._kept.drop_surplus(job.ended)
+        self._tell(job)
+        self._changed.notify_all()
+
+    def _tell(self, job: VideoJob) -> None:
         for tell in job.when_over:
             tell()
         job.when_over.clear()
-        self._changed.notify_all()
 
     # --- worker threads -----------------------------------------------------------------------------------------
     def _work(self) -> None:

@@ -1,5 +1,7 @@
 """Command lines as people type them: dashes, near names, what is unknown before what is missing, the version."""
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,3 +118,11 @@ def test_every_command_knows_its_version_and_explains_itself_without_tensorflow(
             [sys.executable, "-c", program, flag], cwd=ROOT, capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 0 and words in done.stdout, done.stderr
+
+
+def test_commands_to_copy_are_indented_where_help_would_fill_them():
+    filled = []
+    for path in ROOT.glob("[a-z]*/**/*.py"):
+        text = ast.get_docstring(ast.parse(path.read_text()), clean=False) or ""
+        filled += [line for line in text.splitlines()[1:] if re.match(r"(python -m|deepfake-\w+) \S+( -|$)", line)]
+    assert filled == []

@@ -44,6 +44,23 @@ def test_bars_still_move_the_cursor_and_lines_stand_above_them(capsys, monkeypat
     assert "\rfiles" in done.err and done.out == "a\\x1bb\n" and len(cleared) == 2
 
 
+@pytest.mark.parametrize("flush", [True, False])
+def test_what_nobody_reads_is_thrown_away_and_the_work_goes_on(flush, tmp_path):
+    code = f"""
+from commands.terminal import guard_terminal
+guard_terminal()
+for _ in range(20_000):
+    print("a line", flush={flush})
+open({str(tmp_path / "done")!r}, "w")
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(60)) == (b"", 0)
+    process.stderr.close()
+    assert (tmp_path / "done").exists()
+
+
 COMMANDS = ("pipeline.run", "pipeline.lineage", "pipeline.config", "components.video_example_gen", "serving.predict")
 
 

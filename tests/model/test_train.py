@@ -54,10 +54,17 @@ def test_a_folder_without_examples_ends_with_2_and_its_name(train_command, tmp_p
     [
         (["--examples=x", "--model_dir=y", "--triplet_mining=easy"], "--triplet_mining"),
         (["--examples=x", "--model_dir=y", "--no_such_flag=1"], "no_such_flag"),
-        (["--examples=x", "--model_dir=y", "--steps=abc"], "--steps=abc"),
-        (["--examples=x", "--model_dir=y", "--recipe=papers"], "--recipe"),
-        (["--examples=x"], "--model_dir"),
-        (["--examples=x", "--model-dir=y", "--learning-rat=1"], "Did you mean: learning_rate"),
+        (["--examples=x", "--model_dir=y", "--steps=abc"], '--steps: must be a whole number. Given: "abc"'),
+        (["--examples=x", "--model_dir=y", "--learning_rate=x"], '--learning_rate: must be a number. Given: "x"'),
+        (["--examples=x", "--model_dir=y", "--expander=x"], '--expander: must be true or false. Given: "x"'),
+        (["--examples=x", "--model_dir=y", "--recipe=papers"], "did you mean 'paper'?"),
+        (["--examples=x"], "--model_dir is missing"),
+        (["--examples=x", "--model_dir"], "--model_dir: a value is missing"),
+        (["--examples=x", "--model-dir=y", "--learning-rat=1"], "did you mean --learning_rate?"),
+        (["--examples=x", "--model_dir=y", "foo"], "unrecognized arguments: foo"),
+        (["--examples=x", "--model_dir=y", "--steps=4", "extra", "words"], "unrecognized arguments: extra words"),
+        (["--examples=x", "--model_dir=y", "--validate_every=0"], "--validate_every: must be greater than 0. Given: 0"),
+        (["--examples=x", "--model_dir=y", "--validate_every=-5"], "--validate_every: must be greater than 0"),
     ],
 )
 def test_a_wrong_flag_ends_with_2_and_its_name(arguments, named, train_command, capsys):
@@ -80,3 +87,4 @@ def test_help_ends_without_a_training(execute):
     assert shown.returncode == 0
     for flag in ("--examples", "--model_dir", "--recipe", "--learning_rate", "--[no]expander"):
         assert flag in shown.all
+    assert shown.all.startswith("Train a detector") and "train.py" not in shown.all

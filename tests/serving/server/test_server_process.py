@@ -5,6 +5,7 @@ import contextlib
 import errno
 import http.client
 import json
+import logging
 import os
 import random
 import re
@@ -181,6 +182,26 @@ def test_sigterm_finishes_what_has_begun(start_server, models_folder, made, pict
         answers = [one.result() for one in asked]
     assert code == 0 and printed.endswith("stopped\n"), printed
     assert [(status, len(answer["predictions"])) for status, answer in answers] == [(200, 40)] * 4
+
+
+def test_sigterm_answers_who_waits_for_a_video_at_once(start_server, models_folder, clip):
+    server = start_server("--model", models_folder)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, server.address, "POST", "/v1/videos?wait=60", clip)
+        wait_until(lambda: "deepfake_videos_running 1.0" in ask(server.address, "GET", "/metrics")[1].decode())
+        began = time.monotonic()
+        code, printed = server.stop()
+        assert time.monotonic() - began < 10  # and not --stop_seconds
+        status, answer = asked.result()
+    assert (status, answer["reason"]) == (409, "cancelled") and code == 0
+    assert printed == "finishing the requests that have begun ...\nstopped\n"
+    assert "ERROR" not in server.log.read_text()
+
+
+def test_what_uvicorn_says_of_late_requests_is_a_sentence(capsys):
+    record = logging.makeLogRecord({"msg": "Cancel %s running task(s), timeout graceful shutdown exceeded", "args": 2})
+    assert not serve._in_words(record) and serve._in_words(logging.makeLogRecord({"msg": "else"}))
+    assert capsys.readouterr().err == "note: requests that had not ended in time were given up\n"
 
 
 def test_sigterm_ends_it_within_seconds_while_a_version_and_clients_hang(start_server, tmp_path, push, made):

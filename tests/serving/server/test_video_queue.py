@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import threading
 import time
 
@@ -15,6 +16,7 @@ from serving.server.uploads import Upload
 from serving.server.video_job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, STAGES, Stopped, VideoJob, VideoResult
 from serving.server.video_options import VideoOptions
 from serving.server.video_queue import VideoQueue
+from tests.fixtures.model_server import wait_until
 
 
 class Assessor:
@@ -102,7 +104,7 @@ def world(tmp_path):
 def over(job, jobs):
     """Wait for its end; returns its state."""
     asyncio.run(jobs.wait(job, 30))
-    assert job.is_over
+    wait_until(lambda: job.is_over)  # a job that was cancelled ends when its thread notices
     return job.state
 
 
@@ -381,6 +383,31 @@ def test_waiting_for_a_job(world):
         await world.jobs.wait(job, 30)
 
     asyncio.run(wait())
+
+
+def test_nobody_waits_for_a_cancelled_job_to_notice(world):
+    world = world()
+
+    def busy(job, assessor):
+        world.began.release()
+        world.go.wait(30)
+
+    job = world.running(busy)
+
+    async def wait():
+        waiting = asyncio.create_task(world.jobs.wait(job, 30))
+        await asyncio.sleep(0.05)
+        world.jobs.close()
+        await asyncio.wait_for(waiting, 5)
+        assert job.stop == CANCELLED and not job.is_over
+        await asyncio.wait_for(world.jobs.wait(job, 30), 5)
+
+    asyncio.run(wait())
+    late = world.job()
+    with pytest.raises(VideoRefusal, match="the server is stopping"):
+        world.jobs.submit(late)
+    assert not os.path.exists(late.upload.path)
+    world.go.set()
 
 
 def test_a_job_that_is_told_to_stop_raises_at_its_next_step():
