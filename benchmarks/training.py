@@ -67,7 +67,8 @@ def keras_step(name: str, backbone: str, size: int, batch: int) -> Callable[[], 
     import_tensorflow()
     import tensorflow as tf
 
-    from model.detector import DeepfakeDetector, create_optimizer
+    from model.detector import DeepfakeDetector
+    from model.optimizer import create_optimizer
     from model.recipes import get_recipe
 
     all_stages = {"weight_center_start": 0, "expander_start": 0} if name == "paper" else {}

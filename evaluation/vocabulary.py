@@ -49,6 +49,7 @@ SCORES: dict[ScoreName, Score] = {
 READOUTS: dict[Readout, str] = {
     "classifier": "The logit is that of the trained classifier.",
     "class_means": "The logit is a class-mean read-out of the embedding: the recipe trains no classifier.",
+    "logistic": "The logit is a logistic regression on the embedding: the recipe trains no classifier.",
 }
 
 # --- Figures: what is computed from scores and labels. `evaluation.figures` defines each of them exactly.

@@ -7,8 +7,12 @@ import keras
 from keras import KerasTensor as Tensor  # stands for tensors of every backend
 from keras import layers, ops
 
+from model.attention import ATTENTIVE_B4, with_attention
 from model.batch_normalization import BatchNormalization
+from model.capsule import CAPSULES, capsule_network
 from model.efficientnet_lite import efficientnet_lite0
+from model.facenet import KUMAR, kumar
+from model.mesonet import MESONETS, mesonet
 
 RESNETS = {
     "resnet34": (3, 4, 6, 3),
@@ -19,15 +23,19 @@ APPLICATIONS = {
     "xception": keras.applications.Xception,
     "efficientnetb0": keras.applications.EfficientNetB0,
     "efficientnetb4": keras.applications.EfficientNetB4,
+    ATTENTIVE_B4: keras.applications.EfficientNetB4,
+    "resnet50": keras.applications.ResNet50,
 }
 LITE = "efficientnetlite0"
-BACKBONES = (*RESNETS, *APPLICATIONS, LITE)
+BACKBONES = (*RESNETS, *APPLICATIONS, LITE, *MESONETS, *CAPSULES, KUMAR)
 STAGE_WIDTHS = (64, 128, 256, 512)
 
 # Mean and standard deviation of ImageNet's pixels (0-255), as the published weights of ResNets and of Keras's
 # EfficientNets expect.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
+# Mean of ImageNet's pixels in the order blue, green, red, as Keras's ResNet50 expects (the way of Caffe).
+CAFFE_MEAN = (103.939, 116.779, 123.68)
 
 
 # A layer to come: called with `name` and possibly further options of `BatchNormalization`.
@@ -45,7 +53,7 @@ def create_backbone(name: str, image_size: int, synchronized: bool = False) -> k
 
     Returns:
         A functional model from float [n, image_size, image_size, 3], normalised by `normalize_pixels`, to float
-        [n, features]. Its layer "features" returns the last feature map, float [n, h, w, features].
+        [n, features]. Its layer "features" returns the last feature map, float [n, h, w, channels].
 
     Raises:
         ValueError: for an unknown name, or a size that the network cannot take.
@@ -54,18 +62,28 @@ def create_backbone(name: str, image_size: int, synchronized: bool = False) -> k
         return _resnet(name, image_size, synchronized)
     if name in APPLICATIONS:
         return _application(name, image_size, synchronized)
+    images = keras.Input((image_size, image_size, 3), name="images")
     if name == LITE:
-        images = keras.Input((image_size, image_size, 3), name="images")
         return _pooled(name, images, efficientnet_lite0(images, synchronized))
+    if name in MESONETS:
+        return keras.Model(images, mesonet(name, images, synchronized)[1], name=name)
+    if name == KUMAR:
+        return keras.Model(images, kumar(images)[1], name=name)
+    if name in CAPSULES:
+        return keras.Model(images, capsule_network(name, images, synchronized)[1], name=name)
     raise ValueError(f"backbone must be one of {sorted(BACKBONES)}. Received: backbone={name!r}")
 
 
 def normalize_pixels(name: str, images: Tensor) -> Tensor:
     """Scale float images [n, h, w, 3], 0-255, to the range that backbone `name` and its published weights expect."""
-    if name == "xception":
+    if name in ("xception", KUMAR):
         return images / 127.5 - 1.0
     if name == LITE:
         return (images - 127.0) / 128.0
+    if name in MESONETS:
+        return images / 255.0
+    if name == "resnet50":
+        return images[..., ::-1] - ops.cast(CAFFE_MEAN, images.dtype)
     return (images - ops.cast(PIXEL_MEAN, images.dtype)) / ops.cast(PIXEL_STD, images.dtype)
 
 
@@ -115,7 +133,11 @@ def _conv_bn(x: Tensor, norm: Norm, width: int, kernel: int, stride: int = 1, *,
 # --- networks of keras.applications -----------------------------------------------------------------------------------
 def _application(name: str, image_size: int, synchronized: bool) -> keras.Model:
     own = functools.partial(_own_norm, synchronized=synchronized)
-    model = keras.models.clone_model(application(name, image_size), clone_function=own)
+    network = application(name, image_size)
+    if name == ATTENTIVE_B4:
+        model = with_attention(network, own)
+    else:
+        model = keras.models.clone_model(network, clone_function=own)
     return _pooled(name, model.input, model.output)
 
 

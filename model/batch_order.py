@@ -4,7 +4,7 @@ The order is a pure function of the seed and the step, so that a resumed run goe
 consists of turns. A turn is two rows of the batch, one real and one fake; turns are counted over the whole training.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ KEY = 498247692
 Order = Callable[[tf.Tensor], tf.Tensor]
 
 
-def batch_order(index: RecordIndex, seed: int, pairing: bool, batch_size: int) -> Order:
+def batch_order(index: RecordIndex, seed: int, pairing: bool, batch_size: int, of_reals: bool = False) -> Order:
     """Choose the order in which training visits the examples.
 
     Args:
@@ -30,6 +30,8 @@ def batch_order(index: RecordIndex, seed: int, pairing: bool, batch_size: int) -
         seed: of the recipe.
         pairing: put the real and the fake of one identity into one turn, if there are such pairs.
         batch_size: rows of a batch, even.
+        of_reals: both rows of a turn are reals, of which the second is to be made a fake; the examples' fakes, if there
+            are any, are not visited.
 
     Returns:
         A function of the step, made of TensorFlow operations, that returns the positions of its batch in `index`.
@@ -37,6 +39,8 @@ def batch_order(index: RecordIndex, seed: int, pairing: bool, batch_size: int) -
     Raises:
         InputError: a class is empty.
     """
+    if of_reals:
+        return _order_of_reals(index, seed, batch_size)
     partners = _find_partners(index)
     shuffled = _Shuffled(index, seed)
     if pairing and len(partners.flat):
@@ -45,6 +49,15 @@ def batch_order(index: RecordIndex, seed: int, pairing: bool, batch_size: int) -
     def draw(step: tf.Tensor) -> tf.Tensor:
         turns = _turns(step, batch_size)
         return tf.reshape(tf.stack([shuffled(turns, REAL), shuffled(turns, FAKE)], axis=1), [batch_size])
+
+    return draw
+
+
+def _order_of_reals(index: RecordIndex, seed: int, batch_size: int) -> Order:
+    shuffled = _Shuffled(index, seed, labels=(REAL,))
+
+    def draw(step: tf.Tensor) -> tf.Tensor:
+        return shuffled(step * batch_size + tf.range(batch_size, dtype=tf.int64), REAL)
 
     return draw
 
@@ -61,19 +74,21 @@ class _Shuffled:
         index: of the training examples.
         seed: of the recipe.
         salt: 0 or 1; gives another order for the same seed.
+        labels: the classes that are visited.
 
     Raises:
         InputError: a class is empty.
     """
 
-    def __init__(self, index: RecordIndex, seed: int, salt: int = 0) -> None:
+    def __init__(self, index: RecordIndex, seed: int, salt: int = 0, labels: Sequence[int] = (REAL, FAKE)) -> None:
         self._seed, self._salt = seed, salt
-        self._classes = []
-        for label, name in ((REAL, "real"), (FAKE, "fake")):
+        self._classes = {}
+        for label in labels:
+            name = "fake" if label == FAKE else "real"
             positions = (index.label == label).nonzero()[0]
             if not len(positions):
                 raise InputError(f"{index.files[0]} and the other training files: no {name} face to train on")
-            self._classes.append(tf.constant(positions, tf.int64))
+            self._classes[label] = tf.constant(positions, tf.int64)
 
     def __call__(self, places: tf.Tensor, label: int) -> tf.Tensor:
         """Return the positions in the index of those at some places of a class's order, both int64 [n]."""

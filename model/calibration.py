@@ -110,6 +110,17 @@ def calibrate(detector: DeepfakeDetector, files: Sequence[str]) -> Calibration:
     return _set_temperature(detector, fit_all(frames), frames)
 
 
+def uncalibrated(detector: DeepfakeDetector, reason: str) -> Calibration:
+    """Leave a detector's temperature at 1 and say why.
+
+    Args:
+        detector: trained by others.
+        reason: why nothing was fitted.
+    """
+    nothing: Columns = {key: np.array([]) for key in ("label", "video_id", "logit", "face/track", "frame/index")}
+    return _set_temperature(detector, _same_for_all(Fit(1.0, None, None, reason)), nothing)
+
+
 def fit_all(frames: Columns) -> Fits:
     """Fit the temperatures of frames and of videos by every rule; `frames` as for `model.video_logits`."""
     frame = fit_temperature(frames["label"], frames["logit"])
@@ -142,7 +153,7 @@ def _set_temperature(detector: DeepfakeDetector, fits: Fits, frames: Columns) ->
     """Give the detector the temperature of the frames on which all were fitted, and state what was fitted."""
     detector.temperature.assign(fits["frame"]["temperature"])
     return {
-        "readout": "classifier" if detector.recipe.trains_classifier else "class_means",
+        "readout": "classifier" if detector.recipe.trains_classifier else detector.recipe.readout,
         "frame": fits["frame"]["temperature"],
         "video": fits["all"]["mean_logit"]["temperature"],
         "fits": fits,

@@ -14,6 +14,7 @@ from commands.signals import StopSignals
 from model import checkpoints, readout, scoring
 from model.checkpoints import State
 from model.divergence import Watch
+from model.optimizer import plateau_rate
 from model.record_index import RecordIndex
 from model.served import Predict
 from model.validation import NotFinite, Row, criterion, figure, validation_metrics
@@ -161,6 +162,8 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.history.append(row)
         checkpoints.save_history(self.run_dir, self.history)
         self.write("validation", {key.removeprefix("val_"): row[key] for key in row if key.startswith("val_")})
+        if self.model.recipe.schedule == "plateau":
+            self.model.optimizer.learning_rate = plateau_rate(self.model.recipe, self.history)
         self.save()
         if self.val_files:
             auc, video_auc, accuracy = (figure(row[name]) for name in ("val_auc", "val_video_auc", "val_acc"))
@@ -177,7 +180,7 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
             self.predict = scoring.predictor(self.model, names)  # traced once
         if self.model.recipe.trains_classifier:
             return self.predict
-        return readout.apply(self.predict, readout.fit_on_examples(self.predict, self.index))
+        return readout.apply(self.predict, readout.fit_on_examples(self.predict, self.index, self.model.recipe.readout))
 
     def learning_rate(self) -> float:
         """Return the learning rate of the next step."""

@@ -7,8 +7,9 @@ import tensorflow as tf
 from keras import layers, ops
 
 from artifacts.crop_size import CROP_SIZE
-from model import expander, losses, spread
+from model import expander, losses, replicas, spread
 from model.backbones import create_backbone, normalize_pixels
+from model.classifiers import create_classifier, logits_of
 from model.recipes import Recipe
 
 
@@ -36,17 +37,21 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
     def __init__(self, recipe: Recipe | dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.recipe = recipe if isinstance(recipe, Recipe) else Recipe.of_saved_model(recipe)
-        synchronized = self.recipe.batch_scope == "global" and _replicas() > 1
+        synchronized = self.recipe.batch_scope == "global" and replicas.count() > 1
         self.backbone = create_backbone(self.recipe.backbone, self.recipe.image_size, synchronized)
-        self.embedding = layers.Dense(self.recipe.embedding_size, dtype=keras.config.floatx(), name="embedding")
-        self.classifier = layers.Dense(2, dtype=keras.config.floatx(), name="classifier")
         features = self.backbone.output_shape[-1]
+        size = self.recipe.embedding_size or features
+        self.embedding = layers.Identity(name="embedding")
+        if self.recipe.embedding_size:
+            self.embedding = layers.Dense(size, dtype=keras.config.floatx(), name="embedding")
+        self.dropout = layers.Dropout(self.recipe.dropout, name="dropout") if self.recipe.dropout else None
+        self.classifier = create_classifier(self.recipe.classifier)
         self.embedding.build((None, features))
         of_feature = self.recipe.trains_classifier and self.recipe.classifier_input == "feature"
-        self.classifier.build((None, features if of_feature else self.recipe.embedding_size))
+        self.classifier.build((None, features if of_feature else size))
         self.center = self.add_weight(
             name="real_center",
-            shape=(self.recipe.embedding_size,),
+            shape=(size,),
             initializer="zeros",
             trainable=False,
             autocast=False,
@@ -66,18 +71,23 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
     # --- the network ------------------------------------------------------------------------------------------------
     def call(self, crops: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         """Return the outputs that the class's docstring names."""
-        return self.head(self.backbone(self.preprocess(crops), training=training))
+        return self.head(self.backbone(self.preprocess(crops), training=training), training)
 
-    def head(self, feature: tf.Tensor) -> dict[str, tf.Tensor]:
+    def head(self, feature: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         """Return the outputs of `call` from the backbone's features, float [n, features]."""
         raw = self.embedding(feature)
         embedding = _unit(raw) if self.recipe.normalize_embeddings else raw
         inputs = {"embedding": raw, "unit_embedding": embedding, "feature": feature}
         # A read-out, see `model.readout`, stands where the classifier would, on what the metric losses have shaped.
-        logits = self.classifier(inputs[self.recipe.classifier_input] if self.recipe.trains_classifier else embedding)
+        chosen = inputs[self.recipe.classifier_input] if self.recipe.trains_classifier else embedding
+        if self.dropout is not None:
+            chosen = self.dropout(chosen, training=training)
+        judged = self.classifier(chosen, training=training)
+        logits = logits_of(judged)
         logit = logits[:, 1] - logits[:, 0]
         return {
             "embedding": embedding,
+            "judged": judged,
             "logits": logits,
             "logit": logit,
             "fake_probability": ops.sigmoid(logit / self.temperature),
@@ -122,20 +132,20 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         crops, labels = data
         with tf.GradientTape() as tape:
             outputs = self(crops, training=True)
-            embedding, logits = outputs["embedding"], outputs["logits"]
+            embedding, judged = outputs["embedding"], outputs["judged"]
             if self.recipe.batch_scope == "global":
-                embedding, logits, labels = _gather(embedding, logits, labels)
-            terms = self.multi_metric_loss(embedding, logits, labels)
+                embedding, judged, labels = replicas.gather(embedding, judged, labels)
+            terms = self.multi_metric_loss(embedding, judged, labels)
             # Keras sums the replicas' gradients, each of the loss of the whole batch or of a share. Hence the division.
-            loss = (terms["loss"] + self.weight_penalty()) / _replicas()
+            loss = (terms["loss"] + self.weight_penalty()) / replicas.count()
         variables = self.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        self.optimizer.apply(self._thawed(tape.gradient(loss, variables), variables), variables)
         terms["center_shift"] = self.move_center(embedding, labels)
-        if self.recipe.batch_scope == "replica" and _replicas() > 1:
-            self._average_moving_statistics()
+        if self.recipe.batch_scope == "replica" and replicas.count() > 1:
+            replicas.average_moving_statistics(self.backbone)
         return self.track(terms)
 
-    def multi_metric_loss(self, embedding: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+    def multi_metric_loss(self, embedding: tf.Tensor, judged: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         """Compute the Multi-metric Loss (Eq. 1) on a batch, in the stages of section 4.3.
 
         Triplet Loss (Eq. 2) and cross-entropy act from the first step on, Weight-Center Loss (Eq. 3) from the middle
@@ -143,7 +153,7 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
 
         Args:
             embedding: float [n, d].
-            logits: float [n, 2].
+            judged: what the classifier gives, see `model.classifiers`; of a softmax classifier float [n, 2].
             labels: integer [n].
 
         Returns:
@@ -151,10 +161,11 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         """
         recipe, is_real = self.recipe, ops.equal(labels, losses.REAL)
         gram = ops.matmul(embedding, ops.transpose(embedding))
-        cross_entropy = losses.cross_entropy_loss(logits, labels)
+        logits = logits_of(judged)
+        cross_entropy = losses.cross_entropy_loss(judged if recipe.classifier == "routing" else logits, labels)
         eta = expander.balance_factor(cross_entropy, recipe.pulling_factor)
         triplet, active = losses.triplet_loss(
-            gram,
+            gram if recipe.triplet_distance == "dot_product" else self._similarity(embedding),
             labels,
             recipe.triplet_margin,
             recipe.triplet_mining,
@@ -162,6 +173,9 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
             negative_similarity=self._negatives(gram, eta),
             excluded=losses.partner_mask(ops.shape(gram)[0]) if recipe.triplet_partner == "exclude" else None,
         )
+        classification = cross_entropy
+        if recipe.classifier_loss == "mean_squared_error":
+            classification = losses.mean_squared_error(logits, labels)
         similarity = self.center_similarity(embedding)
         weight_center = losses.weight_center_loss(
             similarity, is_real, recipe.weight_center_scale, recipe.weight_center_margin
@@ -170,7 +184,7 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         total = (
             recipe.weight_center_weight * weight_center
             + recipe.triplet_weight * triplet
-            + recipe.cross_entropy_weight * cross_entropy
+            + recipe.cross_entropy_weight * classification
         )
         predicted = ops.cast(ops.argmax(logits, axis=-1), labels.dtype)
         return {
@@ -196,6 +210,19 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         # With η = 1, Eq. 6 gives z̃ = z⁻, so one graph serves both stages.
         in_end_stage = self._from_step(self.recipe.expander_step, gram.dtype)
         return expander.expanded_negative_similarity(gram, in_end_stage * eta + (1 - in_end_stage))
+
+    def _similarity(self, embedding: tf.Tensor) -> tf.Tensor:
+        """How alike the faces of a batch are for the triplets, float [n, n], where it is not their dot product."""
+        return losses.negative_distance(embedding, squared=self.recipe.triplet_distance == "squared_euclidean")
+
+    def _thawed(self, gradients: list[tf.Tensor], variables: list[keras.Variable]) -> list[tf.Tensor]:
+        """Hold back the backbone's gradients for the first `frozen_steps`; its batch statistics move all the same."""
+        if not self.recipe.frozen_steps:
+            return gradients
+        learns = self._from_step(self.recipe.frozen_steps, keras.config.floatx())
+        own = {id(variable) for variable in self.backbone.trainable_variables}
+        pairs = zip(gradients, variables, strict=True)
+        return [ops.cast(learns, g.dtype) * g if id(v) in own and g is not None else g for g, v in pairs]
 
     def _from_step(self, step: int, dtype: str) -> tf.Tensor:
         """1 from that step on, 0 before."""
@@ -234,14 +261,6 @@ class DeepfakeDetector(keras.Model):  # type: ignore[misc]  # Keras has no type 
         self.center.assign(new)  # never inside a conditional: a mirrored variable cannot be assigned there
         return shift
 
-    def _average_moving_statistics(self) -> None:
-        """Give every replica the mean of their moving statistics; Keras leaves each its own, and saves the first's."""
-        moving = [v for v in self.backbone.non_trainable_variables if v.name.startswith("moving_")]
-        context = tf.distribute.get_replica_context()
-        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, [ops.convert_to_tensor(v) for v in moving])
-        for variable, mean in zip(moving, means, strict=True):
-            variable.assign(mean)
-
     def track(self, terms: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Add the terms of this step to the running means, and return these by name."""
         for name, value in terms.items():
@@ -278,21 +297,6 @@ TRACKED = (
 )
 
 
-def create_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Create SGD with the recipe's schedule (section 4.1), not yet built."""
-    schedules = keras.optimizers.schedules
-    rate: keras.optimizers.schedules.LearningRateSchedule | float = recipe.learning_rate
-    if recipe.schedule == "step":
-        rate = schedules.ExponentialDecay(rate, recipe.decay_every, recipe.decay_rate, staircase=True)
-    elif recipe.schedule == "cosine":
-        rate = schedules.CosineDecay(rate, recipe.steps)
-    decay = recipe.weight_decay if recipe.weight_decay_form == "decoupled" else None
-    optimizer = keras.optimizers.SGD(rate, momentum=recipe.momentum, weight_decay=decay)
-    if decay:
-        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimizer
-
-
 def _unit(x: tf.Tensor) -> tf.Tensor:
     """Scale the last axis to unit length; a zero vector stays zero, with a finite gradient."""
     return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), 1e-12))
@@ -302,15 +306,3 @@ def _mean_where(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mean of the values [n] where the mask [n] is true; 0 if it is true nowhere."""
     mask = ops.cast(mask, values.dtype)
     return ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1)
-
-
-def _replicas() -> int:
-    return int(tf.distribute.get_strategy().num_replicas_in_sync)
-
-
-def _gather(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Concatenate each tensor over all replicas along the batch; gradients flow back to each replica's own rows."""
-    if _replicas() == 1:
-        return tensors
-    context = tf.distribute.get_replica_context()
-    return tuple(context.all_gather(tensor, axis=0) for tensor in tensors)

@@ -63,10 +63,10 @@ def split(
     """
     backbone = detector.backbone
     network = keras.Model(backbone.input, backbone.get_layer("features").output)
-    pool = backbone.get_layer("pool")
+    above = keras.Model(backbone.get_layer("features").output, backbone.output)
     return (
         lambda crops: network(detector.preprocess(crops), training=False),
-        lambda maps: detector.head(pool(maps)),
+        lambda maps: detector.head(above(maps, training=False)),
     )
 
 

@@ -9,8 +9,10 @@ from artifacts import crop_decoding, face_examples
 from artifacts.crop_size import CROP_SIZE
 from model.augmentation import create_augmentation
 from model.batch_order import batch_order
+from model.losses import FAKE
 from model.recipes import Recipe
 from model.record_index import RecordIndex
+from model.warped_faces import warp_face
 
 
 def training_batches(index: RecordIndex, recipe: Recipe, start_step: int = 0) -> tf.data.Dataset:
@@ -29,7 +31,8 @@ def training_batches(index: RecordIndex, recipe: Recipe, start_step: int = 0) ->
     Raises:
         InputError: a class is empty.
     """
-    choose = batch_order(index, recipe.seed, recipe.pairing, recipe.batch_size)
+    warped = recipe.fakes == "warped_reals"
+    choose = batch_order(index, recipe.seed, recipe.pairing, recipe.batch_size, of_reals=warped)
     augment = create_augmentation(recipe.augmentation)
 
     def rows_of(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -38,8 +41,11 @@ def training_batches(index: RecordIndex, recipe: Recipe, start_step: int = 0) ->
 
     def load(row: tf.Tensor, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = face_examples.parse(_read(index, position))
-        crop = load_crop(example["image/encoded"])
-        return augment(crop, tf.stack([recipe.seed, row])), example["label"]
+        crop, label, seed = load_crop(example["image/encoded"]), example["label"], tf.stack([recipe.seed, row])
+        if warped:  # reals alone, of which every second one becomes a fake
+            label = row % 2
+            crop = tf.cond(label == FAKE, lambda: warp_face(crop, seed), lambda: tf.identity(crop))
+        return augment(crop, seed), label
 
     rows = tf.data.Dataset.range(start_step, recipe.steps).map(rows_of).unbatch()
     faces = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

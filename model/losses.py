@@ -154,8 +154,49 @@ def _semi_hard_triplets(
     return valid, ops.relu(s_an - similarity + margin)
 
 
+def negative_distance(embedding: Tensor, squared: bool) -> Tensor:
+    """Return the Euclidean distances between embeddings, with a minus: a similarity for `triplet_loss`.
+
+    With it, the loss is the common one, [d_ap - d_an + margin]_+ (Schroff et al., "FaceNet", 2015, for squared ones).
+
+    Args:
+        embedding: float [n, d].
+        squared: of the distances.
+
+    Returns:
+        float [n, n], at most 0.
+
+    Example:
+        >>> from keras import ops
+        >>> [[float(x) for x in row] for row in negative_distance(ops.array([[0.0, 0.0], [3.0, 4.0]]), squared=True)]
+        [[0.0, -25.0], [-25.0, 0.0]]
+    """
+    square = ops.sum(ops.square(embedding[:, None, :] - embedding[None, :, :]), axis=-1)
+    return -square if squared else -ops.sqrt(ops.maximum(square, 1e-12))  # the root of 0 has no gradient
+
+
 def cross_entropy_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Softmax cross-entropy (section 3.1.2), the mean over the batch.
+
+    Args:
+        logits: float [n, 2], columns real and fake; or [n, k, 2], the logits of k judges, whose losses are added
+            (Capsule-Forensics has four, the dimensions of its output capsules).
+        labels: integer [n].
+
+    Returns:
+        A float scalar.
+    """
+    dtype, logits = logits.dtype, at_least_float32(logits)
+    truth = ops.one_hot(labels, 2, dtype=logits.dtype)
+    if len(logits.shape) == 3:
+        truth = truth[:, None, :]
+    # Not ops.mean: on JAX it computes in float32, whatever the input.
+    loss = -ops.sum(truth * ops.log_softmax(logits, axis=-1)) / ops.cast(ops.shape(logits)[0], logits.dtype)
+    return ops.cast(loss, dtype)
+
+
+def mean_squared_error(logits: Tensor, labels: Tensor) -> Tensor:
+    """Squared error of the fake probability, the mean over the batch; MesoNet learns by it.
 
     Args:
         logits: float [n, 2], columns real and fake.
@@ -165,10 +206,8 @@ def cross_entropy_loss(logits: Tensor, labels: Tensor) -> Tensor:
         A float scalar.
     """
     dtype, logits = logits.dtype, at_least_float32(logits)
-    truth = ops.one_hot(labels, 2, dtype=logits.dtype)
-    # Not ops.mean: on JAX it computes in float32, whatever the input.
-    loss = -ops.sum(truth * ops.log_softmax(logits, axis=-1)) / ops.cast(ops.shape(logits)[0], logits.dtype)
-    return ops.cast(loss, dtype)
+    error = ops.sigmoid(logits[:, 1] - logits[:, 0]) - ops.cast(labels, logits.dtype)
+    return ops.cast(ops.sum(ops.square(error)) / ops.cast(ops.shape(logits)[0], logits.dtype), dtype)
 
 
 def weight_center_loss(center_similarity: Tensor, is_real: Tensor, scale: float = 2.0, margin: float = 0.5) -> Tensor:

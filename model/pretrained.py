@@ -5,7 +5,8 @@
     random               nothing is loaded
     imagenet             published weights: EfficientNet-Lite0's from the package that the extra `imagenet` installs;
                          others are downloaded by the hub's client or by Keras, and kept in its cache
-    <path>.safetensors   weights of a ResNet or EfficientNet-Lite0 under their published names (`conv1.weight`, ...)
+    <path>.safetensors   weights of a ResNet or EfficientNet-Lite0 under their published names (`conv1.weight`, ...);
+                         for the capsule networks, torchvision's VGG19, of which they use the lower part
     <path>.pth           the same in torch's legacy format
     <path>.h5            weights of a Keras application without its top (also `.weights.h5`)
     <path>.weights.h5    a state of a training of this project (`run/checkpoints/`): all its weights and its centre
@@ -25,12 +26,19 @@ from artifacts.errors import InputError
 from commands.terminal import unguarded
 from model import imagenet_package
 from model.backbones import APPLICATIONS, LITE, RESNETS, application, without_normalization
+from model.capsule import CAPSULES
 from model.detector import DeepfakeDetector
 from model.keras_file import check_hdf5, first_line, load_keras
+from model.mesonet import MESONETS
+from model.published_detectors import load_vgg
 from model.published_weights import load_published
 
 # torchvision's weights in timm's form. There are no published ones for resnet10.
-HUB = {"resnet34": "timm/resnet34.tv_in1k", "resnet18": "timm/resnet18.tv_in1k"}
+HUB = {
+    "resnet34": "timm/resnet34.tv_in1k",
+    "resnet18": "timm/resnet18.tv_in1k",
+    **dict.fromkeys(CAPSULES, "timm/vgg19.tv_in1k"),
+}
 
 
 def initialize(detector: DeepfakeDetector, source: str) -> None:
@@ -59,7 +67,15 @@ def _load_imagenet(backbone: keras.Model) -> None:
     if backbone.name in APPLICATIONS:
         _load_application(backbone, "imagenet")
     else:
-        load_published(backbone, imagenet_package.weights_file() if backbone.name == LITE else _download(backbone.name))
+        _load_tensors(backbone, imagenet_package.weights_file() if backbone.name == LITE else _download(backbone.name))
+
+
+def _load_tensors(backbone: keras.Model, path: str) -> None:
+    """Load tensors under their published names; into a capsule network, those of the VGG19 below it."""
+    if backbone.name in CAPSULES:
+        load_vgg(backbone, path)
+    else:
+        load_published(backbone, path)
 
 
 def _load_file(detector: DeepfakeDetector, path: str) -> None:
@@ -71,8 +87,8 @@ def _load_file(detector: DeepfakeDetector, path: str) -> None:
         _load_state(detector, path)
     elif suffix == ".keras":
         _load_keras_model(detector, path)
-    elif suffix in (".safetensors", ".pth") and name not in APPLICATIONS:
-        load_published(detector.backbone, path)
+    elif suffix in (".safetensors", ".pth") and name in (*RESNETS, LITE, *CAPSULES):
+        _load_tensors(detector.backbone, path)
     elif suffix == ".h5" and name in APPLICATIONS:
         _load_application(detector.backbone, path)
     else:
@@ -91,8 +107,13 @@ def _advice(name: str) -> str:
             f"Download model.safetensors of {HUB[name]} from the Hugging Face hub on a machine with a network and give "
             "its path here; or give a model.keras of an earlier training, or random"
         )
-    if name in RESNETS:
-        return f"{name} has no published weights: give a model.keras of an earlier training, or random"
+    if name in MESONETS:
+        return (
+            "Give random or a model.keras of an earlier training. Weights that MesoNet's authors trained become a "
+            f"model by python -m model.convert FILE --as {name}"
+        )
+    if name not in APPLICATIONS:
+        return f"{name} starts from random, or from a model.keras of an earlier training"
     return (
         f"Give the *_notop.h5 file that keras.applications downloads for {name} (imagenet does so where there is a "
         f"network), a .keras file with a layer {name}, a model.keras of an earlier training, or random"
@@ -125,7 +146,13 @@ def _load_application(backbone: keras.Model, weights: str) -> None:
         raise
     except Exception as error:  # of URLs, hashes or h5py: Keras documents none
         raise InputError(f"{weights}: {first_line(error)}") from None
-    backbone.set_weights(published.get_weights())
+    for variable, value in zip(_of_application(backbone), published.get_weights(), strict=True):
+        variable.assign(value)
+
+
+def _of_application(backbone: keras.Model) -> list[Any]:
+    """The weights that the application has as well: not those of an attention map."""
+    return [variable for variable in backbone.weights if not variable.path.startswith("attention/")]
 
 
 # --- states of a training ---------------------------------------------------------------------------------------------
@@ -159,16 +186,18 @@ def _load_keras_model(detector: DeepfakeDetector, path: str) -> None:
         _copy_detector(detector, model, path)
         return
     name = detector.recipe.backbone
-    network = _find_network(model, name) if name in APPLICATIONS else None
+    network = _find_network(model, APPLICATIONS[name].__name__.lower()) if name in APPLICATIONS else None
     if network is None:
         raise InputError(f"{path}: neither a detector of this project nor a Keras model with a layer {name}")
     try:
         weights = without_normalization(network).get_weights()
     except Exception as error:  # Keras's, of a network that has only the name
         raise InputError(f"{path}: its {name} cannot be used ({first_line(error)})") from None
-    if [value.shape for value in weights] != [tuple(v.shape) for v in detector.backbone.weights]:
+    ours = _of_application(detector.backbone)
+    if [value.shape for value in weights] != [tuple(variable.shape) for variable in ours]:
         raise InputError(f"{path}: its {name} differs from the one of keras.applications without its top")
-    detector.backbone.set_weights(weights)
+    for variable, value in zip(ours, weights, strict=True):
+        variable.assign(value)
 
 
 def _find_network(model: keras.Model, name: str) -> keras.Model | None:

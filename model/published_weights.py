@@ -50,8 +50,18 @@ def load_published(backbone: keras.Model, path: str) -> None:
         InputError: the file is damaged or of another kind, or its weights are incomplete, of another shape, or too
             many.
     """
-    read = read_tensors if os.path.splitext(path)[1] == ".pth" else _read_safetensors
-    assign_published(backbone, read(path), path)
+    assign_published(backbone, read_file(path), path)
+
+
+def read_file(path: str) -> dict[str, np.ndarray]:
+    """Read the tensors of a `.safetensors` file, or of another in torch's legacy format, by name.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    if not os.path.isfile(path):
+        raise InputError(f"{path}: no such file")
+    return _read_safetensors(path) if os.path.splitext(path)[1] == ".safetensors" else read_tensors(path)
 
 
 def assign_published(backbone: keras.Model, tensors: Mapping[str, np.ndarray], source: str) -> None:

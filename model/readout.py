@@ -1,11 +1,11 @@
-"""The logit of a detector whose classifier is not trained: a class-mean read-out of its embeddings.
+"""The logit of a detector whose classifier is not trained: a read-out of its embeddings.
 
 A recipe without cross-entropy gives its classifier no gradient, so that its logit would be that of random weights. What
 such a training learns is in the embeddings, and a read-out of these takes the classifier's place, so that whatever uses
 the exported model finds a logit where it finds that of any other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
@@ -69,16 +69,45 @@ def fit(embedding: np.ndarray, label: Sequence[int] | np.ndarray) -> Readout:
     return Readout(weights, -float(weights @ middle))
 
 
-def fit_on_examples(predict: Predict, index: RecordIndex) -> Readout:
+def fit_logistic(embedding: np.ndarray, label: Sequence[int] | np.ndarray) -> Readout:
+    """Fit a logistic regression to standardised embeddings, as a classifier above frozen features is.
+
+    Args:
+        embedding: float [n, d].
+        label: 0 real, 1 fake, [n]; both occur.
+
+    Returns:
+        A `Readout` of the embeddings as they are; a dimension in which they are all equal has the weight 0.
+
+    Example:
+        >>> weights, bias = fit_logistic(np.array([[0.0], [2.0], [3.0], [5.0]]), [0, 0, 1, 1])
+        >>> round(float(-bias / weights[0]), 3)  # where the logit is 0
+        2.5
+    """
+    from sklearn.linear_model import LogisticRegression  # takes a second to import
+
+    embedding = np.asarray(embedding, np.float64)
+    mean, deviation = embedding.mean(axis=0), embedding.std(axis=0)
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    fitted = LogisticRegression(max_iter=1000).fit((embedding - mean) * scale, np.asarray(label))
+    weights = fitted.coef_[0] * scale
+    return Readout(weights, float(fitted.intercept_[0] - weights @ mean))
+
+
+FITS: dict[str, Callable[[np.ndarray, np.ndarray], Readout]] = {"class_means": fit, "logistic": fit_logistic}
+
+
+def fit_on_examples(predict: Predict, index: RecordIndex, kind: str = "class_means") -> Readout:
     """Fit a read-out on at most `MOST` faces of each class, evenly spaced over the training examples.
 
     Args:
         predict: uint8 crops to a dict with `embedding`, float [n, d]; see `model.scoring.predictor`.
         index: of the training examples.
+        kind: of `FITS`; the recipe's `readout`.
     """
     chosen = np.sort(np.concatenate([_evenly(np.flatnonzero(index.label == kind)) for kind in (REAL, FAKE)]))
     parts = [np.asarray(predict(crops)["embedding"], np.float64) for crops in crops_at(index, chosen)]
-    return fit(np.concatenate(parts), index.label[chosen])
+    return FITS[kind](np.concatenate(parts), index.label[chosen])
 
 
 def _evenly(positions: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ CARD_ASSET = os.path.join(layout.EXTRA_ASSETS, layout.MODEL_CARD)
 
 
 # What a model's logit is: of the classifier, or of `model.readout` where the recipe trains none.
-Readout = Literal["classifier", "class_means"]
+Readout = Literal["classifier", "class_means", "logistic"]
 
 
 class Temperature(TypedDict):

@@ -49,7 +49,7 @@ class _Fits(_Exact):
 class CalibrationFile(_Exact):
     """`calibration.json`; for the fields see `model.saved_model.Calibration`."""
 
-    readout: Literal["classifier", "class_means"] | None = None
+    readout: Literal["classifier", "class_means", "logistic"] | None = None
     frame: _Temperature
     video: _Temperature
     fits: _Fits | None = None
@@ -107,6 +107,7 @@ class CardFile(_Loose):
     """`model_card.json`; for the fields see `components.pusher.model_card.make_card`."""
 
     name: str | None = None
+    origin: str | None = None
     recipe: dict[str, Any] | None = None
     trained_on: list[_Trained] | None = None
     calibration: dict[str, Any] | None = None

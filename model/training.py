@@ -22,9 +22,10 @@ from commands import progress  # noqa: E402
 from commands.signals import Interrupted, StopSignals  # noqa: E402
 from model import callbacks, checkpoints, exporting, pretrained, readout, scoring  # noqa: E402
 from model.checkpoints import State  # noqa: E402
-from model.detector import DeepfakeDetector, create_optimizer  # noqa: E402
+from model.detector import DeepfakeDetector  # noqa: E402
 from model.divergence import Diverged  # noqa: E402
 from model.input_pipeline import training_batches  # noqa: E402
+from model.optimizer import create_optimizer  # noqa: E402
 from model.recipes import Recipe  # noqa: E402
 from model.record_index import RecordIndex, index_records  # noqa: E402
 from model.saved_model import Calibration, write_calibration, write_preprocessing  # noqa: E402
@@ -89,7 +90,7 @@ def train(
     detector.load_weights(checkpoints.best_weights(run_dir))
     if not recipe.trains_classifier:
         embed = scoring.predictor(detector, ["embedding"])
-        readout.install(detector, readout.fit_on_examples(embed, index))
+        readout.install(detector, readout.fit_on_examples(embed, index, recipe.readout))
     return detector, history
 
 

@@ -2,6 +2,7 @@
 
 from tests.fixtures.browser import browser, faults_of_report
 from tests.fixtures.processes import command, execute, keep_signals, start
+from tests.fixtures.published_weights import published
 from tests.fixtures.served import brightness, one_moment
 from tests.fixtures.tiny_resnet import tiny_resnet
 
@@ -13,6 +14,7 @@ __all__ = [
     "faults_of_report",
     "keep_signals",
     "one_moment",
+    "published",
     "start",
     "tiny_resnet",
 ]

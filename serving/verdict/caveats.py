@@ -46,6 +46,8 @@ def caveats_of(model: ModelDescription) -> list[str]:
         sentences.append(READY_CROPS)
     if model.get("readout") == "class_means":
         sentences.append(READOUTS["class_means"])
+    if model["readout"] in ("class_means", "logistic"):
+        sentences.append(READOUTS[model["readout"]])
     if not model["calibrated"]:
         sentences.append(NOT_CALIBRATED.format(model["calibration_problem"]))
     return [*sentences, INTERVAL]
@@ -55,6 +57,8 @@ def about(model: ModelDescription) -> list[str]:
     """Lines on a model: its name, and what it was trained and tested on. Any part of a card may be missing."""
     card = model["card"] or {}
     lines = [f"Model: {model['name']}" + (f", recipe {card['name']}" if card.get("name") else "")]
+    if card.get("origin"):
+        lines.append(f"Made by {card['origin']}")
     trained = _trained_on(card)
     if trained:
         lines.append("Trained on " + "; ".join(trained))

@@ -28,7 +28,8 @@ class ModelDescription(TypedDict):
         digest: of its graph and weights; the same digest means the same model.
         calibrated: whether its probabilities, by the verdict's video rule, were calibrated on a validation split.
         calibration_problem: why they were not; null if they were.
-        readout: what its logit is: "classifier", or "class_means" if it has no trained classifier; null if not known.
+        readout: what its logit is: "classifier"; "class_means" or "logistic" if no classifier is trained; null if not
+            known.
         preprocessing: how the faces were made from which it learnt, see `artifacts.preprocessing`; null if it does not
             say, and then the defaults are taken.
         not_judged: why its scores are not put into words, see `reliance.why_not_judged`; null if they are.

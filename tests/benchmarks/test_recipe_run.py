@@ -13,7 +13,8 @@ import pytest
 from benchmarks.gpu_training.recipe_run import batches
 from benchmarks.gpu_training.sampler import Pairs
 from model.backbones import normalize_pixels
-from model.detector import DeepfakeDetector, create_optimizer
+from model.detector import DeepfakeDetector
+from model.optimizer import create_optimizer
 from model.recipes import get_recipe
 
 ROOT = Path(__file__).parents[2]

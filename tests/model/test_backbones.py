@@ -89,8 +89,8 @@ def test_recipes_offer_every_backbone():
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ValueError, match="Received: backbone='resnet50'"):
-        create_backbone("resnet50", 32)
+    with pytest.raises(ValueError, match="Received: backbone='resnet51'"):
+        create_backbone("resnet51", 32)
 
 
 @pytest.mark.slow
@@ -102,6 +102,7 @@ def test_an_unknown_name_is_refused():
         ("xception", 2048, 22_910_480 - 2049 * 1000),
         ("efficientnetb0", 1280, 5_330_571 - 7 - 1281 * 1000),
         ("efficientnetb4", 1792, 19_466_823 - 7 - 1793 * 1000),
+        ("resnet50", 2048, 25_636_712 - 2049 * 1000),
     ],
 )
 def test_applications_are_the_published_networks(name, features, count):
@@ -131,6 +132,9 @@ def test_pixels_are_normalised_as_published():
     pixels = np.array([0.0, 127.5, 255.0], np.float32).reshape(1, 1, 1, 3)
     assert np.ravel(normalize_pixels("xception", pixels)) == pytest.approx([-1, 0, 1])
     assert np.ravel(normalize_pixels("efficientnetlite0", pixels)) == pytest.approx([-127 / 128, 0.5 / 128, 1])
+    assert np.ravel(normalize_pixels("kumar", pixels)) == pytest.approx([-1, 0, 1])
+    colours = np.array([10.0, 20.0, 30.0], np.float32).reshape(1, 1, 1, 3)
+    assert np.ravel(normalize_pixels("resnet50", colours)) == pytest.approx([30 - 103.939, 20 - 116.779, 10 - 123.68])
     expected = [(0 - 123.675) / 58.395, (127.5 - 116.28) / 57.12, (255 - 103.53) / 57.375]
     for name in ("resnet34", "efficientnetb4"):
         assert np.ravel(normalize_pixels(name, pixels)) == pytest.approx(expected)

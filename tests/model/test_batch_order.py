@@ -109,3 +109,21 @@ def test_a_class_that_is_smaller_than_its_half_of_a_batch_repeats():
 def test_a_missing_class_is_named(label, missing):
     with pytest.raises(InputError, match=rf"a\.tfrecord and the other training files: no {missing} face to train on"):
         batch_order(make_index([label] * 3, ["a"] * 3), 0, True, 4)
+
+
+# --- reals alone ------------------------------------------------------------------------------------------------------
+def test_of_reals_alone_each_pass_visits_every_real_once():
+    index = make_index([0, 0, 1, 0, 0, 1, 0, 0], [""] * 8)
+    order = batch_order(index, 3, True, 4, of_reals=True)
+    drawn = np.stack([batch.numpy() for batch in tf.data.Dataset.range(6).map(order)]).ravel()
+    for turn in drawn.reshape(-1, 6):
+        assert sorted(turn) == [0, 1, 3, 4, 6, 7]
+    assert drawn[:6].tolist() != drawn[6:12].tolist()
+
+
+def test_for_reals_alone_no_fakes_are_needed():
+    index = make_index([0, 0, 0, 0], [""] * 4)
+    order = batch_order(index, 3, False, 4, of_reals=True)
+    assert sorted(order(tf.constant(0, tf.int64)).numpy()) == [0, 1, 2, 3]
+    with pytest.raises(InputError, match="no real face"):
+        batch_order(make_index([1, 1], ["", ""]), 3, False, 2, of_reals=True)

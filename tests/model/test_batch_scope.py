@@ -21,7 +21,8 @@ from commands.quiet import import_tensorflow
 tf = import_tensorflow()
 import keras, numpy as np
 from model import detector as module
-from model.detector import DeepfakeDetector, create_optimizer
+from model.detector import DeepfakeDetector
+from model.optimizer import create_optimizer
 from model.recipes import Recipe
 
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -1,12 +1,15 @@
 """The detector: the loss of a batch, its stages, the centre and saving."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from model.backbones import PIXEL_MEAN, PIXEL_STD
-from model.detector import TRACKED, DeepfakeDetector, create_optimizer
+from model.detector import TRACKED, DeepfakeDetector
+from model.optimizer import create_optimizer
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_resnet")]  # it builds and trains detectors
 
@@ -184,23 +187,74 @@ def test_weight_decay_moves_kernels_only(form, small_recipe, crops, float64):
         np.testing.assert_allclose(with_decay, without - pull, rtol=0, atol=1e-8, err_msg=path)
 
 
-@pytest.mark.parametrize(
-    "choices, rates",
-    [
-        (
-            {"schedule": "step", "decay_every": 10, "decay_rate": 0.5},
-            {0: 0.02, 9: 0.02, 10: 0.01, 19: 0.01, 20: 0.005},
-        ),
-        ({"schedule": "cosine", "steps": 40}, {0: 0.02, 20: 0.01, 40: 0.0}),
-        ({"schedule": "constant"}, {0: 0.02, 39: 0.02}),
-    ],
-)
-def test_learning_rate_falls_at_the_named_step(choices, rates, small_recipe):
-    optimizer = create_optimizer(small_recipe(**choices))
-    optimizer.build([keras.Variable(np.zeros(1))])
-    for step, rate in rates.items():
-        optimizer.iterations.assign(step)
-        assert float(optimizer.learning_rate) == pytest.approx(rate, abs=1e-7)
+# --- parts of other systems -------------------------------------------------------------------------------------------
+def test_one_logit_learns_as_two_do(small_recipe, crops):
+    """The logistic loss of one logit, log(1 + exp(-y z)), is the cross-entropy of its two halves."""
+    detector = build(small_recipe(classifier="sigmoid", triplet_weight=0, weight_center_weight=0, expander=False))
+    pictures, labels = crops
+    outputs = detector(pictures)
+    logit = np.asarray(outputs["logit"], np.float64)
+    terms = detector.multi_metric_loss(outputs["embedding"], outputs["judged"], tf.constant(labels))
+    expected = np.mean(np.log1p(np.exp(-np.where(labels == 1, logit, -logit))))
+    assert outputs["judged"].shape == (6, 1)
+    assert float(terms["loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_squared_error_takes_the_place_of_the_cross_entropy(small_recipe, crops):
+    choices = {"triplet_weight": 0, "weight_center_weight": 0, "expander": False}
+    detector = build(small_recipe(classifier_loss="mean_squared_error", **choices))
+    pictures, labels = crops
+    outputs = detector(pictures)
+    terms = detector.multi_metric_loss(outputs["embedding"], outputs["judged"], tf.constant(labels))
+    error = np.mean((np.asarray(outputs["fake_probability"]) - labels) ** 2)
+    assert float(terms["loss"]) == pytest.approx(error, rel=1e-5)
+    assert float(terms["cross_entropy"]) == pytest.approx(float(plain_cross_entropy(outputs, labels)), rel=1e-5)
+
+
+def plain_cross_entropy(outputs, labels):
+    p = np.asarray(outputs["fake_probability"], np.float64)
+    return -np.mean(np.where(labels == 1, np.log(p), np.log(1 - p)))
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "squared_euclidean"])
+def test_triplets_by_distance(distance, small_recipe):
+    detector = build(small_recipe(triplet_distance=distance, expander=False, triplet_reduction="all"))
+    x, labels = np.random.default_rng(8).normal(size=(4, 8)).astype(np.float32), np.array([0, 1, 0, 1])
+    terms = detector.multi_metric_loss(tf.constant(x), tf.zeros((4, 2)), tf.constant(labels))
+    values = []
+    for a, p, n in itertools.permutations(range(4), 3):
+        if labels[a] == labels[p] != labels[n]:
+            ap, an = (np.linalg.norm(x[a] - x[other]) for other in (p, n))
+            values.append(max(0.0, ap - an + 1 if distance == "euclidean" else ap**2 - an**2 + 1))
+    assert float(terms["triplet"]) == pytest.approx(np.mean(values), rel=1e-5)
+
+
+def test_a_frozen_backbone_waits_for_its_step(small_recipe, crops):
+    detector = build(small_recipe(frozen_steps=2, weight_decay=0, optimizer="adam"))
+    kernel = detector.backbone.get_layer("stem_conv").kernel
+    pictures, labels = (tf.constant(values) for values in crops)
+    moved = []
+    for _ in range(3):
+        before, head = kernel.numpy(), detector.classifier.kernel.numpy()
+        detector.train_step((pictures, labels))
+        moved.append(bool(np.abs(kernel.numpy() - before).max() > 0))
+        assert np.abs(detector.classifier.kernel.numpy() - head).max() > 0
+    assert moved == [False, False, True]
+
+
+def test_dropout_acts_in_training_alone(small_recipe, crops):
+    detector = build(small_recipe(dropout=0.5))
+    feature = tf.ones((64, detector.backbone.output_shape[-1]))
+    quiet = [np.asarray(detector.head(feature)["logit"]) for _ in range(2)]
+    assert np.array_equal(*quiet)
+    assert np.asarray(detector.head(feature, training=True)["logit"]).std() > 0
+
+
+def test_without_an_embedding_it_is_the_feature(small_recipe, crops):
+    detector = build(small_recipe(embedding_size=0, normalize_embeddings=False, classifier_input="feature"))
+    outputs = detector(crops[0])
+    assert np.array_equal(outputs["embedding"], detector.backbone(detector.preprocess(crops[0])))
+    assert detector.center.shape == outputs["embedding"].shape[1:]
 
 
 # --- the centre -------------------------------------------------------------------------------------------------------

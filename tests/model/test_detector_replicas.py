@@ -18,7 +18,8 @@ from commands.quiet import import_tensorflow
 tf = import_tensorflow()
 import keras, numpy as np
 from model import detector as module
-from model.detector import DeepfakeDetector, create_optimizer
+from model.detector import DeepfakeDetector
+from model.optimizer import create_optimizer
 from model.recipes import Recipe
 from tests.fixtures import tiny_resnet
 
@@ -54,14 +55,14 @@ def run():
 
 
 def without_gather():
-    module._gather = lambda *tensors: tensors
+    module.replicas.gather = lambda *tensors: tensors
 
 
 def without_scaling():
     source = textwrap.dedent(inspect.getsource(DeepfakeDetector.train_step))
-    assert ") / _replicas()" in source
+    assert ") / replicas.count()" in source
     scope = {}
-    exec(source.replace(") / _replicas()", ")"), vars(module), scope)
+    exec(source.replace(") / replicas.count()", ")"), vars(module), scope)
     DeepfakeDetector.train_step = scope["train_step"]
 
 
@@ -71,11 +72,11 @@ def without_synchronized_norms():
 
 
 CHANGES = (without_gather, without_scaling, without_synchronized_norms)
-whole = module._gather, DeepfakeDetector.train_step, module.create_backbone
+whole = module.replicas.gather, DeepfakeDetector.train_step, module.create_backbone
 folder, replicas = Path(sys.argv[2]), int(sys.argv[3])
 strategy = tf.distribute.MirroredStrategy([f"CPU:{k}" for k in range(replicas)])  # one: it numbers its collectives
 for name in sys.argv[4:]:
-    module._gather, DeepfakeDetector.train_step, module.create_backbone = whole
+    module.replicas.gather, DeepfakeDetector.train_step, module.create_backbone = whole
     for change in CHANGES:
         if change.__name__ == name:
             change()

@@ -150,6 +150,20 @@ def test_flip_only_mirrors_about_half(index, small_recipe):
     assert 16 < kinds["mirrored"] < 48
 
 
+def test_warped_reals_stand_beside_reals_as_fakes(tmp_path, write_tfrecord, face, crop, small_recipe):
+    """The examples' own fakes are not drawn, and every second row loses the detail of its face."""
+    examples = [face(label, i) for i in range(8) for label in (0, 1)]
+    path = write_tfrecord(tmp_path / "a.tfrecord", [example.serialize() for example in examples])
+    recipe = small_recipe(fakes="warped_reals", augmentation="off", batch_size=4, steps=3, pairing=False)
+    reals = [crop(0, i).tobytes() for i in range(8)]
+    changed = []
+    for crops, labels in input_pipeline.training_batches(index_records([path]), recipe):
+        assert labels.numpy().tolist() == [0, 1, 0, 1]
+        assert all(picture.tobytes() in reals for picture in crops.numpy()[::2])
+        changed += [picture for picture in crops.numpy()[1::2] if picture.tobytes() not in reals]
+    assert len(changed) == 6
+
+
 def test_a_class_of_one_example_serves_again_and_again(tmp_path, write_tfrecord, face, crop, small_recipe):
     records = [face(0, 0).serialize()] + [face(1, i).serialize() for i in range(3)]
     index = index_records([write_tfrecord(tmp_path / "a.tfrecord", records)])

@@ -414,3 +414,32 @@ def finite_differences(function, x, step=1e-6):
         below[place] -= step
         result[place] = (function(above) - function(below)) / (2 * step)
     return result
+
+
+# --- losses of other systems ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("squared", [True, False])
+def test_distances_are_euclidean(squared):
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    distance = np.array([[np.linalg.norm(a - b) for b in x] for a in x])
+    expected = -(distance**2) if squared else -distance
+    assert np.asarray(losses.negative_distance(x, squared)) == pytest.approx(expected, abs=2e-6)
+
+
+def test_equal_embeddings_have_a_finite_gradient():
+    x = tf.Variable(np.ones((3, 2)))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(losses.negative_distance(x, squared=False))
+    assert np.isfinite(tape.gradient(total, x).numpy()).all()
+
+
+def test_the_losses_of_several_judges_are_added():
+    rng = np.random.default_rng(1)
+    judged, labels = rng.normal(size=(6, 4, 2)), np.array([0, 1, 0, 1, 1, 0])
+    total = sum(float(losses.cross_entropy_loss(judged[:, k], labels)) for k in range(4))
+    assert float(losses.cross_entropy_loss(judged, labels)) == pytest.approx(total)
+
+
+def test_the_squared_error_is_of_the_probability():
+    logits, labels = np.array([[0.0, 2.0], [1.0, -1.0], [0.0, 0.0]]), np.array([1, 0, 1])
+    p = 1 / (1 + np.exp(-(logits[:, 1] - logits[:, 0])))
+    assert float(losses.mean_squared_error(logits, labels)) == pytest.approx(np.mean((p - labels) ** 2))

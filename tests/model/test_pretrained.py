@@ -10,7 +10,8 @@ import pytest
 from artifacts.errors import InputError
 from model import imagenet_package, pretrained
 from model.backbones import APPLICATIONS, create_backbone
-from model.detector import DeepfakeDetector, create_optimizer
+from model.detector import DeepfakeDetector
+from model.optimizer import create_optimizer
 
 pytestmark = pytest.mark.slow  # whole networks
 

@@ -4,6 +4,9 @@ import cv2
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from artifacts import face_examples
 from model import readout
@@ -82,3 +85,18 @@ def test_installed_or_applied_it_is_the_logit_of_the_embedding(choices, small_re
     assert applied["logit"].numpy() == pytest.approx(expected, rel=1e-5)
     assert outputs["logits"].numpy()[:, 1] == pytest.approx(expected / 2, rel=1e-5)
     assert outputs["fake_probability"].numpy() == pytest.approx(1 / (1 + np.exp(-expected)), rel=1e-5)
+
+
+# --- logistic regression ----------------------------------------------------------------------------------------------
+def test_logistic_is_scikit_learns_on_standardised_embeddings():
+    x, label = draw(60, 40, 0.7)
+    x = 3 * x + 5
+    weights, bias = readout.fit_logistic(x, label)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, label)
+    assert x @ weights + bias == pytest.approx(pipeline.decision_function(x), abs=1e-6)
+
+
+def test_a_dimension_without_variance_has_no_weight():
+    x, label = draw(20, 20, 0.7)
+    weights, bias = readout.fit_logistic(np.c_[x, np.full(len(x), 7.0)], label)
+    assert weights[-1] == 0 and np.isfinite(weights).all() and np.isfinite(bias)
