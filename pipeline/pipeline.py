@@ -19,8 +19,12 @@ SAMPLE_CAVEAT = (
 )
 
 
-def create_pipeline(config: PipelineConfig) -> list[Node]:
+def create_pipeline(config: PipelineConfig, compare: bool = True) -> list[Node]:
     """Return the nodes of a pipeline in the order in which they run.
+
+    Args:
+        config: of the run.
+        compare: the Evaluator compares with the last blessed model.
 
     Raises:
         WiringError: two components do not fit together; the message names both ends.
@@ -36,7 +40,7 @@ def create_pipeline(config: PipelineConfig) -> list[Node]:
         EVALUATOR,
         _with_caveats(config),
         {"model": trainer.outputs["model"], "videos": videos.outputs["videos"], **found},
-        resolve={"baseline": LastBlessed(EVALUATOR, model="model", blessing="blessing")},
+        resolve={"baseline": LastBlessed(EVALUATOR, model="model", blessing="blessing")} if compare else {},
     )
     infra_validator = Node(INFRA_VALIDATOR, p.InfraValidator, {"model": trainer.outputs["model"]})
     pusher = Node(

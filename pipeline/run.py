@@ -76,7 +76,7 @@ def _run(known: argparse.Namespace) -> int:
             check_outputs([OutputFile("--summary", known.summary, is_summary)], [known.config])
         config = load_config(known.config, known.settings)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        with contextlib.nullcontext() if known.dry_run else _locked(config.pipeline_root):
+        with contextlib.nullcontext() if known.dry_run else locked(config.pipeline_root):
             return 3 if run_pipeline(config, known) is False else 0
     except InputError as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
@@ -88,7 +88,7 @@ def _run(known: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _locked(root: str) -> Iterator[None]:
+def locked(root: str) -> Iterator[None]:
     """Allow one run at a time in a pipeline root."""
     try:
         os.makedirs(root, exist_ok=True)
@@ -126,9 +126,9 @@ def run_pipeline(config: PipelineConfig, known: argparse.Namespace) -> bool | No
         steps = []
         names = [node.component.name for node in nodes[: last + 1]]
         for number, node in enumerate(nodes[: last + 1]):
-            steps.append(_step(launcher, node, number < first))
+            steps.append(step(launcher, node, number < first))
             if names[number] == "VideoExampleGen":
-                _check_listing(launcher, config, names)
+                check_listing(launcher, config, names)
         summary = summarize(config, launcher, steps, time.monotonic() - began)
     print_summary(config, summary)
     if known.summary:
@@ -152,7 +152,7 @@ def select(nodes: Sequence[Node], first: str | None, last: str | None) -> tuple[
     return begin, end
 
 
-def _step(launcher: Launcher, node: Node, before: bool) -> Step:
+def step(launcher: Launcher, node: Node, before: bool) -> Step:
     """Run one node; returns what was done."""
     component = node.component
     if before:
@@ -181,7 +181,7 @@ def _step(launcher: Launcher, node: Node, before: bool) -> Step:
     return Step(component.name, "cached" if decision.cached else "executed", execution, seconds)
 
 
-def _check_listing(launcher: Launcher, config: PipelineConfig, components: Sequence[str]) -> None:
+def check_listing(launcher: Launcher, config: PipelineConfig, components: Sequence[str]) -> None:
     """Stop before the hours of extraction and training if the list of videos tells that they would be in vain."""
     folder = launcher.outputs["VideoExampleGen", "videos"].uri
     counts = count_videos(video for split in SPLITS for video in read_manifest(folder, split))

@@ -1,9 +1,9 @@
 """The paper's Tables 1-3 with this run's figures beside the published ones."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypedDict, cast
+from typing import Literal, NamedTuple, NotRequired, TypedDict, cast
 
 from evaluation.report.evidence import Evidence, warning_of
 from evaluation.report.tables import Notes
@@ -16,11 +16,15 @@ _TITLES = {"dfdc": "DFDC", "celeb": "Celeb-DF"}
 
 
 class PublishedRow(TypedDict):
-    """One method of a table of the paper: `values` by column and figure, and its number among the references."""
+    """One method of a table of the paper: `values` by column and figure, and its number among the references.
+
+    `origins` is column -> what is known of where its figures come from, where the paper does not say it.
+    """
 
     name: str
     reference: int | None
     values: list[list[float]]
+    origins: NotRequired[dict[str, str]]
 
 
 class PublishedTable(TypedDict):
@@ -100,26 +104,38 @@ def load() -> Published:
 
 def beside(metrics: Metrics) -> list[Table]:
     """Put this run's figures into the paper's tables: one row per level at the end of each."""
-    return [_with_this_run(table, metrics) for table in load()["tables"]]
+    return [with_systems(table, [System("This run", None, metrics)]) for table in load()["tables"]]
 
 
-def _with_this_run(table: PublishedTable, metrics: Metrics) -> Table:
-    places = {key: _find(metrics, key) for key in table["columns"]}
+class System(NamedTuple):
+    """A detector whose figures stand in the paper's tables.
+
+    Attributes:
+        name: of its rows.
+        beside: the name of the published row that it follows, in the tables that have that row; else it stands at the
+            end.
+        metrics: of its evaluation.
+    """
+
+    name: str
+    beside: str | None
+    metrics: Metrics
+
+
+def with_systems(table: PublishedTable, systems: Sequence[System]) -> Table:
+    """Return a table of the paper with two rows of figures for each of some systems, one per level."""
     notes = Notes()
-    rows: list[Row] = [
-        {
-            "name": row["name"],
-            "reference": row["reference"],
-            "source": "published",
-            "cells": [_cell("published", value) for values in row["values"] for value in values],
-        }
-        for row in table["rows"]
-    ]
-    for level in LEVELS:
-        cells = [
-            _measured(metrics, level, place, figure, notes) for place in places.values() for figure in table["figures"]
-        ]
-        rows.append({"name": f"This run, {level}s", "reference": None, "source": "measured", "cells": cells})
+    names = {row["name"] for row in table["rows"]}
+    rows: list[Row] = []
+    for row in table["rows"]:
+        rows.append(_published(table, row, notes))
+        for system in systems:
+            if system.beside == row["name"]:
+                rows += _measured_rows(table, system, notes)
+    for system in systems:
+        if system.beside not in names:
+            rows += _measured_rows(table, system, notes)
+    places = {key: _find(systems[0].metrics, key) for key in table["columns"]}
     return {
         "name": table["name"],
         "title": table["title"],
@@ -133,6 +149,32 @@ def _with_this_run(table: PublishedTable, metrics: Metrics) -> Table:
             if not place.missing
         },
     }
+
+
+def _published(table: PublishedTable, row: PublishedRow, notes: Notes) -> Row:
+    origins = row.get("origins", {})
+    cells = []
+    for column, values in zip(table["columns"], row["values"], strict=True):
+        origin = origins.get(column)
+        cells += [_cell("published", value, note=notes.number(origin) if origin else None) for value in values]
+    return {"name": row["name"], "reference": row["reference"], "source": "published", "cells": cells}
+
+
+def _measured_rows(table: PublishedTable, system: System, notes: Notes) -> list[Row]:
+    places = [_find(system.metrics, key) for key in table["columns"]]
+    return [
+        {
+            "name": f"{system.name}, {level}s",
+            "reference": None,
+            "source": "measured",
+            "cells": [
+                _measured(system.metrics, level, place, figure, notes)
+                for place in places
+                for figure in table["figures"]
+            ],
+        }
+        for level in LEVELS
+    ]
 
 
 def _find(metrics: Metrics, key: str) -> _Place:

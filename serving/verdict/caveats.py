@@ -44,10 +44,8 @@ def caveats_of(model: ModelDescription) -> list[str]:
         sentences.append(NO_PREPROCESSING)
     elif model["preprocessing"].get("ready_crops"):
         sentences.append(READY_CROPS)
-    if model.get("readout") == "class_means":
-        sentences.append(READOUTS["class_means"])
-    if model["readout"] in ("class_means", "logistic"):
-        sentences.append(READOUTS[model["readout"]])
+    if (readout := model.get("readout")) in ("class_means", "logistic"):
+        sentences.append(READOUTS[readout])
     if not model["calibrated"]:
         sentences.append(NOT_CALIBRATED.format(model["calibration_problem"]))
     return [*sentences, INTERVAL]

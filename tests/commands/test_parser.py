@@ -12,7 +12,8 @@ from commands.parser import CommandParser, underscored
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
-    "pipeline.run", "pipeline.config", "pipeline.lineage", "model.train", "model.export", "serving.predict",
+    "pipeline.run", "pipeline.config", "pipeline.lineage", "pipeline.tables",
+    "model.train", "model.export", "model.convert", "serving.predict",
     "serving.server",
     "components.video_example_gen", "components.face_example_gen", "components.statistics_gen",
     "components.example_validator", "components.trainer", "components.evaluator", "components.infra_validator",
