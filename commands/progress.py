@@ -1,6 +1,7 @@
 """Progress on standard error: a bar on a terminal, a line now and then in a log."""
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,19 +21,20 @@ def interval(terminal: float = 0.1) -> float:
     return terminal if sys.stderr.isatty() else LOG_INTERVAL
 
 
-def bar(items: Iterable[Item] = (), **options: Any) -> "tqdm[Item]":
+def bar(items: Iterable[Item] = (), stream: TextIO | None = None, **options: Any) -> "tqdm[Item]":
     """Return a tqdm bar on standard error that writes to a log only now and then, and there in whole lines.
 
     Args:
         items: iterated over; left out for a bar that is updated by hand.
+        stream: in place of standard error, and the same to a user.
         options: tqdm's, such as `desc`, `total` and `unit`.
     """
     if sys.stderr.isatty():
-        return tqdm(items, file=unguarded(sys.stderr), mininterval=interval(), **options)
+        return tqdm(items, file=stream or unguarded(sys.stderr), mininterval=interval(), **options)
     for_log: dict[str, Any] = {"delay": NOTICED, "dynamic_ncols": False}
     if "bar_format" not in options:
         for_log["ncols"] = 0  # figures without the drawn bar
-    return tqdm(items, file=_Lines(unguarded(sys.stderr)), mininterval=LOG_INTERVAL, **options | for_log)
+    return tqdm(items, file=_Lines(stream or unguarded(sys.stderr)), mininterval=LOG_INTERVAL, **options | for_log)
 
 
 @contextlib.contextmanager
@@ -55,7 +57,7 @@ def watched(
         shown.set_postfix(figures, refresh=False)
         shown.refresh()
 
-    with bar(total=total, desc=starting or description, **options) as shown, _repeated(lambda: show(shown)):
+    with bar(total=total, desc=starting or description, **options) as shown, repeated(lambda: show(shown)):
         try:
             yield
         finally:
@@ -70,13 +72,27 @@ def busy(text: str, hidden: bool = False) -> Iterator[None]:
         text: such as "loading the model".
         hidden: say nothing.
     """
-    shown: tqdm[Any] = bar(desc=text, bar_format="{desc}: {elapsed}", leave=False, disable=hidden)
-    with shown, _repeated(shown.refresh):
-        yield
+    with standard_error() as stream:
+        shown: tqdm[Any] = bar(desc=text, bar_format="{desc}: {elapsed}", leave=False, disable=hidden, stream=stream)
+        with shown, repeated(shown.refresh):
+            yield
 
 
 @contextlib.contextmanager
-def _repeated(show: Callable[[], object]) -> Iterator[None]:
+def standard_error() -> Iterator[TextIO]:
+    """Standard error as it is now, whatever becomes of file descriptor 2, as while TensorFlow is imported."""
+    stream = unguarded(sys.stderr)
+    try:
+        descriptor = os.dup(stream.fileno())
+    except (OSError, ValueError):  # it is no file
+        yield stream
+        return
+    with open(descriptor, "w", encoding=stream.encoding, errors="backslashreplace") as own:
+        yield own
+
+
+@contextlib.contextmanager
+def repeated(show: Callable[[], object]) -> Iterator[None]:
     """Call `show` from a thread while the body runs: every second on a terminal, in a log at first, then seldom."""
     done = threading.Event()
     seconds = interval(terminal=1.0)

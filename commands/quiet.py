@@ -26,7 +26,7 @@ def import_tensorflow() -> ModuleType:
         os.dup2(hidden.fileno(), 2)
         try:
             import tensorflow
-        except BaseException:
+        except Exception:  # but not an interruption, of which the import knows nothing
             hidden.seek(0)
             os.write(stderr, hidden.read())
             raise

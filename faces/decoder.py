@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 from artifacts.words import counted
+from faces.cut_off import why_without_index
 from faces.display import pixel_of, shown_image, shown_size
 from faces.frame_table import decoded_frames, read_frame_table, words_of
 from faces.streams import film_of
@@ -188,7 +189,9 @@ class VideoFrames:
         try:
             container = av.open(self.path, options=OPENING)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise DecodeError("not_a_video", f"cannot be opened as a video ({words_of(error)})") from error
+            why = why_without_index(self.path)
+            told = f"cannot be opened as a video{f': {why}' if why else f' ({words_of(error)})'}"
+            raise DecodeError("not_a_video", told) from error
         stream, others = film_of(container)
         if stream is None:
             container.close()

@@ -3,19 +3,21 @@
 `predict_options` is its command line, `verdict.verdict_json` the JSON that it writes.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from artifacts.errors import InputError
 from artifacts.layout import files_below
 from artifacts.visible import printable
 from commands.output_files import OutputFile, check_outputs
-from commands.progress import busy
-from commands.signals import StopSignals
+from commands.progress import busy, standard_error
+from commands.signals import StopSignals, leave
+from commands.signals import exit_code as exit_code_of
 from commands.terminal import guard_terminal
 from model.saved_model import find_saved_model
 from serving.default_model import choose_model
@@ -69,7 +71,7 @@ def predict(options: Options, stop: StopSignals) -> int:
     annotator = _check_outputs(options, files.paths)
 
     folder = _chosen_model(options.model, options.outputs.quiet)
-    with busy("loading the model", hidden=options.outputs.quiet):
+    with _leaving_at_once(stop), busy("loading the model", hidden=options.outputs.quiet):
         served = _load(folder)
         from serving.verdict.assessor import Assessor  # these take seconds to import
         from serving.verdict.outputs import Outputs
@@ -96,6 +98,23 @@ def predict(options: Options, stop: StopSignals) -> int:
         finally:
             outputs.finish()
     return outputs.interrupted or exit_code(outputs.verdicts, bool(files.problems), outputs.failed)
+
+
+@contextlib.contextmanager
+def _leaving_at_once(stop: StopSignals) -> Iterator[None]:
+    """Let a signal end the process while nothing is begun: libraries that are being loaded swallow exceptions."""
+    with standard_error() as stream:
+
+        def end(number: signal.Signals) -> None:
+            erase = f"\r{' ' * 40}\r" if stream.isatty() else ""
+            print(f"{erase}stopped by {number.name}", file=stream, flush=True)
+            leave(exit_code_of(number))
+
+        stop.on_signal = end
+        try:
+            yield
+        finally:
+            stop.on_signal = None
 
 
 def _is_own_copy(annotate: str | None) -> Callable[[str], bool]:

@@ -98,12 +98,14 @@ def score_faces(predict: Predict, examples: Sequence[FaceExample], progress: Sta
     Args:
         predict: of the model.
         examples: the faces.
-        progress: called after each batch.
+        progress: called first and after each batch.
 
     Raises:
         InputError: a score is NaN or infinite, a probability is none, or there are more or fewer scores than faces.
     """
     parts: dict[str, list[np.ndarray]] = {name: [np.zeros(0, np.float32)] for name in SCORES}
+    if examples:
+        progress(JUDGING, 0, len(examples))
     for start in range(0, len(examples), BATCH):
         faces = examples[start : start + BATCH]
         answers = predict(crops_of(faces))

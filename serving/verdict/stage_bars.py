@@ -1,5 +1,6 @@
 """Progress of the command on standard error: the stages of the current file, and how many files are done."""
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, NoReturn, TextIO
@@ -9,11 +10,11 @@ from commands import progress
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-_BAR, _LINE = "{desc:<16}|{bar:30}| {n_fmt}/{total_fmt}", "{desc}: {n_fmt}/{total_fmt}"
+_BAR, _LINE = "{desc:<16}|{bar:30}| {n_fmt}/{total_fmt}  {elapsed}", "{desc}: {n_fmt}/{total_fmt}"
 
 
 class StageBars:
-    """Two bars on a terminal: the stages of a file and the files.
+    """Two bars on a terminal: the stages of a file, with the time that each takes, and the files.
 
     In a log there is a line now and then instead, about the files, or about the stages of a single one.
 
@@ -46,13 +47,22 @@ class StageBars:
             dynamic_ncols=True,
         )
 
+        self._name = ""
+        self._ticking = contextlib.ExitStack()
+        if sys.stderr.isatty() and not quiet:  # a batch of faces takes seconds, in which nothing else would move
+            self._ticking.enter_context(progress.repeated(self._stage.refresh))
+
     def close(self) -> None:
         """Remove the bars."""
+        self._ticking.close()
         self._stage.close()
         self._files.close()
 
     def stage(self, name: str, done: int, total: int) -> None:
         """Show how far a stage is."""
+        if name != self._name:
+            self._name = name
+            self._stage.last_print_t = self._stage.start_t = time.time()  # tqdm's clock
         self._stage.total = total
         self._stage.set_description_str(name, refresh=False)
         self._stage.n = done

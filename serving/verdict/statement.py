@@ -55,7 +55,11 @@ def examined(verdict: Verdict, face: FaceVerdict | None) -> str:
     total = verdict.info.get("frames")
     if not total:
         return text
-    return f"{text}, all that the clip has" if total <= verdict.wanted else f"{text}, evenly spaced over its {total:,}"
+    return (
+        f"{text}, all that the clip has"
+        if total <= verdict.wanted
+        else f"{text}, evenly spaced over the clip's {total:,}"
+    )
 
 
 def _who(verdict: Verdict, face: FaceVerdict) -> str:
@@ -102,8 +106,10 @@ def why_not(verdict: Verdict, detail: str = "") -> str:
         return f"no face was found in any of the {verdict.wanted} examined frames"
     if verdict.reason == "too_small":
         least = verdict.parameters["min_face"]
-        faces = "the face is" if len(verdict.faces) == 1 else "the faces are"
-        return f"{faces} too small ({verdict.faces[0].size:.0f} pixels; --min_face asks for {least:g})"
+        largest = f"{max(face.size for face in verdict.faces if face.reason == 'too_small'):.0f} pixels"
+        if len(verdict.faces) == 1:
+            return f"the face is too small ({largest}; --min_face asks for {least:g})"
+        return f"the faces are too small (the largest has {largest}; --min_face asks for {least:g})"
     if verdict.reason in DOUBTED:
         return DOUBTED[verdict.reason].format(percent(detector_score(verdict.faces[0].frames)))
     if verdict.reason == "too_few_frames":

@@ -1,8 +1,11 @@
 """Progress that other processes make, and that a loop makes."""
 
 import io
+import os
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -93,3 +96,21 @@ def test_until_something_is_done_it_says_what_goes_on(monkeypatch):
         state[0] = 4
     lines = log.getvalue().splitlines()
     assert lines[0].startswith("starting workers: ") and lines[-1].startswith("counting: 100% 4/4")
+
+
+def test_busy_work_ticks_although_standard_error_is_hidden_meanwhile(monkeypatch, tmp_path):
+    """As while TensorFlow is imported."""
+    with open(tmp_path / "terminal", "w") as file:
+        terminal = SimpleNamespace(
+            isatty=lambda: True, fileno=file.fileno, write=file.write, flush=file.flush, encoding="utf-8"
+        )
+        monkeypatch.setattr(sys, "stderr", terminal)
+        kept = os.dup(file.fileno())
+        with open(os.devnull, "w") as nowhere, progress.busy("loading"):
+            os.dup2(nowhere.fileno(), file.fileno())
+            deadline = time.monotonic() + 30
+            while "loading: 00:01" not in (shown := Path(file.name).read_text()) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        os.dup2(kept, file.fileno())
+        os.close(kept)
+    assert "loading: 00:01" in shown

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -450,10 +451,37 @@ def test_a_copy_that_was_interrupted_is_named_and_its_verdict_stays_in_every_out
     assert page.count('class="verdict">') == 1 and "The face is fake" not in page
 
 
-def test_ctrl_c_while_the_model_loads_says_so_in_one_line(run, pictures, monkeypatch):
-    monkeypatch.setattr(predict, "_load", lambda folder: signal.raise_signal(signal.SIGINT))
-    done = run("fake.png")
-    assert done.code == 130 and done.err == "stopped by SIGINT\n" and done.out == ""
+INTERRUPTED = """
+import os, signal, sys, time
+from commands.quiet import import_tensorflow
+from serving import predict
+
+def load(folder):
+    import_tensorflow()
+    os.kill(os.getpid(), signal.SIGINT)
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:  # as libraries do in their callbacks
+        time.sleep(60)
+
+def hidden():
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # as an import of TensorFlow hides what goes there
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+
+predict._load = load if sys.argv[1] == "load" else lambda folder: hidden()
+sys.exit(predict.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["load", "import"])
+def test_ctrl_c_while_the_model_loads_is_one_line_at_once(when, pictures, tmp_path):
+    command = [sys.executable, "-c", INTERRUPTED, when, str(tmp_path / "fake.png"), f"--model={SHIPPED}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, cwd=Path(__file__).parents[2])
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("loading the model")]
+    assert (done.returncode, done.stdout) == (130, "")
+    assert lines == ["stopped by SIGINT"]
 
 
 # --- the help, and the command as a process ---------------------------------------------------------------------------

@@ -201,8 +201,8 @@ def test_a_doubtful_face_that_alone_looks_fake_makes_the_verdict_unsure(made):
     assert (verdict.with_face, verdict.judged, verdict.doubtful) == (11, 11, 1)
     assert verdict.statement == (
         "Unsure: only a doubtful face (2) looks fake, with a probability of 88.1 %, based on 2 of 32 frames examined, "
-        "evenly spaced over its 250; it is seen in 2 of 32 frames, too few (80 pixels). Without it the file would be "
-        "likely real."
+        "evenly spaced over the clip's 250; it is seen in 2 of 32 frames, too few (80 pixels). Without it the file "
+        "would be likely real."
     )
 
 

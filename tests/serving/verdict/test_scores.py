@@ -15,7 +15,7 @@ def test_scores_come_in_batches_and_in_order(made):
     model, seen = made.Brightness(), []
     found = scores.score_faces(model.predict, examples, lambda *of: seen.append(of))
     assert model.batches == [32, 32, 6]
-    assert seen == [("judging", 32, 70), ("judging", 64, 70), ("judging", 70, 70)]
+    assert seen == [("judging", 0, 70), ("judging", 32, 70), ("judging", 64, 70), ("judging", 70, 70)]
     assert found.logit == pytest.approx((np.arange(70) - 128) / 16)
     assert scores.crops_of(examples[:3])[2].max() == 2
 

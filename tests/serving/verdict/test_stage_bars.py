@@ -3,6 +3,7 @@
 import contextlib
 import io
 import sys
+import time
 
 import pytest
 
@@ -53,3 +54,16 @@ def test_a_log_gets_the_stages_of_a_single_file_that_takes_long(monkeypatch):
     monkeypatch.setattr(progress, "NOTICED", -1.0)
     bars, _ = shown(monkeypatch, io.StringIO(), 1)
     assert "finding faces: 3/8\n" in bars and "\r" not in bars
+
+
+def test_on_a_terminal_something_moves_while_a_stage_takes_long(monkeypatch):
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with contextlib.closing(StageBars(1)) as bars:
+        bars.stage("judging", 0, 32)
+        deadline = time.monotonic() + 30
+        while "0/32  00:01" not in stream.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert "0/32  00:01" in stream.getvalue()
+        bars.stage("drawing", 0, 2)
+        assert stream.getvalue().rstrip().endswith("0/2  00:00"), "each stage has its own time"

@@ -28,7 +28,7 @@ def rows(track, logit, count=8, swing=0.0):
 def test_one_face(said):
     assert said(rows(0, 0.0 + 2)) == (
         "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 %), based on 8 of 32 frames "
-        "examined, evenly spaced over its 250."
+        "examined, evenly spaced over the clip's 250."
     )
     assert said(rows(0, -9.0)).startswith("Likely real: the face is fake with a probability of below 0.1 %")
     assert said(rows(0, 0.1, swing=3.0)).startswith(
@@ -49,7 +49,7 @@ def test_doubtful_faces_are_counted_apart(said):
     few = rows(1, -3.0, count=2)
     assert said(rows(0, 2.0) + few) == (
         "Likely fake: the face is fake with a probability of 88.1 % (95 % interval 88.1 %), based on 8 of 32 frames "
-        "examined, evenly spaced over its 250. There is also 1 doubtful face, which is not counted."
+        "examined, evenly spaced over the clip's 250. There is also 1 doubtful face, which is not counted."
     )
     text = said(rows(0, -2.0) + few + rows(2, -3.0, count=2) + rows(3, 2.0))
     assert text.startswith("Likely fake: face 4 is fake") and text.endswith(
