@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from json import JSONDecodeError
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -52,14 +53,19 @@ class Flags(Generic[Model]):
         Raises:
             InputError: a value is missing or wrong; one line per problem, each naming its flag.
         """
+        raw: dict[str, Any] = {}
         try:
-            return self.model.model_validate(self._source(parsed_args=self._own(parsed))())
+            raw = self._source(parsed_args=self._own(parsed))()
+            return self.model.model_validate(raw)
         except ValidationError as error:
-            raise InputError("\n".join(of_flags(error, self.model.model_fields))) from error
+            sentences = of_flags(error, self.model.model_fields, raw, self.model.model_json_schema())
+            raise InputError("\n".join(sentences)) from error
         except SettingsError as error:  # "Parsing error encountered for <field>: <reason>"
             reason = str(error).removeprefix("Parsing error encountered for ")
             if field := re.match(r'error parsing value for field "([^"]+)"', reason):
-                reason = f"{field[1]}: is not JSON"
+                cause = error.__cause__
+                place = f" ({cause.msg} at character {cause.pos + 1})" if isinstance(cause, JSONDecodeError) else ""
+                reason = f"{field[1]}: is not JSON{place}"
             raise InputError(f"--{reason}. Lists and objects are given as JSON") from error
 
     def _own(self, parsed: argparse.Namespace) -> argparse.Namespace:

@@ -16,13 +16,15 @@ DISTRIBUTION = "multi-metric-deepfake-detector"
 class HelpFormatter(argparse.HelpFormatter):
     """Fills paragraphs to the terminal's width, and lists of `  word    meaning` beside their words.
 
-    Other indented lines are commands to copy, and stay as they are.
+    Other indented lines, and paragraphs of nothing but `python -m ...`, are commands to copy, and stay as they are.
     """
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n\n".join(self._filled(paragraph, width) for paragraph in text.strip().split("\n\n"))
 
     def _filled(self, paragraph: str, width: int) -> str:
+        if all(line.lstrip().startswith("python -m ") for line in paragraph.splitlines()) and "\n" in paragraph:
+            return paragraph
         items: list[tuple[str, int | None]] = []  # text, and the column of its further lines; None for a command
         for line in paragraph.splitlines():
             start = len(line) - len(line.lstrip())

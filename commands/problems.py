@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -44,16 +45,20 @@ PATTERNS = {
 }
 
 
-def of_flags(error: ValidationError, names: Container[str] = ()) -> Iterator[str]:
+def of_flags(
+    error: ValidationError, names: Container[str] = (), raw: Json | None = None, schema: Json | None = None
+) -> Iterator[str]:
     """Yield a sentence for each problem of a command line, as `--frames: must be a whole number. Given: "x"`.
 
     Args:
         error: of validating the flags' values.
         names: of the flags: a sentence about several of them begins with one, and gets its dashes.
+        raw: the flags' values; with them, places in JSON are named as they stand there.
+        schema: the JSON Schema of all flags; it tells which types there are.
     """
-    for problem in error.errors():
-        flag = ".".join(str(part) for part in problem["loc"])
-        sentence = phrase(problem)
+    for problem in _told(error):
+        flag = ".".join(str(part) for part in (problem["loc"] if raw is None else _path(problem, raw)[0]))
+        sentence = phrase(problem, schema)
         if flag:
             sentence = f"--{flag}: {sentence}"
         elif sentence.split(" ")[0] in names:
@@ -61,8 +66,32 @@ def of_flags(error: ValidationError, names: Container[str] = ()) -> Iterator[str
         yield (
             sentence
             if problem["type"] in ("missing", "value_error")
-            else f"{sentence}. Given: {_short(problem['input'])}"
+            else f"{sentence}. Given: {_short(problem['input'])}{_near(problem)}"
         )
+
+
+def _told(error: ValidationError) -> list[ErrorDetails]:
+    """The problems, but for lists that are too short only because what they hold is wrong."""
+    found = error.errors()
+    return [
+        one
+        for one in found
+        if one["type"] != "too_short"
+        or not any(len(o["loc"]) > len(one["loc"]) and o["loc"][: len(one["loc"])] == one["loc"] for o in found)
+    ]
+
+
+def _near(problem: ErrorDetails) -> str:
+    """A hint where one of the words that would do is nearly what was given."""
+    context, given = problem.get("ctx", {}), problem["input"]
+    if problem["type"] == "union_tag_invalid":
+        given, expected = context["tag"], context["expected_tags"]
+    elif problem["type"] == "literal_error":
+        expected = context["expected"]
+    else:
+        return ""
+    near = difflib.get_close_matches(given, re.findall("'([^']*)'", expected), 1) if isinstance(given, str) else ()
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def of_config(error: ValidationError, raw: Json, schema: Json) -> Iterator[str]:
@@ -73,7 +102,7 @@ def of_config(error: ValidationError, raw: Json, schema: Json) -> Iterator[str]:
         raw: the config as it was read.
         schema: the JSON Schema of the whole config; it tells which keys exist.
     """
-    found = [_Problem(problem, raw, schema) for problem in error.errors()]
+    found = [_Problem(problem, raw, schema) for problem in _told(error)]
     sentences: dict[tuple[str, str], list[str]] = {}
     for one in found:
         # Every form that a union's value could have had fails: only the one that was meant is worth a word.
@@ -86,15 +115,15 @@ def of_config(error: ValidationError, raw: Json, schema: Json) -> Iterator[str]:
             yield f"{where}: {text}{given}"
 
 
-def phrase(problem: ErrorDetails) -> str:
-    """Say in words what is wrong with one value."""
+def phrase(problem: ErrorDetails, schema: Json | None = None) -> str:
+    """Say in words what is wrong with one value, with the types that it could have if the whole's schema is given."""
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
         return f"may hold only {PATTERNS.get(context['pattern'], context['pattern'])}"
     if kind == "union_tag_not_found":
-        context = {"expected": "one of the types of data sets"} | context
+        context = {"expected": ", ".join(_types(problem["loc"], schema)) or "one of the types of data sets"} | context
     if kind in PHRASES:
         return PHRASES[kind].format(**context)
     return problem["msg"].replace("Input should be", "must be")
@@ -122,11 +151,11 @@ class _Problem:
         elif kind == "value_error":
             self.sentences = [str(cause)]
         else:
-            self.sentences = [phrase(problem)]
+            self.sentences = [phrase(problem, schema)]
             if kind == "missing":
                 self.sentences = [f"is missing{_meaning(problem['loc'], schema)}"]
             else:
-                self.given = f". Given: {_short(problem['input'])}"
+                self.given = f". Given: {_short(problem['input'])}{_near(problem)}"
 
 
 def _path(problem: ErrorDetails, raw: Json) -> tuple[list[str | int], bool]:
@@ -183,6 +212,12 @@ def _fields(loc: Sequence[str | int], schema: Json) -> Json:
             node = node.get("properties", {}).get(part, {})
     properties: Json = _deref(node, definitions).get("properties", {})
     return properties
+
+
+def _types(loc: Sequence[str | int], schema: Json | None) -> list[str]:
+    """The types that the items of the list at a place may have."""
+    node = _fields(loc[:-2], schema).get(str(loc[-2]), {}) if schema and len(loc) > 1 else {}
+    return sorted(node.get("items", {}).get("discriminator", {}).get("mapping", {}))
 
 
 def _deref(node: Json, definitions: Mapping[str, Json]) -> Json:

@@ -132,9 +132,9 @@ def _run(component: Component, flags: Flags[Parameters], known: argparse.Namespa
         )
         _check_apart(context)
         if rest:
-            from components.beam import pipeline_options  # takes seconds to import
+            from components.beam import check_engine  # takes seconds to import
 
-            pipeline_options(rest)  # before an input is read
+            check_engine(rest)  # before an input is read
         figures = component.run(context)
     except InputError as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)

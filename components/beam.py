@@ -5,6 +5,7 @@ import contextlib
 import io
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -12,11 +13,20 @@ from collections.abc import Iterator, Sequence
 logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
 
 import apache_beam as beam  # noqa: E402
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions  # noqa: E402
+from apache_beam.options.pipeline_options import (  # noqa: E402
+    DirectOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+)
 from apache_beam.runners.runner import create_runner  # noqa: E402
 
 from artifacts.errors import InputError  # noqa: E402
+from commands.parser import nearest  # noqa: E402
 from components.beam_workers import worker_log  # noqa: E402
+
+
+ENDPOINT_SECONDS = 5.0  # for a job server to answer
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -37,7 +47,16 @@ for _name in (
 ):
     logging.getLogger(_name).addFilter(_is_news)
 
-__all__ = ["DirectOptions", "PipelineOptions", "beam", "pipeline_options", "running", "starting", "threads_per_process"]
+__all__ = [
+    "DirectOptions",
+    "PipelineOptions",
+    "beam",
+    "check_engine",
+    "pipeline_options",
+    "running",
+    "starting",
+    "threads_per_process",
+]
 
 if sys.argv[:1] == ["-c"] and "apache_beam.runners.worker.sdk_worker" in " ".join(sys.orig_argv):
     # A worker of Beam's own pool (`worker_pool_main`). Its standard output is a pipe that nobody reads: after 64 KiB of
@@ -45,12 +64,40 @@ if sys.argv[:1] == ["-c"] and "apache_beam.runners.worker.sdk_worker" in " ".joi
     os.dup2(2, 1)
 
 
-def pipeline_options(beam_args: Sequence[str]) -> PipelineOptions:
+def check_engine(beam_args: Sequence[str], fetch: bool = True) -> None:
+    """Refuse, before anything is read, arguments that are wrong and an engine that cannot be reached.
+
+    Args:
+        beam_args: Beam's arguments.
+        fetch: False fetches nothing that the engine needs.
+
+    Raises:
+        InputError: as `pipeline_options`; or nobody answers at `--job_endpoint`.
+    """
+    endpoint = pipeline_options(beam_args, fetch).view_as(PortableOptions).job_endpoint
+    host, _, port = (endpoint or "").rpartition(":")
+    if not host or not port.isdigit():  # none, or "embed"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ENDPOINT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"beam: --job_endpoint={endpoint}: cannot reach {endpoint} ({reason}). Start the job server there, or give "
+            "another address"
+        ) from error
+
+
+def pipeline_options(beam_args: Sequence[str], fetch: bool = True) -> PipelineOptions:
     """Parse Beam's arguments.
+
+    Args:
+        beam_args: Beam's arguments.
+        fetch: False fetches nothing that the engine needs.
 
     Raises:
         InputError: a value that Beam refuses; no runner, DirectRunner or an unknown one; an argument that FnApiRunner
-            does not know; FlinkRunner without Java or its jar.
+            does not know, or that is a misspelt one of Beam's; FlinkRunner without Java or its jar.
     """
     options = PipelineOptions(list(beam_args))
     _check_values(options)
@@ -64,14 +111,11 @@ def pipeline_options(beam_args: Sequence[str]) -> PipelineOptions:
         create_runner(runner)
     except (ValueError, ImportError, AttributeError) as error:
         raise InputError(f"beam: runner {runner}: no such runner ({error})") from error
+    _check_names(beam_args, _is_local(options))
     if runner.split(".")[-1].lower() == "flinkrunner":
         from components.flink import check_flink  # imports parts of Beam that other engines do not need
 
-        check_flink(options)
-    if _is_local(options):  # other engines have options that only they know
-        unknown = _unknown(beam_args)
-        if unknown:
-            raise InputError(f"beam: unknown arguments: {' '.join(unknown)}; --help lists this component's own")
+        check_flink(options, fetch)
     return options
 
 
@@ -123,10 +167,22 @@ def threads_per_process(options: PipelineOptions) -> int | None:
     return max(1, len(os.sched_getaffinity(0)) // processes) if processes else None
 
 
-def _unknown(beam_args: Sequence[str]) -> list[str]:
-    """Arguments that neither Beam nor any of its modules loaded so far knows; Beam itself would only log them."""
+def _check_names(beam_args: Sequence[str], is_local: bool) -> None:
+    """Refuse arguments that neither Beam nor any of its modules loaded so far knows; Beam itself would only log them.
+
+    Args:
+        beam_args: Beam's arguments.
+        is_local: no other engine could know them; otherwise only those are refused that look like a misspelt one.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for options in dict.fromkeys(PipelineOptions.__subclasses__()):
         if options.__module__.startswith("apache_beam."):
             options._add_argparse_args(parser)
-    return parser.parse_known_args(list(beam_args))[1]
+    unknown = parser.parse_known_args(list(beam_args))[1]
+    for argument in unknown:
+        name = argument.partition("=")[0]
+        near = nearest(name, parser._option_string_actions, 0.85) if name.startswith("--") else None
+        if near:
+            raise InputError(f"beam: unknown arguments: {argument}; did you mean {near}?")
+    if is_local and unknown:
+        raise InputError(f"beam: unknown arguments: {' '.join(unknown)}; --help lists this component's own")

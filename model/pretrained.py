@@ -23,6 +23,7 @@ import h5py
 import keras
 
 from artifacts.errors import InputError
+from commands.parser import nearest
 from commands.terminal import unguarded
 from model import imagenet_package
 from model.backbones import APPLICATIONS, LITE, RESNETS, application, without_normalization
@@ -32,6 +33,7 @@ from model.keras_file import check_hdf5, first_line, load_keras
 from model.mesonet import MESONETS
 from model.published_detectors import load_vgg
 from model.published_weights import load_published
+from model.recipes import NAMED_WEIGHTS
 
 # torchvision's weights in timm's form. There are no published ones for resnet10.
 HUB = {
@@ -81,7 +83,8 @@ def _load_tensors(backbone: keras.Model, path: str) -> None:
 def _load_file(detector: DeepfakeDetector, path: str) -> None:
     name = detector.recipe.backbone
     if not os.path.isfile(path):
-        raise InputError(f"{path}: no such file")
+        near = nearest(os.path.basename(path), NAMED_WEIGHTS, 0.6)
+        raise InputError(f"{path}: no such file{f'; did you mean {near}?' if near else ''}")
     suffix = os.path.splitext(path)[1]
     if suffix == ".h5" and _is_state(path):
         _load_state(detector, path)

@@ -1,4 +1,6 @@
-"""Read `pipeline_config.json`; everything that can be refused before a run is refused here.
+"""Read `pipeline_config.json`, and refuse what its text, the paths it names and its engine tell against a run.
+
+What the data sets hold is not looked at: `python -m pipeline.run --dry_run` lists them.
 
 python -m pipeline.config --check pipeline_config.json
 python -m pipeline.config --schema pipeline_config.schema.json   # a JSON Schema, for editors
@@ -16,13 +18,14 @@ from artifacts.errors import InputError
 from artifacts.visible import as_text, text_is_whole
 from artifacts.writing import write_json
 from commands.output_files import OutputFile, check_outputs
-from commands.parser import CommandParser
+from commands.parser import CommandParser, nearest
 from commands.problems import of_config
 from commands.terminal import guard_terminal
 from components.example_validator.schema import load_schema
 from model import imagenet_package
 from model.recipes import NAMED_WEIGHTS, Recipe
 from pipeline.config_schema import PipelineConfig
+from pipeline.engines import beam_args
 
 Json = dict[str, Any]  # a JSON object
 
@@ -103,7 +106,7 @@ def _no_number(name: str) -> NoReturn:
 def _override(raw: Json, setting: str) -> None:
     """Apply one `a.b.0.c=value` to the raw config."""
     key, equals, text = setting.partition("=")
-    if not equals:
+    if not equals or not all(key.split(".")):
         raise ConfigError(f"--set {setting}: write it as path=value, e.g. components.Trainer.steps=200")
     try:
         value = json.loads(text)
@@ -195,7 +198,9 @@ def _missing_paths(config: PipelineConfig) -> Iterator[str]:
 def _missing_weights(recipe: Recipe) -> Iterator[str]:
     where, weights = "components.Trainer.initial_weights", recipe.initial_weights
     if weights and weights not in NAMED_WEIGHTS and not os.path.isfile(weights):
-        yield f"{where}: {weights}: no such file. Give one, or {' or '.join(NAMED_WEIGHTS)}"
+        near = nearest(os.path.basename(weights), NAMED_WEIGHTS, 0.6)
+        hint = f"; did you mean {near}?" if near else ""
+        yield f"{where}: {weights}: no such file. Give one, or {' or '.join(NAMED_WEIGHTS)}{hint}"
     if weights == "imagenet" and recipe.backbone == "efficientnetlite0":
         try:
             imagenet_package.weights_file()
@@ -226,19 +231,25 @@ def _is_schema(path: str) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line: check a config, or write its JSON Schema."""
     guard_terminal()
-    parser = CommandParser(prog="python -m pipeline.config", description=(__doc__ or "").split("\n")[0])
+    parser = CommandParser(prog="python -m pipeline.config", description=__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument(
         "--check",
         metavar="CONFIG",
-        help="validate a config and print it with all defaults and the recipe's choices filled in",
+        help="validate a config, its paths and its engine, and print it with all defaults and the recipe's choices "
+        "filled in; what the data sets hold, only a dry run looks at",
     )
     action.add_argument("--schema", metavar="FILE", help='write the JSON Schema; name it in a config as "$schema"')
     parser.add_argument("--overwrite", action="store_true", help="let --schema replace a file that is no such schema")
     known = parser.parse_args(arguments)
     try:
         if known.check:
-            print(resolved(load_config(known.check)).model_dump_json(indent=2, by_alias=True))
+            config = load_config(known.check)
+            if config.engine.runner == "beam":
+                from components.beam import check_engine  # takes seconds to import
+
+                check_engine(beam_args(config.engine), fetch=False)
+            print(resolved(config).model_dump_json(indent=2, by_alias=True))
         else:
             check_outputs([OutputFile("--schema", known.schema, _is_schema)], [], known.overwrite)
             write_json(known.schema, PipelineConfig.model_json_schema())

@@ -110,9 +110,11 @@ def locked(root: str) -> Iterator[None]:
 def run_pipeline(config: PipelineConfig, known: argparse.Namespace) -> bool | None:
     """Launch the selected nodes in order and print the results; returns whether a model was pushed, if it could be."""
     if config.engine.runner == "beam":
-        from components.beam import pipeline_options  # takes seconds to import
+        from components.beam import check_engine  # takes seconds to import
 
-        pipeline_options(beam_args(config.engine))  # a cluster that cannot be used is told before anything runs
+        check_engine(
+            beam_args(config.engine), fetch=not known.dry_run
+        )  # a cluster that cannot be used is told before anything runs
     nodes = create_pipeline(config)
     first, last = select(nodes, known.first, known.last)
     began = time.monotonic()

@@ -150,3 +150,8 @@ def test_help_speaks_of_values_and_not_of_types(capsys):
     group = argparse.ArgumentParser(prog="p").add_argument_group("g")
     Flags(group, Wishes)
     assert {action.metavar for action in group._group_actions} >= {"INTEGER", "NUMBER", "JSON"}
+
+
+def test_json_that_is_none_is_named_with_its_place():
+    with pytest.raises(InputError, match=r"^--shares: is not JSON \(Expecting value at character 11\)\. Lists"):
+        read('--shares={"train": x}')

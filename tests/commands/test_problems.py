@@ -13,6 +13,7 @@ class Cat(BaseModel):
 
     type: Literal["cat"]
     lives: int = Field(9, le=9)
+    colours: list[Literal["black", "white"]] = Field(["black"], min_length=1)
 
 
 class Dog(BaseModel):
@@ -42,10 +43,14 @@ CAT = {"type": "cat"}
     ("raw", "sentence"),
     [
         ({"name": "a", "animals": [{"type": "cat", "lifes": 3}]},
-         "animals.0.lifes: unknown key; did you mean 'lives'? Known here: type, lives"),
+         "animals.0.lifes: unknown key; did you mean 'lives'? Known here: type, lives, colours"),
         ({"name": "a", "animals": [CAT, {"type": "dog", "tricks": "sit"}]},
          'animals.1.tricks: must be a list [...]. Given: "sit"'),
-        ({"name": "a", "animals": [{"lives": 1}]}, 'animals.0: has no "type"; it can be '),
+        ({"name": "a", "animals": [{"lives": 1}]}, 'animals.0: has no "type"; it can be cat, dog. Given: '),
+        ({"name": "a", "animals": [{"type": "cats"}]},
+         "animals.0: \"type\" must be one of 'cat', 'dog'. Given: {\"type\": \"cats\"}; did you mean 'cat'?"),
+        ({"name": "a", "animals": [{"type": "cat", "colours": ["blak"]}]},
+         "animals.0.colours.0: must be 'black' or 'white'. Given: \"blak\"; did you mean 'black'?"),
         ({"name": "a", "animals": [{"type": "cow"}]}, "animals.0: \"type\" must be one of 'cat', 'dog'"),
         ({"name": "a b", "animals": [CAT]}, "name: may hold only letters, digits, '.', '_' and '-'. Given: \"a b\""),
         ({"animals": [CAT]}, "name: is missing"),
@@ -75,4 +80,15 @@ def test_of_flags():
     assert list(of_flags(raised.value)) == [
         "--name: is missing",
         '--animals.0.cat.lives: must be a whole number. Given: "x"',
+    ]
+
+
+def test_of_flags_with_their_values_names_places_as_they_stand_in_the_json():
+    raw = {"animals": [{"type": "cat", "lives": "x"}, {}]}
+    with pytest.raises(ValidationError) as raised:
+        Zoo.model_validate(raw)
+    assert list(of_flags(raised.value, (), raw, Zoo.model_json_schema())) == [
+        "--name: is missing",
+        '--animals.0.lives: must be a whole number. Given: "x"',
+        '--animals.1: has no "type"; it can be cat, dog. Given: {}',
     ]

@@ -1,11 +1,12 @@
 import os
+import socket
 import sys
 
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
 from artifacts.errors import InputError
-from components.beam import beam, pipeline_options, threads_per_process
+from components.beam import beam, check_engine, pipeline_options, threads_per_process
 
 # What it needs on this machine is checked; these stand for Java and for the jar.
 FLINK = ["--runner=FlinkRunner", f"--job_server_java_launcher={sys.executable}", f"--flink_job_server_jar={__file__}"]
@@ -64,6 +65,16 @@ def test_options_are_parsed():
 def test_other_engines_may_have_options_of_their_own(arguments):
     runner = arguments[0].removeprefix("--runner=")
     assert pipeline_options(arguments).view_as(StandardOptions).runner == runner
+
+
+def test_a_job_server_that_does_not_answer_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        arguments = ["--runner=PortableRunner", f"--job_endpoint=127.0.0.1:{port}", "--environment_type=LOOPBACK"]
+        check_engine(arguments)
+    with pytest.raises(InputError, match=rf"cannot reach 127\.0\.0\.1:{port} \(Connection refused\)"):
+        check_engine(arguments)
+    check_engine([arguments[0], "--job_endpoint=embed"])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from apache_beam.utils.subprocess_server import JavaJarServer
 
 from artifacts.errors import InputError
 from components.base import main
-from components.beam import pipeline_options
+from components.beam import check_engine, pipeline_options
 from components.face_example_gen.component import COMPONENT
 from pipeline import run
 
@@ -59,14 +59,39 @@ def test_a_jar_that_is_not_there_is_named(tmp_path, monkeypatch):
     pipeline_options([FLINK, f"--flink_job_server_jar={jar}"])
 
 
-def test_a_jar_that_cannot_be_fetched_is_named(tmp_path, monkeypatch):
+@pytest.fixture
+def no_jar(tmp_path, monkeypatch):
+    """Java is there, and the jar is at an address that cannot be reached; returns the addresses that were asked."""
     (tmp_path / "java").touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    asked = []
 
     def refuse(url):
-        raise RuntimeError("no network\nand more")
+        asked.append(url)
+        try:
+            raise OSError("no network\nand more")
+        except OSError as error:
+            raise RuntimeError(f"Unable to fetch {url} {'and so on ' * 60}") from error
 
     monkeypatch.setattr(FlinkJarJobServer, "path_to_jar", lambda self: "https://maven.invalid/a/job-server-2.jar")
     monkeypatch.setattr(JavaJarServer, "local_jar", refuse)
-    with pytest.raises(InputError, match=r"job-server-2\.jar cannot be fetched \(no network\).*--flink_job_server_jar"):
+    return asked
+
+
+def test_a_jar_that_cannot_be_fetched_is_named_and_its_cure_comes_first(no_jar):
+    with pytest.raises(InputError) as caught:
         pipeline_options([FLINK])
+    told = str(caught.value)
+    assert told.startswith("beam: runner FlinkRunner: its job server job-server-2.jar cannot be fetched. Give --flink_")
+    assert told.endswith("(no network)") and len(told) < 250 and len(no_jar) == 1
+
+
+def test_a_dry_run_fetches_nothing_and_says_what_the_run_would_fetch(no_jar, capsys):
+    check_engine([FLINK], fetch=False)
+    assert no_jar == [] and "would fetch https://maven.invalid/a/job-server-2.jar" in capsys.readouterr().err
+
+
+def test_a_misspelt_option_is_named_before_the_jar_is_fetched(no_jar):
+    with pytest.raises(InputError, match="--flink_mastr=localhost:1; did you mean --flink_master?"):
+        check_engine([FLINK, "--flink_mastr=localhost:1"])
+    assert no_jar == []

@@ -44,6 +44,12 @@ def test_weights_to_start_from_that_are_missing_end_with_2_and_their_name(
     assert f"initial_weights: {tmp_path / 'gone.keras'}: no such file" in capsys.readouterr().out
 
 
+def test_weights_that_are_nearly_named_are_suggested(train_command, examples_dir, tmp_path, capsys):
+    flags = [f"--examples={examples_dir}", f"--model_dir={tmp_path / 'out'}", "--backbone=resnet10"]
+    assert train_command(*flags, "--initial_weights=imagenett") == 2
+    assert "imagenett: no such file; did you mean imagenet?" in capsys.readouterr().out
+
+
 def test_a_folder_without_examples_ends_with_2_and_its_name(train_command, tmp_path, capsys):
     assert train_command(f"--examples={tmp_path / 'nowhere'}", f"--model_dir={tmp_path / 'out'}") == 2
     assert f"{tmp_path / 'nowhere'}: no such folder of face examples" in capsys.readouterr().out

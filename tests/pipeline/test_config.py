@@ -63,7 +63,7 @@ def test_what_is_right_passes_with_defaults_filled_in(raw, write):
          f"{DATASET}.name: may hold only letters, digits, '.', '_', '+' and '-'. Given: \"a/b\""),
         (f"{DATASET}.root=", f"{DATASET}.root: must not be empty. Given: \"\""),
         (f"{DATASET}.type=ffpp", f"{DATASET}: \"type\" must be one of 'faceforensics', 'dfdc', 'dfdc_preview', "),
-        (f'{DATASET}={{"name": "a", "root": "videos"}}', f'{DATASET}: has no "type"; it can be one of the types'),
+        (f'{DATASET}={{"name": "a", "root": "videos"}}', f'{DATASET}: has no "type"; it can be celeb_df, celeb_df_pp, crops'),
         ("components.VideoExampleGen.datasets=[]", "components.VideoExampleGen.datasets: must have at least 1 entries"),
         (f"{DATASET}.csv=5", f'{DATASET}.csv: must be text, in quotes: "...", or must be an object {{...}}. Given: 5'),
         (f'{DATASET}.csv={{"tran": "a"}}', f"{DATASET}.csv.tran: must be 'train', 'val' or 'test'. Given: \"tran\""),
@@ -86,6 +86,8 @@ def test_what_is_right_passes_with_defaults_filled_in(raw, write):
          'engine: runner "beam" needs beam_args that name a runner'),
         ('engine={"runner": "beam", "beam_args": ["--runner=DirectRunner"]}',
          'engine: beam_args name DirectRunner, which picks another engine'),
+        (f'{DATASET}={{"type": "faceforensics", "name": "mine", "root": "videos", "methods": ["deepfakes"]}}',
+         f"{DATASET}.methods.0: must be 'df', 'ff', 'fs', 'nt', 'fsh' or 'dfd'. Given: \"deepfakes\""),
         ("engine.runner=spark", "engine.runner: must be 'in_process', 'multi_process' or 'beam'. Given: \"spark\""),
         ("components.Trainer.batch_size=7",
          "components.Trainer: batch_size must be even, half real and half fake. Received"),
@@ -279,6 +281,8 @@ def test_set(raw, write):
             "the config has no field components.VideoExampleGen.datasets.7",
         ),
         ("components.VideoExampleGen.datasets.first.name=x", "the config has no field"),
+        ("=5", "write it as path=value"),
+        ("components..steps=5", "write it as path=value"),
         ("pipeline_name.x=1", "the config has no field pipeline_name.x"),
         ("pipeline_name.x.y=1", "the config has no field pipeline_name.x.y"),
     ],
@@ -333,3 +337,14 @@ def test_command_line(raw, write, tmp_path, capsys):
     assert main(["--check", write({})]) == 2
     assert "error: " in capsys.readouterr().err
     assert main(["--schema", str(tmp_path / "no" / "schema.json")]) == 2
+
+
+def test_check_refuses_an_engine_that_there_is_not(raw, write, capsys):
+    raw["engine"] = {"runner": "beam", "beam_args": ["--runner=FlinkRuner"]}
+    assert main(["--check", write(raw)]) == 2
+    assert "runner FlinkRuner: no such runner" in capsys.readouterr().err
+
+
+def test_nearly_named_weights_are_suggested(raw, write):
+    (problem,) = _problems(write(raw), "components.Trainer.initial_weights=imagenett")
+    assert problem.endswith("no such file. Give one, or random or imagenet; did you mean imagenet?")
