@@ -25,7 +25,6 @@ from artifacts.errors import InputError  # noqa: E402
 from commands.parser import nearest  # noqa: E402
 from components.beam_workers import worker_log  # noqa: E402
 
-
 ENDPOINT_SECONDS = 5.0  # for a job server to answer
 
 
