@@ -112,9 +112,8 @@ def run_pipeline(config: PipelineConfig, known: argparse.Namespace) -> bool | No
     if config.engine.runner == "beam":
         from components.beam import check_engine  # takes seconds to import
 
-        check_engine(
-            beam_args(config.engine), fetch=not known.dry_run
-        )  # a cluster that cannot be used is told before anything runs
+        # A cluster that cannot be used is told before anything runs.
+        check_engine(beam_args(config.engine), fetch=not known.dry_run)
     nodes = create_pipeline(config)
     first, last = select(nodes, known.first, known.last)
     began = time.monotonic()

@@ -63,7 +63,7 @@ def test_what_is_right_passes_with_defaults_filled_in(raw, write):
          f"{DATASET}.name: may hold only letters, digits, '.', '_', '+' and '-'. Given: \"a/b\""),
         (f"{DATASET}.root=", f"{DATASET}.root: must not be empty. Given: \"\""),
         (f"{DATASET}.type=ffpp", f"{DATASET}: \"type\" must be one of 'faceforensics', 'dfdc', 'dfdc_preview', "),
-        (f'{DATASET}={{"name": "a", "root": "videos"}}', f'{DATASET}: has no "type"; it can be celeb_df, celeb_df_pp, '),
+        (f'{DATASET}={{"name": "a", "root": "videos"}}', f'{DATASET}: has no "type"; it can be celeb_df, '),
         ("components.VideoExampleGen.datasets=[]", "components.VideoExampleGen.datasets: must have at least 1 entries"),
         (f"{DATASET}.csv=5", f'{DATASET}.csv: must be text, in quotes: "...", or must be an object {{...}}. Given: 5'),
         (f'{DATASET}.csv={{"tran": "a"}}', f"{DATASET}.csv.tran: must be 'train', 'val' or 'test'. Given: \"tran\""),
