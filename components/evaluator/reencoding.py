@@ -1,5 +1,8 @@
 """The robustness sweep on films: they are coded again, and the same faces are cut out of them and scored."""
 
+import contextlib
+import hashlib
+import os
 import sys
 import time
 from collections import Counter
@@ -16,6 +19,7 @@ from artifacts.errors import InputError
 from artifacts.manifest import Video, read_manifest
 from artifacts.predictions import Columns
 from artifacts.preprocessing import Preprocessing, read_of_examples
+from artifacts.writing import make_folder, whole
 from commands import progress
 from evaluation.columns import encode, plain_texts, take
 from evaluation.crops import read_crops
@@ -28,7 +32,8 @@ from faces.alignment import fit_crop
 from faces.decoder import DecodeError
 from faces.reading import FrameReader
 from faces.reencoding import ALL_FRAMES, PROFILES, Coding, WantedFace, missing_encoder, recoded_crops
-from model.served import Predict, load_model
+from model.saved_model import digest
+from model.served import load_model
 
 NOT_A_FILM = "no film: face crops or pictures, of which nothing can be coded again as a film is"
 NOT_LISTED = "the list of videos does not name it"
@@ -36,6 +41,7 @@ NO_LANDMARKS = "its faces have no landmarks, by which they could be cut out agai
 CHANGED = "the file has changed since its faces were cut out"
 REASONS = {"missing_file": "the file is not where the list of videos says"}
 SAME = 2.0  # mean difference of a crop's pixels, of 255, that rounding may make
+KEPT = "films"  # folder beside the predictions: the scores of each film that is done
 TIME_LIMIT = 3600.0  # seconds that decoding one film may take
 
 
@@ -109,7 +115,7 @@ class FilmSweep:
         self.files, self.folder, self.columns, self.batch_size = files, folder, columns, batch_size
         self.videos = {video.video_id: video for video in read_manifest(videos_dir, "test")}
         self.how = read_of_examples(examples_dir) or Preprocessing()
-        self.predict: Predict = load_model(saved_model)
+        self.model, self.predict = digest(saved_model), load_model(saved_model)
         self.steps = [
             (name, severity) for name in changes for severity, _ in enumerate(CHANGES[name].strengths, start=1)
         ]
@@ -120,10 +126,13 @@ class FilmSweep:
     def run(self, most_videos: int | None = None) -> Films:
         """Code films again; those that cannot be are counted by reason, and named on standard output.
 
+        The scores of each film are kept beside the predictions, so that an interrupted run continues film by film.
+
         Args:
             most_videos: of each data set and method at most, evenly spaced; None takes all.
         """
         chosen = rows_of_some_videos(self.columns, most_videos, each="method")
+        make_folder(os.path.join(self.folder, KEPT))
         codes, names = encode(self.columns["video_id"])
         videos = np.unique(codes[chosen])
         rows, scores, left_out = list[np.ndarray](), list[dict[str, np.ndarray]](), dict[str, Counter[str]]()
@@ -135,7 +144,7 @@ class FilmSweep:
                 of_film, name = chosen[codes[chosen] == code], names[code]
                 try:
                     faces = self._faces(name, of_film)
-                    scores.append(self._score(self._crops(reader, faces, shown)))
+                    scores.append(self._scores(reader, faces, shown))
                     rows.append(faces.rows)
                 except (DecodeError, NotCoded) as error:
                     reason = REASONS.get(error.reason, error.reason) if isinstance(error, DecodeError) else str(error)
@@ -169,6 +178,29 @@ class FilmSweep:
         order = sorted(range(len(wanted)), key=lambda k: wanted[k].frame)
         crops = read_crops(self.files, self.folder, "test", rows)
         return _Faces(name, rows[order], [wanted[k] for k in order], crops[order])
+
+    def _scores(self, reader: FrameReader, faces: _Faces, shown: Any) -> dict[str, np.ndarray]:
+        """Return the model's outputs, float32 [1 + steps, n] each; those of an interrupted run are read."""
+        path = os.path.join(self.folder, KEPT, f"{self._key(faces)}.npy")
+        shape = (len(OUTPUTS), 1 + len(self.steps), len(faces.rows))
+        with contextlib.suppress(OSError, ValueError, EOFError):  # there is none, or it is damaged
+            kept = np.load(path, allow_pickle=False)
+            if kept.shape == shape and kept.dtype == np.float32:
+                return dict(zip(OUTPUTS, kept, strict=True))
+        found = self._score(self._crops(reader, faces, shown))
+        with whole(path) as temporary, open(temporary, "wb") as stream:
+            np.save(stream, np.stack([found[name] for name in OUTPUTS]), allow_pickle=False)
+        return found
+
+    def _key(self, faces: _Faces) -> str:
+        """Return a digest of all that the scores of a film follow from."""
+        film = self._film(faces.video_id)
+        parts = (self.model, film.uri, film.digest, self.codings, self.how, [face.frame for face in faces.wanted])
+        key = hashlib.blake2b(repr(parts).encode("utf-8", "surrogateescape"), digest_size=16)
+        for face in faces.wanted:
+            key.update(face.landmarks.tobytes())
+        key.update(faces.crops.tobytes())
+        return key.hexdigest()
 
     def _crops(self, reader: FrameReader, faces: _Faces, shown: Any) -> np.ndarray:
         """Return the crops as they were and after each coding, uint8 [1 + steps, n, 256, 256, 3]."""

@@ -8,12 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
+from artifacts import face_examples
 from artifacts.errors import InputError
 from artifacts.face_examples import FaceExample
 from artifacts.manifest import Video, write_manifest
+from artifacts.predictions import read_predictions
 from components.base import Context
 from components.evaluator import reencoding
 from components.evaluator.component import COMPONENT, EvaluatorParameters
+from components.evaluator.inference import write_predictions
 from evaluation.recompute import main as recompute
 from evaluation.scores import THIS, Part
 from evaluation.scores_file import read_scores
@@ -23,6 +26,7 @@ from faces.alignment import TEMPLATE, align, encode
 from faces.decoder import VideoFrames
 from faces.reading import FrameReader
 from faces.reencoding import ALL_FRAMES, PROFILES, Coding, WantedFace, recoded_crops
+from model.saved_model import find_saved_model
 
 pytestmark = pytest.mark.slow  # it predicts with a model
 
@@ -140,6 +144,39 @@ def test_what_cannot_be_coded_again_is_said_with_its_reason(run, films, clips, t
     assert found.how.left_out == metrics["left_out"]
     names = set(found.parts[Part(THIS, "test", "h264", 1)]["video_id"].to_pylist())
     assert names == {line.video_id for line in lines}
+
+
+def test_an_interrupted_run_continues_film_by_film(films, model_dir, made, tmp_path, monkeypatch):
+    _, lines, examples = films
+    examples_dir = str(made.write_examples(tmp_path / "examples", examples))
+    write_manifest(tmp_path / "videos", lines)
+    files, folder = face_examples.find_files(examples_dir, "test"), str(tmp_path / "predictions")
+    os.makedirs(folder)
+    write_predictions(files, "test", str(model_dir), folder, ["--runner=FnApiRunner"])
+    columns, coded = read_predictions(folder, "test"), []
+
+    def stopped(reader, video, *rest):
+        coded.append(video.video_id)
+        if len(coded) == 3:
+            raise KeyboardInterrupt
+        return recoded_crops(reader, video, *rest)
+
+    monkeypatch.setattr(reencoding, "recoded_crops", stopped)
+    model = find_saved_model(str(model_dir))
+    arguments = (files, folder, columns, str(tmp_path / "videos"), examples_dir, model)
+    with pytest.raises(KeyboardInterrupt):
+        reencoding.FilmSweep(*arguments, ["h264"]).run()
+    kept = sorted((tmp_path / "predictions" / "films").iterdir())
+    assert len(kept) == 2
+    first = reencoding.FilmSweep(*arguments, ["h264"]).run()
+    assert len(coded) == 3 + 2 and coded[2] == coded[3], "the two that were done are not coded again"
+    kept[0].write_bytes(b"damaged")
+    again = reencoding.FilmSweep(*arguments, ["h264"]).run()
+    assert len(coded) == 6
+    for part, of_part in first.parts.items():
+        assert np.array_equal(of_part["logit"], again.parts[part]["logit"])
+    reencoding.FilmSweep(*arguments, ["vp9"]).run()
+    assert len(coded) == 10, "other codings are other scores"
 
 
 def test_few_films_of_each_method(run, films):
