@@ -1,5 +1,7 @@
 """Numbers and figures in sentences."""
 
+from collections.abc import Collection
+
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun: "1 video", "2,000 videos".
@@ -10,6 +12,11 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
         plural: for none or several, where it is more than an "s" at the end.
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def noun(kinds: Collection[str]) -> str:
+    """Return what files of these kinds are together, such as "crop" for {"crop"}; "file" for several kinds."""
+    return {"video": "video", "image": "picture", "crop": "crop"}[next(iter(kinds))] if len(kinds) == 1 else "file"
 
 
 def shown(value: object) -> str:

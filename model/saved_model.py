@@ -114,7 +114,7 @@ def find_saved_model(folder: str | os.PathLike[str]) -> str:
             with its versions, of which the newest complete one is taken.
 
     Raises:
-        InputError: there is none, or its name is not UTF-8.
+        InputError: there is none, the folder does not exist, or its name is not UTF-8.
     """
     folder = os.fspath(folder)
     require_text(folder, "model")
@@ -122,6 +122,10 @@ def find_saved_model(folder: str | os.PathLike[str]) -> str:
     for path in (folder, layout.serving_model(folder), *newest):
         if layout.is_saved_model(path):
             return path
+    if not os.path.lexists(folder):
+        raise InputError(
+            f"{folder}: no such folder. Give the `model` folder of a training, or the folder of a model server"
+        )
     raise InputError(
         f"{folder}: holds no SavedModel (no {layout.SAVED_MODEL} in it, in {layout.FORMAT_SERVING}/ or in a numbered "
         "version). Give the `model` folder of a training, or the folder of a model server"

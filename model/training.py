@@ -209,9 +209,9 @@ def _keep_recipe(recipe: Recipe, run_dir: str, resumed: bool) -> None:
         before = Recipe().model_dump() | read_json(path, "Restore it, or delete this folder to train from the start")
         changed = [key for key, value in recipe.model_dump().items() if before.get(key) != value]
         if changed:
+            names = ", ".join("recipe" if name == "name" else name for name in changed)
             raise InputError(
-                f"{run_dir}: holds a training with another {', '.join(changed)}. "
-                "Give another folder, or delete this one"
+                f"{run_dir}: holds a training with another {names}. Give another folder, or delete this one"
             )
     os.makedirs(run_dir, exist_ok=True)
     write_json(path, recipe.model_dump(), indent=2, durable=True)

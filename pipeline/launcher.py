@@ -16,6 +16,8 @@ from pipeline.metadata import Artifact, Execution, MetadataStore, Published
 from pipeline.staging import Staging, targets
 from pipeline.wiring import Node
 
+KILLED = "the run was killed"  # the reason in the lineage for executions that never ended
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -88,6 +90,9 @@ class Launcher:
             return None, "the cache is off (--no_cache)"
         same = self.store.last_complete(component.name, key)
         if same is None:
+            tried = self.store.unfinished(component.name, key)
+            if tried:
+                return None, f"execution {tried.id}, of the same work, {_end_of(tried)}"
             last = self.store.last_complete(component.name)
             return None, fingerprint.difference(last.key_parts, parts) if last else "never run before"
         gone = self._no_longer_holds(component, same)
@@ -171,6 +176,13 @@ class Launcher:
             return True
 
 
+def _end_of(execution: Execution) -> str:
+    """Say how an execution ended that was not completed."""
+    error = str(execution.properties.get("error", KILLED))
+    stopped = error == KILLED or error.startswith(("KeyboardInterrupt", "Interrupted"))
+    return "was interrupted" if stopped else "failed"
+
+
 def sweep(store: MetadataStore, root: str, components: Sequence[Component]) -> None:
     """Undo what a killed run left: its executions count as failed, and half-published folders go back to staging."""
     known = {component.name: component for component in components}
@@ -178,4 +190,4 @@ def sweep(store: MetadataStore, root: str, components: Sequence[Component]) -> N
         if name in known:
             staging = Staging(root, known[name], store.execution(execution).cache_key)
             staging.take_back(targets(root, known[name], execution))
-        store.fail(execution, "the run was killed")
+        store.fail(execution, KILLED)

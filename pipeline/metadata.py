@@ -216,6 +216,12 @@ class MetadataStore:
         rows = self._rows(query + " ORDER BY id DESC LIMIT 1", tuple(arguments))
         return self._execution(rows[0]) if rows else None
 
+    def unfinished(self, component: str, key: str) -> Execution | None:
+        """Return the newest execution of a component with that cache key, if it failed or was interrupted; or None."""
+        query = "SELECT * FROM Execution WHERE component = ? AND cache_key = ? ORDER BY id DESC LIMIT 1"
+        rows = self._rows(query, (component, key))
+        return self._execution(rows[0]) if rows and rows[0][2] in ("RUNNING", "FAILED") else None
+
     def last_used(self, component: str) -> Iterator[Execution]:
         """Yield the complete executions of a component that runs used, their own or cached ones, last used first."""
         query = (

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from pydantic import ValidationError
+
 from artifacts import layout
 from artifacts.regular_files import read_json
 from components.base import Context
 from evaluation.report.page import LineageLine
+from model.recipe import Recipe
 from model.saved_model import digest, read_card
 
 
@@ -26,12 +29,30 @@ def lineage(inputs: Mapping[str, str], saved_model: str, others: Mapping[str, st
     lines = [("model", saved_model), ("model's digest", digest(saved_model))]
     fields = recipe_of(saved_model)
     lines += [("recipe", fields["name"])] if fields else []
-    lines += [(f"recipe: {name}", str(value)) for name, value in fields.items() if name != "name"]
+    lines += [(f"recipe: {name}", _text(value)) for name, value in _resolved(fields).items() if name != "name"]
     lines += [(key, inputs[key]) for key in ("examples", "videos", "rejects", "baseline") if key in inputs]
     lines += [(f"other model: {name}", f"{path} ({digest(path)})") for name, path in others.items()]
     lines.append(("date", time.strftime("%Y-%m-%d %H:%M")))
     lines += [(name, version(name)) for name in ("tensorflow-cpu", "keras", "scikit-learn")]
     return [{"name": name, "value": value} for name, value in lines]
+
+
+def _resolved(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the steps at which the stages of a recipe begin, where it leaves them to its number of steps."""
+    try:
+        recipe = Recipe.model_validate(fields)
+    except ValidationError:  # of another version
+        return fields
+    begun = {"weight_center_start": recipe.weight_center_step} if recipe.weight_center_weight > 0 else {}
+    begun |= {"expander_start": recipe.expander_step} if recipe.expander else {}
+    return {name: begun.get(name, value) if value is None else value for name, value in fields.items()}
+
+
+def _text(value: object) -> str:
+    """A value in full, without Python's words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "not used" if value is None else str(value)
 
 
 def recipe_of(saved_model: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from artifacts.layout import MANIFEST, PLAN, split_dir
 from artifacts.manifest import SPLITS, Video, read_manifest
 from artifacts.preprocessing import Preprocessing
 from artifacts.regular_files import read_json
-from artifacts.words import counted
+from artifacts.words import counted, noun
 from artifacts.writing import remove_partial, write_json
 from components.base import Context
 from components.beam import beam, pipeline_options, running, starting, threads_per_process
@@ -44,7 +44,7 @@ def execute(context: Context) -> dict[str, int]:
     ]
     if not videos:
         raise InputError(f"{videos_dir}: the manifests name no video")
-    print(f"FaceExampleGen: {counted(len(videos), 'video')}, {counted(parameters.frames, 'frame')} each", flush=True)
+    print(f"FaceExampleGen: {_amount(videos, parameters.frames)}", flush=True)
     try:
         _claim(examples_dir, parameters, videos)
         finished = _finished(examples_dir, rejects_dir)
@@ -68,6 +68,13 @@ def execute(context: Context) -> dict[str, int]:
         cure = "Make room or give another pipeline_root; the finished shards are kept and a re-run continues"
         raise InputError(f"{unwritable}. {cure}") from error
     return _conclude(examples_dir, rejects_dir, shards)
+
+
+def _amount(videos: Sequence[Video], frames: int) -> str:
+    """Say how much there is to do: "3 videos, 32 frames each, 440 crops"."""
+    kinds = collections.Counter(video.kind for video in videos)
+    each = {"video": f", {counted(frames, 'frame')} each"}
+    return ", ".join(counted(number, noun({kind})) + each.get(kind, "") for kind, number in sorted(kinds.items()))
 
 
 def _conclude(examples_dir: str, rejects_dir: str, shards: Sequence[ShardSummary]) -> dict[str, int]:

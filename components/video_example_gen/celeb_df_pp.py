@@ -61,6 +61,8 @@ def list_videos(config: CelebDfPpConfig) -> Listing:
     listing.videos = [_video(config, key, path, split.get(key, "")) for key, path in found.items()]
     listing.missing = [_id(config, key) for key in split if key not in found]
     listing.unlisted = relative(spare, config.folder)
+    if not listing.videos:
+        return listing
     if tested is None:
         listing.notes.append(
             f"no {TEST_LIST} in the root: divided by people instead; figures are not comparable with published ones "

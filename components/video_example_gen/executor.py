@@ -12,7 +12,7 @@ from artifacts.layout import DATASET_REPORT
 from artifacts.manifest import LABELS, SPLITS, Video, write_manifest
 from artifacts.statistics import DatasetReport
 from artifacts.visible import as_text
-from artifacts.words import counted
+from artifacts.words import counted, noun
 from artifacts.writing import write_json
 from commands import progress
 from components.base import Context
@@ -64,7 +64,7 @@ def list_datasets(parameters: VideoExampleGenParameters) -> tuple[list[Video], d
             raise InputError(f"datasets.{index} ({config.name}): {error}") from error
         videos += listing.videos
         reports[config.name] = _report(config, listing)
-        print(_summary(config.name, reports[config.name]))
+        print(_summary(config.name, reports[config.name], noun({video.kind for video in listing.videos})))
     return videos, reports
 
 
@@ -112,17 +112,19 @@ def _report(config: adapters.DatasetConfig, listing: Listing) -> DatasetReport:
     }
 
 
-def _summary(name: str, report: DatasetReport) -> str:
-    """Return a few lines to print."""
+def _summary(name: str, report: DatasetReport, what: str) -> str:
+    """Return a few lines to print; `what` is what there is to count, such as "video"."""
     total = sum(sum(methods.values()) for methods in report["videos"].values())
-    lines = [f"{name} ({report['type']}): {counted(total, 'video')} in {report['root']}"]
+    lines = [f"{name} ({report['type']}): {counted(total, what)} in {report['root']}"]
     for split, methods in report["videos"].items():
-        lines.append(f"  {split:5} " + (", ".join(f"{count} {method}" for method, count in methods.items()) or "none"))
-    for what, names in (("missing", report["missing"]), ("unlisted", report["unlisted"])):
+        lines.append(
+            f"  {split:5} " + (", ".join(f"{count:,} {method}" for method, count in methods.items()) or "none")
+        )
+    for state, names in (("missing", report["missing"]), ("unlisted", report["unlisted"])):
         if names:
-            lines.append(f"  {what}: {len(names)}, such as {_few(names)}")
+            lines.append(f"  {state}: {len(names):,}, such as {_few(names)}")
     for reason, count in Counter(report["left_out"].values()).items():
-        lines.append(f"  left out: {count}, because {reason}")
+        lines.append(f"  left out: {count:,}, because {reason}")
     lines += [f"  note: {note}" for note in report["notes"]]
     return "\n".join(lines)
 

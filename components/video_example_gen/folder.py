@@ -88,6 +88,9 @@ def list_videos(config: FolderConfig | CropsConfig) -> Listing:
         kind = "crop" if config.type == "crops" else kind_of(path)
         listing.videos.append(Video(ids[path], path, config.name, row.method, row.label, split, people, kind))
     listing.notes = _of_windows(rows, {path for path in rows if not os.path.isfile(path)})
+    if divided and any(row.split == "train" for row in rows.values()):
+        lacking = " and ".join(listing.to_fill[1:])
+        listing.notes.append(f"nothing is given as {lacking}: a share of train, by split_fractions, becomes {lacking}")
     listing.unlisted = relative((path for path in present if path not in rows), config.folder)
     return listing
 

@@ -1,6 +1,6 @@
 import pytest
 
-from artifacts.words import counted, shown
+from artifacts.words import counted, noun, shown
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 videos"), (1, "1 video"), (2, "2 videos"), (4996, "4,996 videos")])
@@ -27,3 +27,8 @@ def test_a_plural_of_its_own():
 )
 def test_figures_are_shown_without_brackets_and_tails(value, text):
     assert shown(value) == text
+
+
+@pytest.mark.parametrize(("kinds", "text"), [({"crop"}, "crop"), ({"image"}, "picture"), ({"crop", "video"}, "file")])
+def test_files_are_called_what_they_are(kinds, text):
+    assert noun(kinds) == text

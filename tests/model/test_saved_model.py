@@ -211,3 +211,8 @@ def test_a_calibration_of_before_holds_for_the_mean_logit_only(rule, tmp_path):
 def test_without_a_calibration_there_is_no_temperature():
     assert temperature_of(None, "mean_logit") is None
     assert why_not_calibrated(None, "mean_logit") == "the model has no calibration"
+
+
+def test_a_folder_that_is_not_there_is_called_so(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere: no such folder\. Give the `model` folder"):
+        find_saved_model(tmp_path / "nowhere")

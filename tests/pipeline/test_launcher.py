@@ -174,7 +174,8 @@ def test_failure_publishes_nothing(toy, launch, root, store, error):
     assert not (root / "A").exists() and store.all_artifacts() == [] and store.running() == []
     failed = store.execution(1)
     assert failed.state == "FAILED" and failed.properties["error"].startswith(type(error).__name__)
-    assert launch(toy("A"))[0] == ["miss never run before"]
+    end = "was interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    assert launch(toy("A"))[0] == [f"miss execution 1, of the same work, {end}"]
     assert os.listdir(root / "A" / "out" / "2") == ["out.txt"], "what the failed attempt left is not published"
 
 
@@ -188,7 +189,7 @@ def test_publishing_that_fails_halfway_takes_everything_back(toy, launch, root, 
         launch(a)
     assert not any((root / "A" / "out").iterdir()) and store.execution(1).state == "FAILED"
     monkeypatch.undo()
-    assert launch(a)[0] == ["miss never run before"]
+    assert launch(a)[0] == ["miss execution 1, of the same work, failed"]
     assert len(a.calls) == 1 and _published(root) == ["A/out/2/out.txt"], "the work that was done is published"
     assert store.execution(2).properties == {"length": 1} and list((root / ".staging").iterdir()) == []
 

@@ -3,6 +3,7 @@ import json
 from components.base import Context
 from components.evaluator import provenance
 from components.evaluator.component import EvaluatorParameters
+from model.recipes import get_recipe
 from model.saved_model import write_card
 
 
@@ -36,3 +37,15 @@ def test_the_lineage_names_inputs_and_other_models(model_dir):
     assert found["model"] == model and found["examples"] == "faces" and "videos" not in found
     digest = found["model's digest"]
     assert found["other model: other"] == f"{model} ({digest})" and found["date"]
+
+
+def test_a_recipe_is_told_as_it_was_resolved_without_words_of_python(tmp_path):
+    folder = tmp_path / "Format-Serving"
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(b"")
+    recipe = get_recipe("paper", steps=90).model_dump()
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    lines = provenance.lineage({}, str(folder), {})
+    found = {line["name"].removeprefix("recipe: "): line["value"] for line in lines}
+    assert (found["weight_center_start"], found["expander_start"]) == ("30", "60")
+    assert found["expander"] == "yes" and not {"None", "True", "False"} & set(found.values())

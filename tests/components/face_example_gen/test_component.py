@@ -315,3 +315,9 @@ def test_memory_does_not_grow_with_the_length_of_a_video(manifest, tmp_path, com
     assert done.peak < GIGABYTES
     (row,) = json.loads((tmp_path / "out" / "examples" / "manifest.json").read_text())["files"]
     assert row["examples"] == 16
+
+
+def test_crops_are_called_crops_and_have_no_frames(video):
+    videos = [video("a.mp4"), video("b.mp4"), video("c.png", kind="crop")]
+    assert executor._amount(videos, 32) == "1 crop, 2 videos, 32 frames each"
+    assert executor._amount(videos[:1], 1) == "1 video, 1 frame each"

@@ -86,6 +86,13 @@ def test_without_the_list(touch):
     assert TEST_LIST in listing.notes[0]
 
 
+def test_a_copy_without_videos_gets_no_word_about_its_list(touch):
+    root = touch("Celeb-real/readme.txt")
+    (root / TEST_LIST).write_text("1 YouTube-real/00170.mp4\n")
+    listing = list_videos(_config(root))
+    assert (listing.videos, listing.notes) == ([], []) and len(listing.missing) == 1
+
+
 def test_the_list_may_lie_elsewhere(tree):
     (tree / TEST_LIST).rename(tree / "tests.txt")
     assert sum(v.split == "test" for v in list_videos(_config(tree, test_list="tests.txt")).videos) == 2

@@ -110,6 +110,14 @@ def test_missing_videos(root, tmp_path, capsys):
         _run(tmp_path / "out", _folder(root, csv="list.csv"), allow_missing=False)
 
 
+def test_crops_are_called_crops(touch, tmp_path, capsys):
+    root = touch("a.jpg", "b.jpg", "c.jpg")
+    (root / "list.csv").write_text("path,label,split\na.jpg,real,train\nb.jpg,fake,train\nc.jpg,fake,val\n")
+    _run(tmp_path / "out", {"type": "crops", "name": "c", "root": str(root), "csv": "list.csv"})
+    told = capsys.readouterr().out
+    assert "c (crops): 3 crops in " in told and "note: nothing is given as test: a share of train" in told
+
+
 def test_errors_name_the_data_set(root, tmp_path):
     wrong = {"type": "faceforensics", "name": "ff", "root": str(root)}
     with pytest.raises(InputError, match=r'^datasets.1 \(ff\): root: .*set "type": "folder"'):

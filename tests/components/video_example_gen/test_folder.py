@@ -52,6 +52,7 @@ def test_splits_that_are_not_given_come_out_of_train(touch):
     listing = list_videos(_folder(touch("train/real/x.mp4", "test/fake/y.mp4")))
     assert {v.video_id: v.split for v in listing.videos} == {"my/real/train/real/x": "", "my/fake/test/fake/y": "test"}
     assert listing.to_fill == ("train", "val")
+    assert listing.notes == ["nothing is given as val: a share of train, by split_fractions, becomes val"]
 
 
 def test_ids_keep_the_extension_where_they_would_collide(touch):

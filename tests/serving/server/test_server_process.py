@@ -274,7 +274,7 @@ def test_a_port_that_is_taken_is_named(capsys, models_folder):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--model", "/nowhere", "--port", "0"], "error: /nowhere: holds no SavedModel"),
+        (["--model", "/nowhere", "--port", "0"], "error: /nowhere: no such folder"),
         (["--host", "no.such.host.invalid"], "error: --host no.such.host.invalid: no such address"),
         (["--port", "99999"], 'error: --port: must be less than or equal to 65535. Given: "99999"'),
     ],
