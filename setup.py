@@ -26,7 +26,7 @@ TEST = [
 
 setup(
     name="multi-metric-deepfake-detector",
-    version="0.2.0",
+    version="0.3.0",
     description="Deepfake detection with Multi-metric Loss: from videos to a served model",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",

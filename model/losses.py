@@ -168,8 +168,8 @@ def negative_distance(embedding: Tensor, squared: bool) -> Tensor:
 
     Example:
         >>> from keras import ops
-        >>> [[float(x) for x in row] for row in negative_distance(ops.array([[0.0, 0.0], [3.0, 4.0]]), squared=True)]
-        [[0.0, -25.0], [-25.0, 0.0]]
+        >>> float(negative_distance(ops.array([[0.0, 0.0], [3.0, 4.0]]), squared=True)[0, 1])
+        -25.0
     """
     square = ops.sum(ops.square(embedding[:, None, :] - embedding[None, :, :]), axis=-1)
     return -square if squared else -ops.sqrt(ops.maximum(square, 1e-12))  # the root of 0 has no gradient

@@ -23,7 +23,7 @@ class StubModel:
 
     def __init__(self):
         self.optimizer = SimpleNamespace(learning_rate=0.1)
-        self.recipe = SimpleNamespace(trains_classifier=True)
+        self.recipe = SimpleNamespace(trains_classifier=True, schedule="step")
         self.step = 0
         self.stop_training = False
         self.weights = []
