@@ -123,6 +123,8 @@ class Outputs:
     def finish(self) -> None:
         """Write the files and conclude the table; nothing if there is no verdict. A failed output stops no other."""
         if not self.verdicts:
+            if self.interrupted and (self._paths.files() or self._annotator):
+                print("nothing was assessed, and nothing is written: what an output holds is older", file=sys.stderr)
             return
         try:
             if self._report and self._still_free(self._report.path):

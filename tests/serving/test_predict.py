@@ -436,6 +436,17 @@ def test_interrupted_it_keeps_what_is_done(number, code, report, run, pictures, 
     assert Path("a.html").exists() == report and signal.getsignal(signal.SIGTERM) is before
 
 
+def test_interrupted_before_the_first_verdict_nothing_is_written_and_that_is_said(run, pictures, monkeypatch):
+    monkeypatch.setattr(Assessor, "assess", lambda *of, **more: signal.raise_signal(signal.SIGINT))
+    Path("a.json").write_text('{"made_by": "deepfake-predict", "files": []}')
+    done = run("fake.png", "--json=a.json")
+    assert done.code == 130 and read("a.json") == {"made_by": "deepfake-predict", "files": []}
+    assert done.err.splitlines() == [
+        "stopped by SIGINT",
+        "nothing was assessed, and nothing is written: what an output holds is older",
+    ]
+
+
 @pytest.mark.slow
 def test_a_copy_that_was_interrupted_is_named_and_its_verdict_stays_in_every_output(run, pictures, monkeypatch):
     def draw(self, verdict, path, progress, note):

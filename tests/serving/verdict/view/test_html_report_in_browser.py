@@ -1,6 +1,7 @@
 """The report in a real browser, from a file: what it draws, what keys and clicks do, and for whom it is legible."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -275,3 +276,31 @@ def test_the_table_sorts_and_filters(browser, address):
     assert browser.run(names) == ["two.jpg"] and browser.text(".filter output") == "1 of 4 files"
     browser.run("document.querySelector('#files tbody tr:not([hidden]) a').click()")
     browser.until("document.querySelector('.headline .file strong').textContent === 'two.jpg'")
+
+
+def test_a_test_of_one_face_a_video_is_told_as_that_and_once(browser, made, tmp_path):
+    """The only method has the figures of all together, and single frames those of videos."""
+    verdict, found, heat = made.clip
+    rows = verdict.model["card"]["tested_on"]
+    tested = [
+        {**rows[0], "level": level, "method": method} for level in ("video", "frame") for method in (None, "fake")
+    ]
+    card = {
+        **verdict.model["card"],
+        "tested_on": tested,
+        "calibration": {"faces": 977, "videos": 977},
+        "caveats": ["one.", "Two"],
+    }
+    single = replace(verdict, model={**verdict.model, "card": card, "calibrated": True})
+    with contextlib.closing(HtmlReport(tmp_path / "single.html")) as report:
+        report.add(verdict_view(single, found, heat, inline))
+        report.write()
+    browser.open((tmp_path / "single.html").as_uri())
+    about, notes = browser.text("#about-model"), browser.text(".notes")
+    assert about.count("Tested on: ") == 1 and "Tested on: one face of each video" in about
+    assert browser.run("return document.querySelectorAll('#about-model tr.total').length") == 1
+    assert "yes, on 977 single faces of its validation split, one of each video" in about
+    assert notes.count("About the model:") == 1
+    assert "one. Two. Its test and its calibration are of single faces, one of each video" in notes
+    options = browser.text(".identity")
+    assert "frames 32" in options and "min_face 32" in options and "video_rule mean_logit" in options
