@@ -19,6 +19,15 @@ def noun(kinds: Collection[str]) -> str:
     return {"video": "video", "image": "picture", "crop": "crop"}[next(iter(kinds))] if len(kinds) == 1 else "file"
 
 
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units: "40 s", "12 min", "49 h 31 min"."""
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 def shown(value: object) -> str:
     """Return a figure as a line of text has it: four digits, lists and objects without their brackets."""
     if isinstance(value, bool):

@@ -5,10 +5,12 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
+MOMENT = 0.5  # seconds in which a stopped command may end without a word that it is stopping
 STOP = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -34,12 +36,17 @@ class StopSignals:
         raises: raise `KeyboardInterrupt(number)` at once; otherwise the body finds the signal in `number`.
         on_signal: called first with the signal, for example to silence logging.
 
+        tells: say on standard error that the body is ending, where it takes longer than a moment.
+
     Attributes:
         number: the signal that came, or None.
     """
 
-    def __init__(self, raises: bool = True, on_signal: Callable[[signal.Signals], None] | None = None) -> None:
-        self.raises, self.on_signal = raises, on_signal
+    def __init__(
+        self, raises: bool = True, on_signal: Callable[[signal.Signals], None] | None = None, tells: bool = False
+    ) -> None:
+        self.raises, self.on_signal, self.tells = raises, on_signal, tells
+        self._telling: threading.Timer | None = None
         self.number: signal.Signals | None = None
         self._before: dict[signal.Signals, Any] = {}
 
@@ -54,6 +61,8 @@ class StopSignals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
@@ -62,6 +71,10 @@ class StopSignals:
         self.number = signal.Signals(number)
         if self.on_signal:
             self.on_signal(self.number)
+        if self.tells and self._telling is None:
+            self._telling = threading.Timer(MOMENT, lambda: print("stopping ...", file=sys.stderr, flush=True))
+            self._telling.daemon = True
+            self._telling.start()
         if self.raises:
             raise KeyboardInterrupt(number)
 
@@ -89,7 +102,7 @@ def stoppable(body: Callable[[], int], trainer: str = "") -> int:
         trainer: the name before the sentence of a training that was stopped.
     """
     # Whoever is interrupted would log it as an error of its own.
-    with StopSignals(on_signal=lambda _: logging.disable(logging.CRITICAL)) as stop:
+    with StopSignals(on_signal=lambda _: logging.disable(logging.CRITICAL), tells=True) as stop:
         try:
             return body()
         except Interrupted as interrupted:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from artifacts.words import duration
 from commands import progress
 from commands.signals import StopSignals
 from model import checkpoints, readout, scoring
@@ -19,6 +20,7 @@ from model.record_index import RecordIndex
 from model.served import Predict
 from model.validation import NotFinite, Row, criterion, figure, validation_metrics
 
+LOG_SECONDS = 30.0  # between two lines of slow steps in a log
 SHOWN = {
     "loss": "loss",
     "triplet": "tri",
@@ -33,7 +35,9 @@ Logs = Mapping[str, Any]  # Keras's: figures by name, scalars
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type hints
-    """A progress bar with the terms of the loss on a terminal; in a log, a line every `interval` steps.
+    """A progress bar with the terms of the loss on a terminal; in a log, the first step and a line every `interval`.
+
+    Where steps are slow, a line comes at least every half a minute.
 
     Args:
         steps: of the whole training.
@@ -45,12 +49,12 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         super().__init__()
         self.steps, self.start, self.interval = steps, start, interval
         self.step = start
-        self.began = time.monotonic()
+        self.began = self.told = time.monotonic()
         self.bar: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start the clock, and the bar."""
-        self.began = time.monotonic()
+        self.began = self.told = time.monotonic()
         if sys.stderr.isatty():
             self.bar = progress.bar(
                 total=self.steps, initial=self.step, unit="step", desc="training", dynamic_ncols=True
@@ -63,10 +67,24 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         if self.bar is not None:
             self.bar.update()
             self.bar.set_postfix_str(shown, refresh=False)
-        elif self.step % self.interval == 0 or self.step == self.steps:
-            rate = (self.step - self.start) / (time.monotonic() - self.began)
-            left = (self.steps - self.step) / rate
-            print(f"step {self.step}/{self.steps}  {shown}  {rate:.1f} steps/s, {left:.0f} s left", flush=True)
+        elif self._is_due():
+            self.told = time.monotonic()
+            print(f"step {self.step}/{self.steps}  {shown}{self._speed()}", flush=True)
+
+    def _is_due(self) -> bool:
+        if self.step in (self.start + 1, self.steps) or self.step % self.interval == 0:
+            return True
+        return time.monotonic() - self.told >= LOG_SECONDS
+
+    def _speed(self) -> str:
+        """The pace and the time that is left; the first step, which compiles the graph, does not count."""
+        done = self.step - self.start - 1
+        if not done:
+            self.began = time.monotonic()
+            return ""
+        rate = done / max(time.monotonic() - self.began, 1e-9)
+        pace = f"{rate:.1f} steps/s" if rate >= 1 else f"{1 / rate:.1f} s a step"
+        return f"  {pace}, {duration((self.steps - self.step) / rate)} left"
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Close the bar."""

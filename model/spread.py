@@ -14,6 +14,7 @@ from keras import ops
 from model import losses
 from model.recipes import Recipe
 
+ENOUGH_STEPS = 100  # of a training, before which nothing is said about it
 ALL_ACTIVE = 0.99  # least share of active triplets at which they count as all
 
 
@@ -100,12 +101,16 @@ def contraction_warning(recipe: Recipe, row: Mapping[str, float | None], replica
 
     Args:
         recipe: of the training.
-        row: means over some steps of the figures of `model.detector.TRACKED`.
+        row: `step`, before which too few count for a judgement (`ENOUGH_STEPS`), and means over some steps
+            of the figures of `model.detector.TRACKED`.
         replicas: among which a global batch is divided.
 
     Returns:
         A line for the log, or None.
     """
+    step = row.get("step")
+    if step is not None and step < ENOUGH_STEPS:
+        return None
     names = ("active_triplets", "signal_to_spread", "partner_share", "weight_center_pull")
     active, signal, share, pull = (row.get(name) for name in names)
     if recipe.triplet_weight == 0 or recipe.triplet_mining != "all" or active is None or active < ALL_ACTIVE:

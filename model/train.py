@@ -10,7 +10,9 @@ same command again: it goes on where it stopped.
 """
 
 import os
+import shutil
 import sys
+import textwrap
 import typing
 from collections.abc import Sequence
 
@@ -34,9 +36,13 @@ FLAGS = flags.FLAGS
 
 
 def recipe_list() -> str:
-    """Return one line per recipe: its name and what it is."""
-    width = max(map(len, RECIPES))
-    return "\n".join(f"{name:{width}}  {meaning}" for name, (_, meaning) in RECIPES.items())
+    """Return each recipe's name and what it is, filled to the terminal's width."""
+    margin = max(map(len, RECIPES)) + 2
+    columns = max(shutil.get_terminal_size().columns, margin + 30)
+    return "\n".join(
+        textwrap.fill(f"{name:{margin}}{meaning}", columns, subsequent_indent=" " * margin)
+        for name, (_, meaning) in RECIPES.items()
+    )
 
 
 def define_flags() -> None:
@@ -46,7 +52,7 @@ def define_flags() -> None:
     flags.DEFINE_enum("recipe", "paper", list(RECIPES), "Named set of choices; the flags below override its fields.")
     flags.DEFINE_integer("validate_every", None, "Steps between validations. Default: a tenth of the steps.", 1)
     flags.DEFINE_integer("cpu_replicas", None, "Divide the CPU into so many replicas, to try distribution.", 1)
-    flags.DEFINE_bool("list_recipes", False, "Show the recipes, one line each, and exit.")
+    flags.DEFINE_bool("list_recipes", False, "Show the recipes and exit.")
     flags.DEFINE_bool("version", False, "Show the version and exit.")
     for name, field in Recipe.model_fields.items():
         if name == "name":
@@ -78,7 +84,7 @@ def main(_: Sequence[str]) -> int:
     if not FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # otherwise absl shows Keras's and TensorFlow's notes on every export
     try:
-        with StopSignals():
+        with StopSignals(tells=True):
             _train_and_save()
         return 0
     except ValidationError as error:

@@ -105,7 +105,7 @@ def _fit(
     """Take the remaining steps and return the history; a signal ends them and raises `Interrupted`."""
     recipe, start = detector.recipe, state["step"] if state else 0
     replicas = detector.distribute_strategy.num_replicas_in_sync
-    with StopSignals(raises=False) as stop:
+    with StopSignals(raises=False, tells=True) as stop:
         shown = callbacks.Progress(recipe.steps, start, LOG_INTERVAL)
         validation = callbacks.Validation(
             run_dir,

@@ -58,8 +58,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
                         help="list the data sets, print what would be executed and why, and what the list "
                         "tells against it; change nothing")  # fmt: skip
     parser.add_argument("--summary", metavar="FILE",
-                        help="write what the run did as JSON: each component with its figures and outputs, whether the "
-                        "model was pushed, and where")  # fmt: skip
+                        help="write what the run did as JSON, also if it is interrupted or fails: each component with "
+                        "its figures and outputs, whether the model was pushed, and where")  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -124,16 +124,20 @@ def run_pipeline(config: PipelineConfig, known: argparse.Namespace) -> bool | No
             return None
         sweep(store, config.pipeline_root, [node.component for node in nodes])
         launcher.run = store.start_run(config.pipeline_name, config.model_dump(mode="json"))
-        steps = []
+        steps: list[Step] = []
         names = [node.component.name for node in nodes[: last + 1]]
-        for number, node in enumerate(nodes[: last + 1]):
-            steps.append(step(launcher, node, number < first))
-            if names[number] == "VideoExampleGen":
-                check_listing(launcher, config, names)
-        summary = summarize(config, launcher, steps, time.monotonic() - began)
+        complete = False
+        try:
+            for number, node in enumerate(nodes[: last + 1]):
+                steps.append(step(launcher, node, number < first))
+                if names[number] == "VideoExampleGen":
+                    check_listing(launcher, config, names)
+            complete = True
+        finally:  # also of a run that is interrupted or fails
+            summary = summarize(config, launcher, steps, time.monotonic() - began, complete)
+            if known.summary:
+                write_json(known.summary, summary)
     print_summary(config, summary)
-    if known.summary:
-        write_json(known.summary, summary)
     return summary["pushed"]
 
 

@@ -42,6 +42,7 @@ class RunSummary(TypedDict):
         made_by: "pipeline.run": by it an earlier summary is known from other files.
         pipeline_name, pipeline_root: of the config.
         seconds: of the whole run.
+        complete: whether all its components came to their end; an interrupted or failed run tells what it did before.
         components: in their order: `name`, `status`, `execution` (its number in the lineage), `seconds`, `figures` and
             `outputs` (key -> path).
         report, metrics, statistics, training_logs: paths; null for what the run did not reach.
@@ -54,6 +55,7 @@ class RunSummary(TypedDict):
     pipeline_name: str
     pipeline_root: str
     seconds: float
+    complete: bool
     components: list[dict[str, Any]]
     report: str | None
     metrics: str | None
@@ -64,7 +66,9 @@ class RunSummary(TypedDict):
     not_pushed: list[str]
 
 
-def summarize(config: PipelineConfig, launcher: Launcher, steps: Sequence[Step], seconds: float) -> RunSummary:
+def summarize(
+    config: PipelineConfig, launcher: Launcher, steps: Sequence[Step], seconds: float, complete: bool = True
+) -> RunSummary:
     """Put together what the steps of a run did."""
 
     def inside(component: str, key: str, name: str) -> str | None:
@@ -80,6 +84,7 @@ def summarize(config: PipelineConfig, launcher: Launcher, steps: Sequence[Step],
         "pipeline_name": config.pipeline_name,
         "pipeline_root": config.pipeline_root,
         "seconds": round(seconds, 3),
+        "complete": complete,
         "components": [
             {
                 "name": step.component,

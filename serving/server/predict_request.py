@@ -47,10 +47,10 @@ def parse(body: bytes, limits: ServerLimits) -> PredictRequest:
     try:
         document = orjson.loads(text)
     except ValueError as error:
-        raise Refusal(400, f"JSON Parse error: {error}") from None
+        raise Refusal(400, f"JSON Parse error: the request's body is not JSON: {error}") from None
     del text
     if not isinstance(document, dict):
-        raise Refusal(400, "The JSON must be an object with 'instances' or 'inputs'")
+        raise Refusal(400, "The body must be a JSON object with 'instances' or 'inputs'")
     signature = document.get("signature_name", "serving_default") or "serving_default"
     if not isinstance(signature, str):
         raise Refusal(400, "'signature_name' key must be a string value")

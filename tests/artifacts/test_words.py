@@ -1,6 +1,6 @@
 import pytest
 
-from artifacts.words import counted, noun, shown
+from artifacts.words import counted, duration, noun, shown
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 videos"), (1, "1 video"), (2, "2 videos"), (4996, "4,996 videos")])
@@ -32,3 +32,10 @@ def test_figures_are_shown_without_brackets_and_tails(value, text):
 @pytest.mark.parametrize(("kinds", "text"), [({"crop"}, "crop"), ({"image"}, "picture"), ({"crop", "video"}, "file")])
 def test_files_are_called_what_they_are(kinds, text):
     assert noun(kinds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (99, "99 s"), (720, "12 min"), (3599, "1 h 0 min"), (178299, "49 h 32 min")]
+)
+def test_times_are_told_in_units_that_fit(seconds, text):
+    assert duration(seconds) == text

@@ -4,10 +4,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from commands.signals import StopSignals, exit_code
+from commands.signals import MOMENT, StopSignals, exit_code
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
@@ -67,3 +68,15 @@ leave(130)
 """
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert (ended.returncode, ended.stdout) == (130, "saved")
+
+
+def test_what_takes_a_while_to_stop_says_so_at_once(capsys):
+    with StopSignals(raises=False, tells=True):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(2 * MOMENT)
+    assert capsys.readouterr().err == "stopping ...\n"
+    with StopSignals(raises=False, tells=True):
+        signal.raise_signal(signal.SIGINT)
+    time.sleep(2 * MOMENT)
+    assert capsys.readouterr().err == ""

@@ -209,3 +209,16 @@ def test_scores_that_are_not_finite_end_training_at_the_validation(diverge, tmp_
     error, step = diverge([3.0] * 4, scores={2: 1.0, 4: float("nan")})
     assert step == 4 and "step 4: logit is not finite for 3 of 8 validation faces" in error
     assert saved(tmp_path) == (2, "2", "2", [2])
+
+
+def test_a_log_has_the_first_step_then_lines_by_number_or_time(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    progress = callbacks.Progress(1000, 0, 20)
+    progress.on_train_begin()
+    for _ in range(20):
+        now[0] += 12.0
+        progress.on_train_batch_end(0, dict.fromkeys(callbacks.SHOWN, 0.5))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("/")[0] for line in lines] == [f"step {n}" for n in (1, 4, 7, 10, 13, 16, 19, 20)]
+    assert "left" not in lines[0] and lines[-1].endswith("12.0 s a step, 3 h 16 min left")

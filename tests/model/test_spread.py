@@ -201,3 +201,9 @@ def test_it_says_nothing_where_the_bound_does_not_hold(choices, changes):
     assert "rho 0.00 < 0.20 (partners among the negatives) + 0.40 (Weight-Center)" in contraction_warning(paper, row)
     assert contraction_warning(get_recipe("without_expander", **choices), row | changes) is None
     assert contraction_warning(paper, {"step": 3.0, "loss": 1.0}) is None  # of an earlier version
+
+
+def test_nothing_is_said_of_the_first_steps():
+    recipe = get_recipe("without_expander")
+    row = row_of(around_a_centre(8, 0.8, 0.005, seed=6, size=0.1)(1.0), recipe)
+    assert contraction_warning(recipe, row | {"step": 2}) is None and contraction_warning(recipe, row | {"step": 100})

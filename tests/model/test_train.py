@@ -80,12 +80,14 @@ def test_a_wrong_flag_ends_with_2_and_its_name(arguments, named, train_command, 
     assert named in capsys.readouterr().out
 
 
-def test_the_recipes_are_listed_without_any_other_flag(train_command, capsys):
+def test_the_recipes_are_listed_without_any_other_flag(train_command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as ended:
         train_command("--list_recipes")
     assert ended.value.code == 0
-    listed = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines() if "  " in line]
-    assert listed == list(train.RECIPES)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" ")[0] for line in lines if not line.startswith(" ")] == list(train.RECIPES)
+    assert max(map(len, lines)) <= 80
 
 
 def test_help_ends_without_a_training(execute):

@@ -58,11 +58,24 @@ def test_the_summary_tells_what_was_done(config, chain, tmp_path):
     assert [step["name"] for step in first["components"]] == ["A", "B"]
     assert {step["status"] for step in first["components"]} == {"executed"}
     assert all(os.path.isdir(path) for step in first["components"] for path in step["outputs"].values())
+    assert first["complete"] is True
     assert (first["pushed"], first["served_model"], first["not_pushed"], first["report"]) == (None, None, [], None)
     assert run.main(["--config", config, "--from", "B", "--summary", str(file)]) == 0  # its own may be replaced
     again = json.loads(file.read_text())["components"]
     assert [step["status"] for step in again] == ["taken", "cached", "executed"]
     assert again[0]["outputs"] == first["components"][0]["outputs"]
+
+
+def test_the_summary_of_an_interrupted_run_tells_what_it_did_before(config, toy, toys, tmp_path):
+    def act(context):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+    toys(toy("A"), toy("B", act))
+    file = tmp_path / "summary.json"
+    assert run.main(["--config", config, "--summary", str(file)]) == 130
+    summary = json.loads(file.read_text())
+    assert [step["name"] for step in summary["components"]] == ["A"] and summary["complete"] is False
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "config"])
