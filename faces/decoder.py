@@ -1,5 +1,6 @@
 """Frames evenly spaced over a whole video, by timestamp, one at a time in memory."""
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from faces.streams import film_of
 MAX_PIXELS = 8192 * 8192  # of a frame; more than any camera has, so a header that claims more is damaged or hostile
 # Mere streams, which can be joined end to end: there each frame says of which shape its pixels are, elsewhere the file.
 JOINABLE = ("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v")
+COLLECTED = 16  # frames that may wait to be freed
 HDR_TRANSFERS = (16, 18)  # PQ and HLG, by FFmpeg's numbers of transfer characteristics
 # The formats that are opened. Playlists and similar formats would make FFmpeg open other files, or read from the
 # network.
@@ -224,7 +226,13 @@ class VideoFrames:
 
     def pictures(self) -> Iterator[Picture]:
         """Yield the chosen frames without copying them: the next step may overwrite the image of the last one."""
-        yield from self._by_output() if self._by_order else self._by_time_stamp()
+        chosen = self._by_output() if self._by_order else self._by_time_stamp()
+        for number, picture in enumerate(chosen, start=1):
+            yield picture
+            # A frame of PyAV and its side data refer to each other: left to Python, hundreds of frames wait to be
+            # collected, each with its pixels and with the threads that converted it.
+            if number % COLLECTED == 0:
+                gc.collect()
 
     def _by_output(self) -> Iterator[Picture]:
         """Yield the chosen frames by the order in which they come out of the decoder."""

@@ -39,7 +39,10 @@ NOT_A_FILM = "no film: face crops or pictures, of which nothing can be coded aga
 NOT_LISTED = "the list of videos does not name it"
 NO_LANDMARKS = "its faces have no landmarks, by which they could be cut out again"
 CHANGED = "the file has changed since its faces were cut out"
-REASONS = {"missing_file": "the file is not where the list of videos says"}
+REASONS = {
+    "missing_file": "the file is not where the list of videos says",
+    "missing_frame": "a frame in which a face was found does not decode any more",
+}
 SAME = 2.0  # mean difference of a crop's pixels, of 255, that rounding may make
 KEPT = "films"  # folder beside the predictions: the scores of each film that is done
 TIME_LIMIT = 3600.0  # seconds that decoding one film may take

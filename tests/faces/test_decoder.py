@@ -1,3 +1,5 @@
+import gc
+
 import av
 import cv2
 import numpy as np
@@ -266,6 +268,16 @@ def test_real_clips_are_those_of_a_straight_decode(real_data):
 
 
 # --- what a file may not be -------------------------------------------------------------------------------------------
+
+
+def test_frames_are_freed_while_a_whole_film_is_read(clips, tmp_path):
+    """Each that waits holds its pixels and some threads; with all frames of a film there would be hundreds."""
+    film = VideoFrames(str(clips.write_clip(tmp_path / "a.mp4", range(0, 6000, 40))), 1000)
+    gc.collect()
+    waiting = []
+    for _ in film.pictures():
+        waiting.append(sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects()))
+    assert len(waiting) == 150 and max(waiting) < 3 * decoder.COLLECTED
 
 
 def test_a_frame_of_too_many_pixels_is_refused(clip):
