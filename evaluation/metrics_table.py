@@ -143,6 +143,6 @@ def _notes(metrics: Metrics) -> Iterator[str]:
     yield f"95 % intervals: bootstrap over videos, {count}. ACC val: at the threshold fixed on validation."
     for dataset, reasons in sorted(metrics.get("left_out", {}).items()):
         for reason, films in reasons.items():
-            yield f"NOTE on {dataset}: {counted(films, 'film')} not coded again: {reason}."
+            yield f"NOTE on {dataset}: {counted(films, 'video')} not coded again: {reason}."
     for dataset in sorted(metrics.get("caveats", {}).keys() & metrics["video"]["datasets"].keys()):
         yield f"NOTE on {dataset}: {metrics['caveats'][dataset]}"

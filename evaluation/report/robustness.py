@@ -66,7 +66,7 @@ def of_robustness(rows: Sequence[RobustnessRow], left_out: LeftOut | None = None
 
 
 def _sentences(reasons: Mapping[str, int]) -> list[str]:
-    return [f"{counted(count, 'film')} not coded again: {reason}." for reason, count in reasons.items()]
+    return [f"{counted(count, 'video')} not coded again: {reason}." for reason, count in reasons.items()]
 
 
 def _robustness(name: str, dataset: str, changed: Changed, rows: Sequence[RobustnessRow]) -> Robustness:

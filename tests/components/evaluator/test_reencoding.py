@@ -138,8 +138,8 @@ def test_what_cannot_be_coded_again_is_said_with_its_reason(run, films, clips, t
     assert {row["dataset"] for row in metrics["robustness"]} == {"d"}
     out, report = capsys.readouterr().out, (tmp_path / "evaluation" / "report.html").read_text()
     assert f"not coded again: d/real/moved ({moved.uri}): " in out
-    assert f"NOTE on c: 1 film not coded again: {reencoding.NOT_A_FILM}." in out
-    assert f"1 film not coded again: {reencoding.NOT_A_FILM}." in report and reencoding.CHANGED in report
+    assert f"NOTE on c: 1 video not coded again: {reencoding.NOT_A_FILM}." in out
+    assert f"1 video not coded again: {reencoding.NOT_A_FILM}." in report and reencoding.CHANGED in report
     found = read_scores(str(tmp_path / "evaluation" / "scores.parquet"))
     assert found.how.left_out == metrics["left_out"]
     names = set(found.parts[Part(THIS, "test", "h264", 1)]["video_id"].to_pylist())

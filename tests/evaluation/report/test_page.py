@@ -109,7 +109,7 @@ def test_has_all_sections(full, report_arguments):
     # Per data set six curves; of robustness, for crops and for films, two and one for each of several methods; two of
     # validation; for each of two models a panel per method.
     assert page.tags.count("svg") == 3 * 6 + 2 * (3 * 2 + 4) + 2 + 2 * (1 + 1 + 4)
-    assert "3 films not coded again: the file is not where the list of videos says." in page.text
+    assert "3 videos not coded again: the file is not where the list of videos says." in page.text
     assert "Not drawn" not in page.text and "Not in this report" not in page.text
 
 
