@@ -16,7 +16,7 @@ TOP_LEVEL = ROOMS | {"docs", "tests", ".ci", ".github"}
 # Flags of Beam, pip, docker, curl and other programs, which the docs show too.
 BEAM_FLAGS = {
     "--runner", "--direct_running_mode", "--direct_num_workers", "--flink_master", "--setup_file", "--parallelism",
-    "--environment_type",
+    "--environment_type", "--flink_job_server_jar", "--job_endpoint",
 }  # fmt: skip
 OTHER_FLAGS = {"--upgrade", "--force-reinstall", "--no-deps", "--rm", "--data-binary", "--logdir", "--check"}
 PASSED_ON = {"benchmarks.ablation": "model.train"}  # a command that hands unknown flags to another
