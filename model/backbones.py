@@ -1,12 +1,14 @@
 """Backbones by name: images in, one feature vector per image out."""
 
 import functools
+import re
 from collections.abc import Callable
 
 import keras
 from keras import KerasTensor as Tensor  # stands for tensors of every backend
 from keras import layers, ops
 
+from artifacts.errors import InputError
 from model.attention import ATTENTIVE_B4, with_attention
 from model.batch_normalization import BatchNormalization
 from model.capsule import CAPSULES, capsule_network
@@ -148,8 +150,20 @@ def application(name: str, image_size: int, weights: str | None = None) -> keras
         name: one of `APPLICATIONS`.
         image_size: side of the square input in pixels.
         weights: None for random ones, "imagenet", or the path of a file that Keras published.
+
+    Raises:
+        InputError: the network takes no pictures that small.
     """
-    model = APPLICATIONS[name](include_top=False, weights=weights, input_shape=(image_size, image_size, 3))
+    try:
+        model = APPLICATIONS[name](include_top=False, weights=weights, input_shape=(image_size, image_size, 3))
+    except ValueError as error:
+        least = re.search(r"Input size must be at least (\d+)x", str(error))
+        if not least:
+            raise
+        raise InputError(
+            f"image_size: {image_size} is too small for the backbone {name}, which takes {least[1]} and more. Give a "
+            "larger one, or another backbone"
+        ) from error
     return without_normalization(model)
 
 

@@ -90,7 +90,8 @@ def main(_: Sequence[str]) -> int:
     except ValidationError as error:
         return _fail("\n".join(of_flags(error, Recipe.model_fields)))
     except (ValueError, OSError) as error:
-        return _fail(str(error))
+        of_field = str(error).partition(":")[0] in Recipe.model_fields
+        return _fail(f"{'--' if of_field else ''}{error}")
     except KeyboardInterrupt as interrupted:
         print("stopped before or after the training steps; the same command goes on from the last saved state")
         return exit_code(interrupted.args[0])

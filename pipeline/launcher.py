@@ -179,7 +179,7 @@ class Launcher:
 def _end_of(execution: Execution) -> str:
     """Say how an execution ended that was not completed."""
     error = str(execution.properties.get("error", KILLED))
-    stopped = error == KILLED or error.startswith(("KeyboardInterrupt", "Interrupted"))
+    stopped = error == KILLED or "KeyboardInterrupt" in error or error.startswith("Interrupted")  # Beam wraps it
     return "was interrupted" if stopped else "failed"
 
 

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from model.backbones import BACKBONES, create_backbone, normalize_pixels
+from artifacts.errors import InputError
+from model.backbones import BACKBONES, application, create_backbone, normalize_pixels
 from model.recipes import Recipe
 
 
@@ -138,3 +139,8 @@ def test_pixels_are_normalised_as_published():
     expected = [(0 - 123.675) / 58.395, (127.5 - 116.28) / 57.12, (255 - 103.53) / 57.375]
     for name in ("resnet34", "efficientnetb4"):
         assert np.ravel(normalize_pixels(name, pixels)) == pytest.approx(expected)
+
+
+def test_pictures_that_are_too_small_for_a_network_are_refused_by_name():
+    with pytest.raises(InputError, match=r"^image_size: 32 is too small for the backbone xception, which takes 71 and"):
+        application("xception", 32)

@@ -24,6 +24,12 @@ def test_a_value_out_of_range_ends_with_2_and_its_name(flag, named, train_comman
     assert not (tmp_path / "out").exists()
 
 
+def test_a_size_that_a_backbone_cannot_take_is_named_by_its_flag(train_command, examples_dir, tmp_path, capsys):
+    flags = [f"--examples={examples_dir}", f"--model_dir={tmp_path}", "--backbone=xception", "--image_size=32"]
+    assert train_command(*flags) == 2
+    assert "error: --image_size: 32 is too small for the backbone xception" in capsys.readouterr().out
+
+
 def test_a_training_that_diverges_ends_with_2_and_exports_nothing(train_command, examples_dir, tmp_path, capsys):
     choices = {"backbone": "resnet10", "image_size": 32, "batch_size": 8, "steps": 24, "validate_every": 8}
     arguments = [f"--{name}={value}" for name, value in {**choices, "learning_rate": 1e25}.items()]

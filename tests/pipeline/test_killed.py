@@ -62,7 +62,7 @@ def test_stopped_twice_in_the_middle_of_an_extraction(sample_config, tmp_path, s
     done = execute("pipeline.run", *arguments)
     assert done.returncode == 0, done.all
     assert "[cached] VideoExampleGen: same inputs, parameters and code as execution 1" in done.stdout
-    assert "[run   ] FaceExampleGen: never run before" in done.stdout
+    assert "[run   ] FaceExampleGen: execution 3, of the same work, " in done.stdout
     assert "FaceExampleGen: continues with what an interrupted run left" in done.stdout
     states = [store.execution(number).state for number in (1, 2, 3, 4)]
     assert states == ["COMPLETE", "FAILED", "FAILED", "COMPLETE"] and store.running() == []
