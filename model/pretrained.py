@@ -26,6 +26,7 @@ from artifacts.errors import InputError
 from commands.parser import nearest
 from commands.terminal import unguarded
 from model import imagenet_package
+from model.attention import ATTENTIVE_B4
 from model.backbones import APPLICATIONS, LITE, RESNETS, application, without_normalization
 from model.capsule import CAPSULES
 from model.detector import DeepfakeDetector
@@ -41,6 +42,8 @@ HUB = {
     "resnet18": "timm/resnet18.tv_in1k",
     **dict.fromkeys(CAPSULES, "timm/vgg19.tv_in1k"),
 }
+
+KERAS_NAMES = {ATTENTIVE_B4: "efficientnetb4"}  # of backbones that Keras knows by another name
 
 
 def initialize(detector: DeepfakeDetector, source: str) -> None:
@@ -116,7 +119,7 @@ def _advice(name: str) -> str:
             f"model by python -m model.convert FILE --as {name}"
         )
     if name not in APPLICATIONS:
-        return f"{name} starts from random, or from a model.keras of an earlier training"
+        return f"{name} has no published weights: give a model.keras of an earlier training, or random"
     return (
         f"Give the *_notop.h5 file that keras.applications downloads for {name} (imagenet does so where there is a "
         f"network), a .keras file with a layer {name}, a model.keras of an earlier training, or random"
@@ -189,7 +192,7 @@ def _load_keras_model(detector: DeepfakeDetector, path: str) -> None:
         _copy_detector(detector, model, path)
         return
     name = detector.recipe.backbone
-    network = _find_network(model, APPLICATIONS[name].__name__.lower()) if name in APPLICATIONS else None
+    network = _find_network(model, KERAS_NAMES.get(name, name)) if name in APPLICATIONS else None
     if network is None:
         raise InputError(f"{path}: neither a detector of this project nor a Keras model with a layer {name}")
     try:

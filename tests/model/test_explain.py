@@ -122,10 +122,12 @@ def test_a_map_is_that_of_finite_differences_and_loops(choices, small_recipe, cr
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_every_backbone_is_cut_behind_its_last_feature_map(backbone, small_recipe, crops):
-    detector = build(small_recipe(backbone=backbone, image_size=96))
+    of_capsules = {"classifier": "routing", "classifier_input": "feature"} if "capsule" in backbone else {}
+    detector = build(small_recipe(backbone=backbone, image_size=96, **of_capsules))
     features, from_features = explain.split(detector)
     maps = features(crops[:2])
-    assert maps.shape[:3] == (2, 3, 3)
+    side = 12 if of_capsules else 1 if backbone == "kumar" else 3
+    assert maps.shape[:3] == (2, side, side)
     expected = detector(crops[:2], training=False)
     for name, value in from_features(maps).items():
         assert value.numpy() == pytest.approx(expected[name].numpy(), abs=1e-5), name

@@ -74,7 +74,7 @@ def test_three_partial_data_sets_in_one_run(tmp_path, execute, faults_of_report)
     for words in ("4,996 videos named by its lists and missing", "1 file in its folders and not used"):
         assert words in warned
     assert (
-        "missing: 4996, such as ff/real/" in done.stdout
+        "missing: 4,996, such as ff/real/" in done.stdout
         and "unlisted: 1, such as unlisted/anndvqgoko.mp4" in done.stdout
     )
 
