@@ -3,10 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypedDict
-
-import jinja2
 
 from artifacts.predictions import Columns
 from artifacts.visible import printable
@@ -16,6 +13,7 @@ from evaluation.columns import Column
 from evaluation.report import projections, published, sections, tables
 from evaluation.report.panels import ShownFace, panels
 from evaluation.report.robustness import of_robustness
+from evaluation.report.templates import environment
 from evaluation.results import Metrics
 from evaluation.vocabulary import VIDEO_FIRST, Level
 
@@ -110,20 +108,11 @@ def write_report(
 
 
 def _render(header: Mapping[str, Any], content: Mapping[str, Any], metrics: Metrics) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["figure"] = lambda value: f"{value:.3f}".replace("-", "\u2212")
-    environment.filters["signed"] = lambda value: f"{value:+.3f}".replace("-", "\u2212")
-    environment.filters["count"] = lambda value: f"{value:,}"
-    script = environment.get_template("report.js.j2").render()
+    made = environment()
+    script = made.get_template("report.js.j2").render()
     # Only exactly this script may run in the page, and nothing is ever fetched.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html.j2").render(
+    return made.get_template("report.html.j2").render(
         header,
         content=content,
         contents=[(id, title) for id, title in SECTIONS.items() if content[id]],

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
-
-from artifacts.visible import for_page, printable
+from artifacts.visible import printable
 from artifacts.writing import whole, write_json
 from evaluation.report import published
 from evaluation.report.published import System, Table
+from evaluation.report.templates import environment
 from evaluation.results import Metrics
 from evaluation.vocabulary import VIDEO_FIRST
 from model.rivals import RIVALS
@@ -109,19 +108,17 @@ def write(folder: Path, measured: Sequence[Measured], facts: Sequence[tuple[str,
             "tables": made,
         },
     )
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=for_page,
-    )
-    environment.filters["figure"] = lambda value: f"{value:.3f}".replace("-", "\u2212")
-    environment.filters["count"] = lambda value: f"{value:,}"
     bootstrap = measured[0].metrics["bootstrap"]
-    page = environment.get_template("paper_tables.html.j2").render(
-        tables=made, measured=measured, facts=facts, published=published.load(), percent=f"{100 * bootstrap['level']:g}"
+    page = (
+        environment()
+        .get_template("paper_tables.html.j2")
+        .render(
+            tables=made,
+            measured=measured,
+            facts=facts,
+            published=published.load(),
+            percent=f"{100 * bootstrap['level']:g}",
+        )
     )
     with (
         whole(str(folder / "tables.html")) as temporary,
